@@ -1,0 +1,119 @@
+"""Training material: the budget of a run, and patches under fresh noise (Sec. III-A)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xbdcnn import noise, paper
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.models import Recipe
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Budget and optimiser of a run; the defaults are the paper's, but for the budget."""
+
+    patches: int = 224_000 * sum(paper.EPOCHS)
+    """Patches seen in total; the paper's 70 % of 320,000 for 40 epochs."""
+    patch_size: int = paper.PATCH_SIZE
+    batch_size: int = paper.BATCH_SIZE
+    learning_rates: tuple[float, float] = paper.LEARNING_RATES
+    """First and last learning rate of Adam."""
+    schedule: Literal["step", "cosine"] = "step"
+    """"step": the first rate for half of the run, then the last (paper). "cosine": in between."""
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    """Autocast format; "no" is float32."""
+    ema: float = 0.0
+    """Decay of the averaged weights that are validated and kept; 0 keeps the last weights."""
+    clip_norm: float | None = None
+    """Upper bound of the gradient norm."""
+    augment: bool = False
+    """Flip and turn patches; the released code does not."""
+    validate_every: int = 500
+    """Steps between validations."""
+    checkpoint_seconds: float = 120.0
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return max(1, self.patches // self.batch_size)
+
+
+class Batch(NamedTuple):
+    """Training material of one step: (B, 1, H, W) clean and noisy, (B,) eta and sigma."""
+
+    clean: Tensor
+    noisy: Tensor
+    eta: Tensor
+    sigma: Tensor
+
+
+def as_pool(images: Sequence[NDArray[np.floating]]) -> list[Tensor]:
+    """Radiographs in [0, 1] as uint8 tensors (H, W): the paper's 8-bit data, a quarter the size."""
+    return [
+        torch.from_numpy(np.round(image * noise.GREY_LEVELS).astype(np.uint8)) for image in images
+    ]
+
+
+def draw_batch(
+    pool: Sequence[Tensor], recipe: Recipe, config: TrainConfig, step: int, device: torch.device
+) -> Batch:
+    """Cut random patches and add fresh noise; everything follows from (seed, step).
+
+    Networks trained with one seed therefore see the same patches under the same noise, and a
+    resumed run goes on exactly as an uninterrupted one.
+    """
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    patches = [random_patch(pool, config, generator) for _ in range(config.batch_size)]
+    clean = torch.stack(patches)[:, None].to(device).float() / noise.GREY_LEVELS
+    eta, sigma = noise.sample_levels(config.batch_size, generator, recipe.level_sampling)
+    eta, sigma = eta.to(device), sigma.to(device)
+    if device.type != "cpu":
+        generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
+    noisy = noise.add_hybrid_noise(clean, eta, sigma, generator, check=False)
+    return Batch(clean, noisy, eta, sigma)
+
+
+def random_patch(pool: Sequence[Tensor], config: TrainConfig, generator: torch.Generator) -> Tensor:
+    """One (size, size) patch of a random radiograph at a random place, turned if asked for."""
+    size = config.patch_size
+    which, u, v, turns, flip = torch.rand(5, generator=generator).tolist()
+    image = pool[int(which * len(pool))]
+    top = int(u * (image.shape[0] - size + 1))
+    left = int(v * (image.shape[1] - size + 1))
+    patch = image[top : top + size, left : left + size]
+    if config.augment:
+        patch = torch.rot90(patch, int(4 * turns))
+        patch = patch.flip(0) if flip < 0.5 else patch
+    return patch
+
+
+def validation_batch(images: Sequence[NDArray[np.floating]], config: TrainConfig) -> Batch:
+    """The central 256 x 256 of each image (less if smaller) under noise that never changes.
+
+    The levels cover the training range evenly and do not depend on the recipe, so that scores of
+    different networks compare.
+    """
+    if not images:
+        raise XbdcnnError("no validation images; name a folder that has a `val` split")
+    side = min(256, *(min(image.shape) for image in images))
+    clean = torch.from_numpy(np.stack([_centre(image, side) for image in images]))[:, None].float()
+    generator = torch.Generator().manual_seed(2**31 + config.seed)
+    unit = (torch.arange(len(images)) + 0.5) / len(images)
+    shuffled = unit[torch.randperm(len(images), generator=generator)]
+    (low_e, high_e), (low_s, high_s) = paper.ETA_RANGE, paper.SIGMA_RANGE
+    eta, sigma = low_e + (high_e - low_e) * unit, low_s + (high_s - low_s) * shuffled
+    return Batch(clean, noise.add_hybrid_noise(clean, eta, sigma, generator), eta, sigma)
+
+
+def _centre(image: NDArray, side: int) -> NDArray:
+    top, left = ((length - side) // 2 for length in image.shape)
+    return image[top : top + side, left : left + side]

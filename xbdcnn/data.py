@@ -1,0 +1,187 @@
+"""Images for training and tests: where they come from, and patches cut from them.
+
+This is the one module to ask for images; it offers what `radiograph` (files), `builtin`,
+`folders` (index and splits) and `sample` (download) define.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from xbdcnn.builtin import (
+    BUILTIN_LAYOUT,
+    builtin_crop,
+    builtin_fields,
+    builtin_path,
+    builtin_radiograph,
+)
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.files import sha256_of
+from xbdcnn.folders import SPLITS, index_folder, split_index
+from xbdcnn.radiograph import load_radiograph
+from xbdcnn.sample import MANIFEST, REGISTRY, fetch_sample, same_table, sample_folder
+
+__all__ = [
+    "BUILTIN_LAYOUT",
+    "SPLITS",
+    "Source",
+    "builtin_crop",
+    "builtin_fields",
+    "builtin_radiograph",
+    "dense_patches",
+    "fetch_sample",
+    "find_source",
+    "index_folder",
+    "load_radiograph",
+    "random_patches",
+    "split_index",
+]
+
+TABLE_2_COUNT = 10
+"""Radiographs in the strong-noise test (Sec. III-B)."""
+
+
+def random_patches(
+    image: NDArray, count: int = 32, size: int = 128, rng: np.random.Generator | int = 0
+) -> NDArray:
+    """Cut `count` patches at uniformly random places (Sec. III-A: 32 of 128 x 128 per image).
+
+    image: (H, W). Returns a copy, (count, size, size), in the image's dtype; patches may overlap.
+    rng: a generator or a seed. XbdcnnError if the image is smaller than a patch.
+    """
+    windows = _windows(image, size)
+    rows, columns = windows.shape[:2]
+    rng = np.random.default_rng(rng)
+    return windows[rng.integers(rows, size=count), rng.integers(columns, size=count)]
+
+
+def dense_patches(image: NDArray, size: int = 128, stride: int | None = None) -> NDArray:
+    """Cut patches on a grid from the top left corner, row by row.
+
+    image: (H, W). stride: step in pixels, default `size` (no overlap). What is left at the right
+    and bottom is dropped. Returns a copy, (n, size, size). XbdcnnError if the image is smaller
+    than a patch or the stride is not positive.
+    """
+    stride = size if stride is None else stride
+    if stride < 1:
+        raise XbdcnnError(f"stride {stride}: must be at least 1")
+    return _windows(image, size)[::stride, ::stride].reshape(-1, size, size).copy()
+
+
+def _windows(image: NDArray, size: int) -> NDArray:
+    """All places of a size x size patch as a view, (H - size + 1, W - size + 1, size, size)."""
+    if image.ndim != 2 or not 1 <= size <= min(image.shape):
+        raise XbdcnnError(f"an image of shape {image.shape} holds no {size} x {size} patch")
+    return sliding_window_view(image, (size, size))
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where radiographs come from, and which of them belong to which split.
+
+    name: for captions. index: columns path, image, patient_id, split, every row in a split; None
+    for the built-in radiograph, whose splits are fields of `BUILTIN_LAYOUT`: 448 x 448 pixels,
+    disjoint, at the resolution of the detector. They show one patient, so a number measured on
+    them says nothing about any other patient.
+    """
+
+    name: str
+    index: pd.DataFrame | None = None
+
+    def paths(self, split: str, count: int | None = None) -> list[Path]:
+        """Return the files of a split, at most `count`, in the order of their names.
+
+        An index without `table2` gives ten images of its test split, drawn by a fixed seed.
+        XbdcnnError if there is none, or if the source is the built-in radiograph.
+        """
+        if self.index is None:
+            raise XbdcnnError(f"the {self.name} is one file; ask for images() instead of paths()")
+        rows = self.index[self.index["split"] == split]
+        if split == "table2" and rows.empty:
+            test = self.index[self.index["split"] == "test"]
+            count_drawn = min(TABLE_2_COUNT, len(test))
+            rows = test.sample(count_drawn, random_state=np.random.default_rng(0)).sort_index()
+        if rows.empty:
+            raise XbdcnnError(f"{self.name}: no image in split {split!r}; check the split column")
+        return [Path(path) for path in rows["path"][:count]]
+
+    def images(self, split: str, count: int | None = None) -> list[NDArray[np.float32]]:
+        """Load the radiographs of a split, at most `count`: each (H, W) float32 in [0, 1].
+
+        Raises:
+            XbdcnnError: unknown or empty split, or a file that cannot be read.
+        """
+        if split not in SPLITS:
+            raise XbdcnnError(f"split {split!r}: choose {', '.join(SPLITS)}")
+        if self.index is None:
+            return builtin_fields(split)[:count]
+        return [load_radiograph(path) for path in self.paths(split, count)]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 that changes with the images: names, splits, sizes and the manifest's bytes.
+
+        For the built-in radiograph it is taken over the file's bytes. A file of a folder without
+        manifest that is replaced by one of the same size goes unnoticed.
+        """
+        if self.index is None:
+            return sha256_of(builtin_path())
+        digest = hashlib.sha256()
+        for row in self.index.sort_values("image").itertuples():
+            digest.update(f"{row.image} {row.split} {os.path.getsize(row.path)}\n".encode())
+        manifest = Path(self.index["path"].iloc[0]).parents[1] / MANIFEST
+        if manifest.is_file():
+            digest.update(sha256_of(manifest).encode())
+        return digest.hexdigest()
+
+
+def find_source(data: str | Path | None = None, seed: int = 0) -> Source:
+    """Find the best images at hand.
+
+    In this order: the folder `data`; the folder that the environment variable XBDCNN_DATA names;
+    the sample that `fetch_sample` put into the user's cache; the built-in radiograph. A folder's
+    own splits are used; one without is split by patient, 7 : 2 : 1, by `seed`.
+
+    Raises:
+        XbdcnnError: a folder that was named is missing, holds no image, or has an incomplete
+            split column. It never falls back to other images.
+    """
+    named = data or os.environ.get("XBDCNN_DATA")
+    if named:
+        return _folder_source(Path(named), seed)
+    folder = sample_folder()
+    if (folder / MANIFEST).is_file():
+        return _folder_source(folder, seed)
+    if folder.exists():
+        warnings.warn(
+            f"{folder}: unfinished; 'xbdcnn fetch-sample' resumes it. Using the built-in image.",
+            stacklevel=2,
+        )
+    return Source("built-in radiograph")
+
+
+def _folder_source(root: Path, seed: int) -> Source:
+    index = index_folder(root)
+    given = index["split"] != ""
+    if given.any() and not given.all():
+        raise XbdcnnError(f"{root / MANIFEST}: some rows have no split; fill all or none")
+    return Source(_caption(root), index if given.all() else split_index(index, seed=seed))
+
+
+def _caption(root: Path) -> str:
+    manifest = root / MANIFEST
+    if manifest.is_file() and same_table(manifest, REGISTRY):
+        return "ChestX-ray8 sample"
+    if not manifest.is_file() and any(root.glob("Data_Entry_2017*.csv")):
+        return "ChestX-ray8"
+    return root.resolve().name

@@ -1,0 +1,214 @@
+"""X-BDCNN (Sec. II-B, Fig. 1): noise level estimation, non-blind denoising, and their recipes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from xbdcnn import paper
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.noise import LevelScaling
+
+MINIMUM_SIDE = 16
+NLE_WIDTH = 32
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One value per choice on which the paper's text, its equations and its code disagree.
+
+    Flip one field with `dataclasses.replace` to measure what that choice costs.
+    """
+
+    use_nle: bool = True
+    """False: the ablation without noise level estimation."""
+    share_nle_weights: bool = False
+    """True: layers 2-4 of the NLE are one convolution applied three times (released code)."""
+    output_kernel: Literal[1, 3] = 3
+    """Size of the last filter: 3 by the text, 1 in the released code."""
+    width: int = 64
+    """Channels at full resolution; 64 in the released code, fewer for quick experiments."""
+    level_scaling: LevelScaling = "released"
+    """Units of the noise level maps, see `noise.level_maps`."""
+    level_sampling: Literal["continuous", "grid"] = "continuous"
+    """How training noise levels are drawn, see `noise.sample_levels`."""
+    loss_weights: tuple[float, float, float, float] = paper.LAMBDAS
+    """lambda_1..4 of Eq. 8, for MSE, SSIM, asymmetric and TV loss."""
+    alpha: float = paper.ALPHA
+    """Asymmetry of Eq. 3."""
+    asymmetry: Literal["text", "equation", "released"] = "text"
+    """Which reading of Eq. 3's weight, see `losses.asymmetric_loss`."""
+    reduction: Literal["sum", "mean"] = "sum"
+    """Sum over pixels (Eq. 3, 5, 6) or mean (released code)."""
+    tv_reduction: Literal["sum", "mean", "released"] = "sum"
+    """Eq. 4's norm, its mean, or the released per-pixel mean summed over the batch."""
+    ssim_domain: Literal["image", "residual"] = "image"
+    """What Eq. 6 compares: the restored image (text) or the residual (released code)."""
+    ssim_data_range: float = 1.0
+    """Data range behind C1 and C2 of Eq. 7: 1 suits the images, the released code has 255."""
+
+
+AS_WRITTEN = Recipe()
+"""The paper's text, word by word; where an equation contradicts it, the text."""
+
+AS_RELEASED = Recipe(
+    share_nle_weights=True,
+    output_kernel=1,
+    level_sampling="grid",
+    asymmetry="released",
+    reduction="mean",
+    tv_reduction="released",
+    ssim_domain="residual",
+    ssim_data_range=255.0,
+)
+"""The first author's published code, defects included."""
+
+BALANCED = replace(
+    AS_WRITTEN,
+    reduction="mean",
+    tv_reduction="mean",
+    level_scaling="unit",
+    loss_weights=(1.0, 0.001, 0.01, 0.001),
+)
+"""The paper's network and four loss terms, weighted so that none drowns the MSE."""
+
+WITHOUT_SSIM = replace(AS_WRITTEN, loss_weights=(0.4, 0.0, 0.5, 0.05))
+"""Ablation of Table I: X-BDCNN without the SSIM loss."""
+
+WITHOUT_NLE = replace(AS_WRITTEN, use_nle=False)
+"""Ablation of Table I: X-BDCNN without noise level estimation."""
+
+
+class Denoised(NamedTuple):
+    """What every network of this package returns.
+
+    restored: (B, 1, H, W), the estimated noise-free image, nominally in [0, 1], not clipped.
+    levels: (B, 2, H, W), estimated maps of eta and sigma in the recipe's units, or None.
+    """
+
+    restored: Tensor
+    levels: Tensor | None
+
+
+class NLE(nn.Module):
+    """Noise level estimation: five 3x3 convolutions, 32 channels, skip from layer 1 to 4.
+
+    (B, 1, H, W) noisy -> (B, 2, H, W) non-negative maps of eta and sigma. Sec. II-B.
+    """
+
+    def __init__(self, share_weights: bool = False) -> None:
+        super().__init__()
+        self.first = conv3x3(1, NLE_WIDTH)
+        count = 1 if share_weights else 3
+        self.middle = nn.ModuleList(conv3x3(NLE_WIDTH, NLE_WIDTH) for _ in range(count))
+        self.last = conv3x3(NLE_WIDTH, 2)
+        # A ReLU output that starts at zero for every image gets no gradient and stays there.
+        nn.init.constant_(self.last.bias, 0.1)
+
+    def forward(self, noisy: Tensor) -> Tensor:
+        """Estimate the noise level maps of a batch (B, 1, H, W)."""
+        skip = features = F.relu(self.first(noisy))
+        for layer in range(3):
+            features = F.relu(self.middle[layer % len(self.middle)](features))
+        return F.relu(self.last(features + skip))
+
+
+class NBD(nn.Module):
+    """Non-blind denoising: a U-Net of 17 convolutions that predicts the residual R. Sec. II-B.
+
+    (B, C, H, W) noisy image and level maps -> (B, 1, H, W) residual; H and W multiples of 4.
+    Two average-pooling steps down, two transposed convolutions up, skips are added.
+    """
+
+    def __init__(self, channels: int = 3, width: int = 64, output_kernel: int = 3) -> None:
+        super().__init__()
+        self.enter = conv_block(channels, width, layers=2)
+        self.down1 = conv_block(width, 2 * width, layers=3)
+        self.down2 = conv_block(2 * width, 4 * width, layers=6)
+        self.up1 = nn.ConvTranspose2d(4 * width, 2 * width, kernel_size=2, stride=2)
+        self.decode1 = conv_block(2 * width, 2 * width, layers=3)
+        self.up2 = nn.ConvTranspose2d(2 * width, width, kernel_size=2, stride=2)
+        self.decode2 = conv_block(width, width, layers=2)
+        self.output = nn.Conv2d(width, 1, output_kernel, padding=output_kernel // 2)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Predict the residual of a batch (B, C, H, W)."""
+        full = self.enter(inputs)
+        half = self.down1(F.avg_pool2d(full, 2))
+        quarter = self.down2(F.avg_pool2d(half, 2))
+        half = self.decode1(self.up1(quarter) + half)
+        full = self.decode2(self.up2(half) + full)
+        return self.output(full)
+
+
+class XBDCNN(nn.Module):
+    """X-BDCNN: g_hat = f + R(f, levels(f)), blind to the noise level. Sec. II-B, Fig. 1."""
+
+    def __init__(self, recipe: Recipe = AS_WRITTEN) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.nle = NLE(recipe.share_nle_weights) if recipe.use_nle else None
+        channels = 3 if recipe.use_nle else 1
+        self.nbd = NBD(channels, recipe.width, recipe.output_kernel)
+
+    def forward(self, noisy: Tensor, levels: Tensor | None = None) -> Denoised:
+        """Restore a batch; pass `levels` to replace the estimate by known level maps.
+
+        Args:
+            noisy: (B, 1, H, W) in [0, 1], H and W of at least 16 pixels.
+            levels: (B, 2, H, W) noise level maps in the recipe's units; None to estimate them.
+
+        Raises:
+            XbdcnnError: the shape is none of the above, or there is no NLE to feed levels to.
+        """
+        require_image_batch(noisy)
+        if levels is not None and self.nle is None:
+            raise XbdcnnError("this network has no noise level input; call it without `levels`")
+        padded = pad_to_multiple(noisy, 4)
+        if self.nle is None:
+            maps, inputs = None, padded
+        else:
+            maps = self.nle(padded) if levels is None else pad_to_multiple(levels, 4)
+            inputs = torch.cat([padded, maps.to(padded.dtype)], dim=1)
+        restored = padded + self.nbd(inputs)
+        height, width = noisy.shape[-2:]
+        crop = (..., slice(height), slice(width))
+        return Denoised(restored[crop], None if maps is None else maps[crop])
+
+
+def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
+    """3x3 convolution that keeps height and width."""
+    return nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
+
+
+def conv_block(inputs: int, outputs: int, layers: int) -> nn.Sequential:
+    """`layers` 3x3 convolutions, each followed by ReLU; the first changes the channel count."""
+    block: list[nn.Module] = []
+    for layer in range(layers):
+        block += [conv3x3(inputs if layer == 0 else outputs, outputs), nn.ReLU(inplace=True)]
+    return nn.Sequential(*block)
+
+
+def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
+    """Mirror (B, C, H, W) at its lower and right border up to multiples of `multiple`."""
+    height, width = image.shape[-2:]
+    bottom, right = -height % multiple, -width % multiple
+    return F.pad(image, (0, right, 0, bottom), mode="reflect") if bottom or right else image
+
+
+def require_image_batch(noisy: Tensor) -> None:
+    """Raise XbdcnnError unless `noisy` is (B, 1, H, W) with H, W >= 16."""
+    if noisy.ndim != 4 or noisy.shape[1] != 1 or min(noisy.shape[-2:]) < MINIMUM_SIDE:
+        raise XbdcnnError(
+            f"expected images of shape (B, 1, H, W) with H, W >= {MINIMUM_SIDE}, "
+            f"got {tuple(noisy.shape)}; add the batch and channel axes or use a larger crop"
+        )
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)

@@ -1,0 +1,224 @@
+"""The hybrid Poisson-Gaussian noise of an X-ray detector (Sec. II-A, Eq. 1-2).
+
+Images are in [0, 1]; eta and sigma are stated on the 8-bit grey scale, as in the paper. This
+module is the only one that converts between the two.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xbdcnn import paper
+from xbdcnn.errors import XbdcnnError
+
+GREY_LEVELS = 255.0
+"""White on the 8-bit scale on which the paper states eta and sigma."""
+
+LevelScaling = Literal["released", "unit"]
+"""Units of the level maps: (eta, sigma / 255) or both divided by the top of their range."""
+
+_SCALES: dict[str, tuple[float, float]] = {
+    "released": (1.0, GREY_LEVELS),
+    "unit": (paper.ETA_RANGE[1], paper.SIGMA_RANGE[1]),
+}
+
+
+def quantum_noise(
+    g: Tensor, eta: float | Tensor, generator: torch.Generator | None = None
+) -> Tensor:
+    """Eq. 2: p = Poisson(255 eta g) / (255 eta), the photon count back on the grey scale.
+
+    g: (B, 1, H, W) in [0, 1]; eta > 0: photons per grey level, a number or (B,). Where eta is
+    infinite there are infinitely many photons, hence no noise: p = g. Black pixels stay black.
+    """
+    photons_at_white = (GREY_LEVELS * _per_image(eta, g)).expand_as(g)
+    finite = torch.isfinite(photons_at_white)
+    counts = torch.poisson(torch.where(finite, photons_at_white, 0.0) * g, generator=generator)
+    return torch.where(finite, counts / photons_at_white, g)
+
+
+def thermal_noise(
+    g: Tensor, sigma: float | Tensor, generator: torch.Generator | None = None
+) -> Tensor:
+    """n ~ N(0, sigma^2) of Eq. 1, shaped like g, on the [0, 1] scale.
+
+    sigma >= 0: standard deviation in 8-bit grey levels, a number or (B,).
+    """
+    normal = torch.randn(g.shape, generator=generator, device=g.device, dtype=g.dtype)
+    return normal * (_per_image(sigma, g) / GREY_LEVELS)
+
+
+def add_hybrid_noise(
+    g: Tensor,
+    eta: float | Tensor,
+    sigma: float | Tensor,
+    generator: torch.Generator | None = None,
+    clip: bool = True,
+    check: bool = True,
+) -> Tensor:
+    """Eq. 1: f = p + n, quantum plus thermal noise; the variance is g / eta + sigma^2.
+
+    Args:
+        g: noise-free image, (B, 1, H, W) or any shape, floating point in [0, 1].
+        eta: photons per grey level, > 0; a number, or (B,) for one value per image.
+        sigma: standard deviation in 8-bit grey levels, >= 0; a number or (B,).
+        generator: source of randomness on g's device; None for PyTorch's global one.
+        clip: cut f to [0, 1] as an 8-bit detector does (released code).
+        check: validate the input; a training loop turns it off, since it waits for the GPU.
+
+    Returns:
+        f, of g's shape, dtype and device. The same generator state gives the same f.
+
+    Raises:
+        XbdcnnError: g has non-finite values or leaves [0, 1], eta <= 0, sigma < 0.
+    """
+    if check:
+        _check(bool(((g >= 0) & (g <= 1)).all()), "image")
+        _check(bool((torch.as_tensor(eta) > 0).all()), "eta")
+        _check(bool(torch.isfinite(s := torch.as_tensor(sigma)).all() and (s >= 0).all()), "sigma")
+    f = quantum_noise(g, eta, generator) + thermal_noise(g, sigma, generator)
+    return f.clamp(0.0, 1.0) if clip else f
+
+
+def add_hybrid_noise_numpy(
+    g: NDArray[np.floating],
+    eta: float,
+    sigma: float,
+    rng: np.random.Generator,
+    clip: bool = True,
+) -> NDArray[np.float32]:
+    """Eq. 1-2 in NumPy, the twin of `add_hybrid_noise` for one image of any shape.
+
+    Same units, limits and errors; other random numbers, the same distribution. Returns float32.
+    """
+    _check(bool(((g >= 0) & (g <= 1)).all()), "image")
+    _check(eta > 0, "eta")
+    _check(sigma >= 0 and np.isfinite(sigma), "sigma")
+    p = g if np.isinf(eta) else rng.poisson(GREY_LEVELS * eta * g) / (GREY_LEVELS * eta)
+    f = p + rng.normal(0.0, sigma / GREY_LEVELS, g.shape)
+    return (f.clip(0.0, 1.0) if clip else f).astype(np.float32)
+
+
+def noise_variance(g: Tensor | NDArray, eta: float, sigma: float) -> Tensor | NDArray:
+    """Var f = g / eta + sigma^2 of Eq. 1 before clipping; g in [0, 1], result in grey levels^2."""
+    return GREY_LEVELS * g / eta + sigma**2
+
+
+def sample_levels(
+    count: int,
+    generator: torch.Generator | None = None,
+    sampling: Literal["continuous", "grid"] = "continuous",
+) -> tuple[Tensor, Tensor]:
+    """Draw (eta, sigma), each (count,) float32, from the paper's training ranges (Sec. II-A).
+
+    "continuous": uniform on (0.4, 1.9) and (0, 20), as the text says.
+    "grid": eta from 0.4, 0.5, ..., 1.8 and integer sigma from 0 to 19, as in the released code.
+    """
+    if sampling == "grid":
+        eta = torch.randint(4, 19, (count,), generator=generator) / 10.0
+        sigma = torch.randint(0, 20, (count,), generator=generator).float()
+        return eta, sigma
+    unit = torch.rand(2, count, generator=generator)
+    low, high = torch.tensor([paper.ETA_RANGE, paper.SIGMA_RANGE]).T[..., None]
+    eta, sigma = low + (high - low) * unit
+    return eta, sigma
+
+
+def level_maps(
+    eta: float | Tensor,
+    sigma: float | Tensor,
+    like: Tensor,
+    scaling: LevelScaling = "released",
+) -> Tensor:
+    """Constant maps of eta and sigma, (B, 2, H, W), the target of the NLE (Sec. II-B).
+
+    Args:
+        eta, sigma: numbers or (B,), in the paper's units.
+        like: (B, 1, H, W), gives batch, height, width, dtype and device.
+        scaling: "released" for (eta, sigma / 255), "unit" for (eta / 1.9, sigma / 20).
+    """
+    maps = torch.stack([_per_image(level, like)[:, 0] for level in (eta, sigma)], dim=1)
+    scale = torch.tensor(_SCALES[scaling], dtype=like.dtype, device=like.device)
+    maps = maps / scale[:, None, None]
+    return maps.expand(like.shape[0], 2, *like.shape[-2:])
+
+
+def levels_from_maps(maps: Tensor, scaling: LevelScaling = "released") -> tuple[Tensor, Tensor]:
+    """Undo `level_maps`: the mean of each map, (B,) eta and (B,) sigma in the paper's units."""
+    scale = torch.tensor(_SCALES[scaling], dtype=maps.dtype, device=maps.device)
+    eta, sigma = (maps.mean(dim=(-2, -1)) * scale).unbind(dim=1)
+    return eta, sigma
+
+
+class PhotonTransfer(NamedTuple):
+    """Photon transfer curve: noise variance against mean signal, and the line through it.
+
+    mean: (bins,) grey levels; variance: (bins,) grey levels^2; count: (bins,) pixels;
+    eta: photons per grey level from the slope; sigma: grey levels from the intercept.
+    """
+
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    count: NDArray[np.int64]
+    eta: float
+    sigma: float
+
+
+def mean_variance(
+    clean: NDArray[np.floating], noisy: NDArray[np.floating], bins: int = 64
+) -> PhotonTransfer:
+    """Recover eta and sigma from a clean/noisy pair by the photon transfer method.
+
+    Groups pixels by clean grey level and fits Var(f - g) = mean / eta + sigma^2, each bin
+    weighted by the inverse variance of its estimate. Bins within four standard deviations of
+    black or white are left out, because clipping changes their variance. J. R. Janesick,
+    Photon Transfer, SPIE Press 2007.
+
+    Raises:
+        XbdcnnError: shapes differ, or fewer than two bins are free of clipping.
+    """
+    _check(clean.shape == noisy.shape, "shape")
+    level = GREY_LEVELS * np.asarray(clean, np.float64).ravel()
+    error = GREY_LEVELS * np.asarray(noisy, np.float64).ravel() - level
+    group = np.minimum((level / GREY_LEVELS * bins).astype(int), bins - 1)
+    count = np.bincount(group, minlength=bins)
+    used = count > 30
+    mean = np.bincount(group, level, bins)[used] / count[used]
+    bias = np.bincount(group, error, bins)[used] / count[used]
+    variance = np.bincount(group, error**2, bins)[used] / count[used] - bias**2
+    spread = 4 * np.sqrt(variance)
+    free = (mean > spread) & (mean < GREY_LEVELS - spread) & (variance > 0)
+    _check(free.sum() >= 2, "contrast")
+    precision = np.sqrt(count[used][free]) / variance[free]
+    slope, intercept = np.polyfit(mean[free], variance[free], 1, w=precision)
+    eta = 1 / slope if slope > 0 else np.inf
+    return PhotonTransfer(mean, variance, count[used], eta, float(np.sqrt(max(intercept, 0.0))))
+
+
+_COMPLAINTS = {
+    "image": "the image must be finite and within [0, 1]; load it with xbdcnn.data.load_radiograph",
+    "eta": "eta must be greater than 0 (photons per grey level; the paper trains on 0.4 to 1.9)",
+    "sigma": "sigma must be finite and at least 0 (8-bit grey levels; the paper trains on 0 to 20)",
+    "shape": "clean and noisy image must have the same shape",
+    "contrast": "too few grey levels free of clipping to fit a line; use a larger region",
+    "levels": "eta and sigma must be single numbers or hold one value per image",
+}
+
+
+def _check(holds: bool, name: str) -> None:
+    if not holds:
+        raise XbdcnnError(_COMPLAINTS[name])
+
+
+def _per_image(level: float | Tensor, g: Tensor) -> Tensor:
+    """Shape a number or a (B,) tensor so that it broadcasts over g's images."""
+    level = torch.as_tensor(level, dtype=g.dtype, device=g.device)
+    if level.ndim == 0:
+        return level.expand((1,) * g.ndim)
+    _check(level.ndim == 1 and level.shape[0] == g.shape[0], "levels")
+    return level.reshape(-1, *(1,) * (g.ndim - 1))

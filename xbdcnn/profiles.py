@@ -1,0 +1,110 @@
+"""How much work a reproduction does: from a smoke test to the paper's full protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xbdcnn.batches import TrainConfig
+from xbdcnn.errors import XbdcnnError
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Sizes of every step of a reproduction."""
+
+    name: str
+    purpose: str
+    train: TrainConfig
+    """Budget of each training run in notebook 05."""
+    width: int
+    """Channels of the X-BDCNN trained in notebook 05; the paper's is 64."""
+    shipped_weights: bool
+    """True: tables use the weights in the package. False: those that notebook 05 has trained."""
+    table1_patches: int
+    """Patches of 128 x 128 in Table I."""
+    table2_images: int
+    """Radiographs in Table II; the paper has ten."""
+    table2_size: int
+    """Side in pixels of the central field that Table II uses; the paper has 1024."""
+    classical: tuple[str, ...]
+    """Classical methods that stand beside the networks."""
+
+    @property
+    def is_smoke(self) -> bool:
+        """Tell whether results of this profile only show that the code runs."""
+        return self.name == "smoke"
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="smoke",
+            purpose="does it run? minutes, numbers mean nothing",
+            train=TrainConfig(
+                patches=48, patch_size=32, batch_size=8, validate_every=3, schedule="cosine"
+            ),
+            width=8,
+            shipped_weights=True,
+            table1_patches=4,
+            table2_images=1,
+            table2_size=96,
+            classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+        ),
+        Profile(
+            name="quick",
+            purpose="all tables and figures from shipped weights, on a laptop CPU",
+            train=TrainConfig(
+                patches=1600,
+                patch_size=64,
+                batch_size=16,
+                schedule="cosine",
+                precision="bf16",
+                validate_every=20,
+            ),
+            width=32,
+            shipped_weights=True,
+            table1_patches=60,
+            table2_images=4,
+            table2_size=384,
+            classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+        ),
+        Profile(
+            name="cpu",
+            purpose="every network retrained at equal budget, hours on a CPU",
+            train=TrainConfig(
+                patches=160_000,
+                patch_size=64,
+                batch_size=16,
+                learning_rates=(1e-3, 1e-5),
+                schedule="cosine",
+                precision="bf16",
+                validate_every=500,
+            ),
+            width=64,
+            shipped_weights=False,
+            table1_patches=960,
+            table2_images=10,
+            table2_size=1024,
+            classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+        ),
+        Profile(
+            name="paper",
+            purpose="the paper's protocol, days on a CPU, about 30 h on its GPU",
+            train=TrainConfig(),
+            width=64,
+            shipped_weights=False,
+            table1_patches=32_000,
+            table2_images=10,
+            table2_size=1024,
+            classical=("BM3D",),
+        ),
+    )
+}
+
+
+def get_profile(name: str) -> Profile:
+    """Look up a profile, or raise XbdcnnError that lists the names."""
+    if name not in PROFILES:
+        raise XbdcnnError(f"unknown profile {name!r}; choose from {', '.join(PROFILES)}")
+    return PROFILES[name]

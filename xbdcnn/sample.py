@@ -1,0 +1,128 @@
+"""Fetching the public ChestX-ray8 sample: 340 radiographs, checked file by file.
+
+The packaged registry names each image, its patient, its split and its SHA-256; the bytes come
+from a public repository at a fixed commit and stay out of this project's own.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.files import atomic_path, sha256_of
+
+REGISTRY = Path(__file__).with_name("chestxray8_sample.csv")
+"""Columns image, patient_id, split, view, finding_labels, sha256, bytes; one row per image."""
+
+BASE_URL = (
+    "https://raw.githubusercontent.com/jrzech/reproduce-chexnet/"
+    "a011a9ab108cb03a533aeab52dc934b02a823ac8/starter_images/"
+)
+"""Where the original PNG files stand, at a commit that cannot change."""
+
+ATTRIBUTION = (
+    "ChestX-ray8 images: provided by the NIH Clinical Center, "
+    "https://nihcc.app.box.com/v/ChestXray-NIHCC\n"
+    'Cite: X. Wang et al., "ChestX-ray8: Hospital-scale Chest X-ray Database and Benchmarks on '
+    'Weakly-Supervised Classification and Localization of Common Thorax Diseases", '
+    "CVPR 2017, pp. 3462-3471."
+)
+"""What the provider asks every user to state."""
+
+MANIFEST = "manifest.csv"
+"""Name of the registry's copy in a sample folder; written last, so it marks a whole sample."""
+
+
+def sample_folder() -> Path:
+    """Return the folder that `fetch_sample` fills by default, in the user's cache."""
+    import pooch
+
+    return Path(pooch.os_cache("xbdcnn")) / "chestxray8-sample"
+
+
+def fetch_sample(
+    destination: str | Path | None = None,
+    base_url: str = BASE_URL,
+    progress: bool = True,
+    registry: str | Path = REGISTRY,
+    retries: int = 2,
+) -> Path:
+    """Download the ChestX-ray8 sample (340 PNG files, 1024 x 1024, 8 bit, about 140 MB).
+
+    Every file is checked against its SHA-256. Files that are there and whole are kept, damaged
+    ones are fetched anew, so an interrupted download resumes. `manifest.csv` is written last.
+
+    Args:
+        destination: folder to fill with images/ and manifest.csv; default `sample_folder()`.
+        base_url: web folder of the images.
+        progress: show a progress bar over the files.
+        registry: CSV file with the columns of `REGISTRY`.
+        retries: further attempts for a file that fails.
+
+    Returns:
+        The folder, ready for `xbdcnn.data.find_source`. The attribution is printed.
+
+    Raises:
+        XbdcnnError: the network, the server or the disk failed (run it again to resume), or the
+            folder holds another data set.
+    """
+    from tqdm.auto import tqdm
+
+    folder, registry = Path(destination or sample_folder()), Path(registry)
+    wanted = _read_registry(registry)
+    _refuse_other_data(folder / MANIFEST, registry)
+    print(ATTRIBUTION)
+    fetcher = _fetcher(folder / "images", base_url, wanted, retries)
+    for name in tqdm(wanted, desc="ChestX-ray8 sample", unit="file", disable=not progress):
+        _fetch_one(fetcher, name, folder, wanted)
+    with atomic_path(folder / MANIFEST) as temporary:
+        shutil.copyfile(registry, temporary)
+    return folder
+
+
+def _read_registry(registry: Path) -> dict[str, str]:
+    """Image name -> SHA-256."""
+    with open(registry, newline="", encoding="utf-8") as stream:
+        return {row["image"]: row["sha256"] for row in csv.DictReader(stream)}
+
+
+def _refuse_other_data(manifest: Path, registry: Path) -> None:
+    """Keep another data set safe, and take the mark of wholeness off while files are checked."""
+    if manifest.exists() and not same_table(manifest, registry):
+        raise XbdcnnError(f"{manifest}: belongs to other data; choose another destination folder")
+    manifest.unlink(missing_ok=True)
+
+
+def same_table(one: Path, other: Path) -> bool:
+    """Tell whether two CSV files have the same text, whatever their line ends."""
+    return one.read_bytes().split() == other.read_bytes().split()
+
+
+def _fetcher(images: Path, base_url: str, wanted: dict[str, str], retries: int):
+    import pooch
+
+    pooch.get_logger().setLevel("ERROR")  # the progress bar speaks for it
+    return pooch.create(
+        path=images,
+        base_url=base_url.rstrip("/") + "/",
+        registry={name: f"sha256:{digest}" for name, digest in wanted.items()},
+        retry_if_failed=retries,
+    )
+
+
+def _fetch_one(fetcher, name: str, folder: Path, wanted: dict[str, str]) -> None:
+    """Fetch one file unless it is there and whole; any failure tells how far the sample is."""
+    import pooch
+
+    try:
+        fetcher.fetch(name, downloader=pooch.HTTPDownloader(timeout=60))
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors; ValueError: wrong hash
+        paths = {image: folder / "images" / image for image in wanted}
+        whole = sum(p.is_file() and sha256_of(p) == wanted[i] for i, p in paths.items())
+        reason = " ".join(str(error).split())
+        raise XbdcnnError(
+            f"{folder}: {whole} of {len(wanted)} images are there, {name} failed ({reason}); "
+            "run it again to resume"
+        ) from error
