@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ class Run:
                 )
             for name, part in self.parts().items():
                 part.load_state_dict(state[name])
-        except (RuntimeError, KeyError, OSError, EOFError) as error:
+        except (UnpicklingError, RuntimeError, KeyError, OSError, EOFError) as error:
             raise XbdcnnError(f"{path}: damaged checkpoint ({error}); delete it") from None
         self.step, self.seconds = state["step"], state["seconds"]
         self.best, self.history = state["best"], state["history"]
