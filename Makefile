@@ -50,10 +50,9 @@ explore: $(STAMP)  ## open the noise explorer in JupyterLab
 	$(BIN)/python -c 'import jupyterlab' 2>/dev/null || $(PIP) install --quiet -c $(CONSTRAINTS) -e '.[explore]'
 	$(BIN)/jupyter lab notebooks/09_noise_explorer.ipynb
 
-notebooks: $(STAMP)  ## run all notebooks anew and refresh notebooks/*.ipynb and figures/
-	$(BIN)/xbdcnn reproduce --profile $(PROFILE) --output $(REFRESH) --force $(ARGS)
-	cp $(REFRESH)/notebooks/*.ipynb notebooks/
-	cp -R $(REFRESH)/figures/. figures/
+notebooks: $(STAMP)  ## run all notebooks anew and refresh notebooks/*.ipynb, figures/, README
+	$(BIN)/xbdcnn reproduce --data builtin --output $(REFRESH) --publish $(ARGS)
+	$(BIN)/python tools/readme.py --write
 
 # Without constraints: this target makes them. It adds what is missing and upgrades nothing else.
 lock:  ## write constraints.txt and the environment files from what .venv holds

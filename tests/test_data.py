@@ -370,3 +370,10 @@ def test_real_sample(no_data_at_hand):
     assert 110 < 255 * np.mean(images) < 170  # paper: 128 to 139 from the noisy PSNRs
     groups = source.index.groupby("patient_id")["split"].nunique()
     assert groups.max() == 1
+
+
+def test_the_built_in_radiograph_can_be_asked_for_by_name(monkeypatch, tmp_path):
+    monkeypatch.setenv("XBDCNN_DATA", str(tmp_path))
+    assert find_source("builtin").name == "built-in radiograph"
+    monkeypatch.setenv("XBDCNN_DATA", "builtin")
+    assert find_source().index is None

@@ -101,6 +101,15 @@ def test_levels_must_match_the_batch():
         noise.add_hybrid_noise(torch.rand(3, 1, 16, 16), torch.tensor([0.4, 0.5]), 5.0)
 
 
+def test_implied_mean_inverts_the_noise_variance():
+    g = torch.full((1, 1, 1000, 1000), 100 / 255)
+    noisy = noise.add_hybrid_noise(g, 0.8, 5.0, seeded(), clip=False)
+    psnr = metrics.psnr(noisy, g)[0, 0]
+    assert noise.implied_mean(psnr, 0.8, 5.0) == pytest.approx(100, rel=0.01)
+    means = [noise.implied_mean(p, *level) for level, p in paper.TABLE_2_NOISY_PSNR.items()]
+    assert 126 < min(means) < max(means) < 139
+
+
 def test_continuous_levels_fill_the_ranges_of_the_paper():
     eta, sigma = noise.sample_levels(20_000, seeded())
     assert eta.shape == sigma.shape == (20_000,)

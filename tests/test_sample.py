@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from xbdcnn.data import find_source
+from xbdcnn.data.sample import BASE_URL, MANIFEST, REGISTRY, fetch_sample, sample_folder
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import sha256_of
-from xbdcnn.sample import BASE_URL, MANIFEST, REGISTRY, fetch_sample, sample_folder
 
 NAMES = [f"0000000{k}_000.png" for k in range(1, 6)]
 SPLITS = ["train", "train", "val", "test", "table2"]

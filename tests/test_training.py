@@ -137,12 +137,15 @@ def test_resume_is_exact(tmp_path, monkeypatch, architecture, ema):
     assert_same(state_of(whole), state_of(resumed))
 
 
-def test_checkpoint_of_another_configuration_is_refused(tmp_path):
+@pytest.mark.parametrize("changed", ["config", "recipe", "images"])
+def test_checkpoint_of_another_run_is_refused(tmp_path, changed):
     network = zoo.build_network("xbdcnn", SMALL)
     train(network, SMALL, ramps(), ramps(), CONFIG, tmp_path, progress=False)
-    other = replace(CONFIG, seed=1)
-    with pytest.raises(XbdcnnError, match=r"checkpoint\.pt: checkpoint of another configuration"):
-        train(network, SMALL, ramps(), ramps(), other, tmp_path, progress=False)
+    config = replace(CONFIG, seed=1) if changed == "config" else CONFIG
+    recipe = replace(SMALL, alpha=0.2) if changed == "recipe" else SMALL
+    images = ramps(2) if changed == "images" else ramps()
+    with pytest.raises(XbdcnnError, match=r"checkpoint\.pt: checkpoint of another"):
+        train(network, recipe, images, ramps(), config, tmp_path, progress=False)
 
 
 def test_damaged_checkpoint_is_named(tmp_path):

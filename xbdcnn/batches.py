@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -61,6 +62,14 @@ def as_pool(images: Sequence[NDArray[np.floating]]) -> list[Tensor]:
     return [
         torch.from_numpy(np.round(image * noise.GREY_LEVELS).astype(np.uint8)) for image in images
     ]
+
+
+def pool_digest(pool: Sequence[Tensor]) -> str:
+    """SHA-256 over all training pixels, so that a run never resumes on other images unnoticed."""
+    digest = hashlib.sha256()
+    for image in pool:
+        digest.update(str(tuple(image.shape)).encode() + image.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def draw_batch(

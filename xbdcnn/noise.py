@@ -109,6 +109,15 @@ def noise_variance(g: Tensor | NDArray, eta: float, sigma: float) -> Tensor | ND
     return GREY_LEVELS * g / eta + sigma**2
 
 
+def implied_mean(psnr: float, eta: float, sigma: float) -> float:
+    """Mean grey level that a noisy PSNR in dB implies, solving MSE = mean / eta + sigma^2.
+
+    Numbers or arrays of them; 8-bit scale, without clipping. The mean must be the same at every
+    level if eta is a gain on that scale: so Table II's first column tells what eta means.
+    """
+    return eta * (GREY_LEVELS**2 / 10 ** (psnr / 10) - sigma**2)
+
+
 def sample_levels(
     count: int,
     generator: torch.Generator | None = None,

@@ -21,7 +21,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from xbdcnn import noise
-from xbdcnn.batches import Batch, TrainConfig, as_pool, draw_batch, validation_batch
+from xbdcnn.batches import (
+    Batch,
+    TrainConfig,
+    as_pool,
+    draw_batch,
+    pool_digest,
+    validation_batch,
+)
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import atomic_path
 from xbdcnn.losses import mixed_loss
@@ -43,8 +50,11 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 class Run:
     """Everything that changes during training, saved as one checkpoint."""
 
-    def __init__(self, network: nn.Module, recipe: Recipe, config: TrainConfig) -> None:
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, config: TrainConfig, images: str
+    ) -> None:
         self.network, self.recipe, self.config = network, recipe, config
+        self.identity = {"config": asdict(config), "recipe": asdict(recipe), "images": images}
         self.optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rates[0])
         self.average = (
             AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
@@ -68,18 +78,19 @@ class Run:
     def save(self, path: Path) -> None:
         """Write the checkpoint atomically; tensors and plain values only, so no pickled code."""
         state = {name: part.state_dict() for name, part in self.parts().items()}
-        state |= {"config": asdict(self.config), "step": self.step, "seconds": self.seconds}
+        state |= {"identity": self.identity, "step": self.step, "seconds": self.seconds}
         state |= {"best": self.best, "history": self.history}
         with atomic_path(path) as temporary:
             torch.save(state, temporary)
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint; XbdcnnError if it is damaged or of another configuration."""
+        """Continue from a checkpoint; XbdcnnError if it is damaged or of another run."""
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            if state["config"] != asdict(self.config):
+            if state["identity"] != self.identity:
                 raise XbdcnnError(
-                    f"{path}: checkpoint of another configuration; use another run folder"
+                    f"{path}: checkpoint of another configuration, recipe or set of images; "
+                    "use another run folder"
                 )
             for name, part in self.parts().items():
                 part.load_state_dict(state[name])
@@ -120,7 +131,7 @@ def train(
     AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision=config.precision)
     network.to(accelerator.device, memory_format=torch.channels_last)
-    run = Run(network, recipe, config)
+    run = Run(network, recipe, config, pool_digest(pool))
     checkpoint = Path(folder) / "checkpoint.pt" if folder else None
     if checkpoint and checkpoint.exists():
         run.load(checkpoint)

@@ -145,7 +145,7 @@ def shipped_path(name: str) -> Path:
     """
     entry(name)
     path = WEIGHTS / f"{name}.safetensors"
-    recorded = json.loads(CHECKSUMS.read_text()).get(path.name)
+    recorded = _checksums().get(path.name)
     if recorded is None or not path.exists():
         raise XbdcnnError(f"no shipped weights for {name!r}; train them with `xbdcnn train {name}`")
     if sha256_of(path) != recorded:
@@ -155,7 +155,7 @@ def shipped_path(name: str) -> Path:
 
 def shipped_names() -> list[str]:
     """Names of the networks whose weights come with the package, in table order."""
-    recorded = json.loads(CHECKSUMS.read_text())
+    recorded = _checksums()
     return [name for name in ZOO if f"{name}.safetensors" in recorded]
 
 
@@ -165,8 +165,12 @@ def ship(path: Path | str, name: str) -> Path:
     target = WEIGHTS / f"{name}.safetensors"
     with atomic_path(target) as temporary:
         temporary.write_bytes(Path(path).read_bytes())
-    recorded = json.loads(CHECKSUMS.read_text()) if CHECKSUMS.exists() else {}
+    recorded = _checksums()
     recorded[target.name] = sha256_of(target)
     with atomic_path(CHECKSUMS) as temporary:
         temporary.write_text(json.dumps(dict(sorted(recorded.items())), indent=2) + "\n")
     return target
+
+
+def _checksums() -> dict[str, str]:
+    return json.loads(CHECKSUMS.read_text()) if CHECKSUMS.exists() else {}

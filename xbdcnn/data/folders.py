@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xbdcnn.data.sample import MANIFEST
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.paper import SPLIT_RATIO
-from xbdcnn.sample import MANIFEST
 
 SPLITS = ("train", "val", "test", "table2")
 """The paper's three sets, and the ten radiographs of its Table II."""

@@ -18,18 +18,18 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from xbdcnn.builtin import (
+from xbdcnn.data.builtin import (
     BUILTIN_LAYOUT,
     builtin_crop,
     builtin_fields,
     builtin_path,
     builtin_radiograph,
 )
+from xbdcnn.data.folders import SPLITS, index_folder, split_index
+from xbdcnn.data.radiograph import load_radiograph
+from xbdcnn.data.sample import MANIFEST, REGISTRY, fetch_sample, same_table, sample_folder
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import sha256_of
-from xbdcnn.folders import SPLITS, index_folder, split_index
-from xbdcnn.radiograph import load_radiograph
-from xbdcnn.sample import MANIFEST, REGISTRY, fetch_sample, same_table, sample_folder
 
 __all__ = [
     "BUILTIN_LAYOUT",
@@ -46,6 +46,9 @@ __all__ = [
     "random_patches",
     "split_index",
 ]
+
+BUILTIN = "builtin"
+"""What stands for the built-in radiograph where a folder could stand."""
 
 TABLE_2_COUNT = 10
 """Radiographs in the strong-noise test (Sec. III-B)."""
@@ -149,14 +152,17 @@ def find_source(data: str | Path | None = None, seed: int = 0) -> Source:
     """Find the best images at hand.
 
     In this order: the folder `data`; the folder that the environment variable XBDCNN_DATA names;
-    the sample that `fetch_sample` put into the user's cache; the built-in radiograph. A folder's
-    own splits are used; one without is split by patient, 7 : 2 : 1, by `seed`.
+    the sample that `fetch_sample` put into the user's cache; the built-in radiograph, which
+    "builtin" in the place of a folder asks for by name. A folder's own splits are used; one
+    without is split by patient, 7 : 2 : 1, by `seed`.
 
     Raises:
         XbdcnnError: a folder that was named is missing, holds no image, or has an incomplete
             split column. It never falls back to other images.
     """
     named = data or os.environ.get("XBDCNN_DATA")
+    if named == BUILTIN:
+        return Source("built-in radiograph")
     if named:
         return _folder_source(Path(named), seed)
     folder = sample_folder()

@@ -1,0 +1,340 @@
+"""The command line: what it prints, what it writes, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from PIL import Image
+from typer.testing import CliRunner
+
+from xbdcnn import __version__, zoo
+from xbdcnn.cli import app, bulk
+from xbdcnn.data.radiograph import load_radiograph
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.inference import load_pretrained
+from xbdcnn.models import Recipe
+from xbdcnn.profiles import PROFILES
+
+SIZE = (40, 48)
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def errors(result) -> list[str]:
+    lines = result.stderr.splitlines()
+    return [line.removeprefix("xbdcnn: error: ") for line in lines if "xbdcnn: error: " in line]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    """Untrained weights of a narrow network: enough to tell files from files."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    recipe = Recipe(width=8)
+    zoo.save_weights(zoo.build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="tiny")
+    return path
+
+
+@pytest.fixture
+def ramp() -> np.ndarray:
+    return np.linspace(0.2, 0.8, SIZE[0] * SIZE[1]).reshape(SIZE)
+
+
+@pytest.fixture
+def scans(tmp_path, ramp) -> Path:
+    """A folder of good and bad files of every kind."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    eight, sixteen = (ramp * 255).astype(np.uint8), (ramp * 65535).astype(np.uint16)
+    Image.fromarray(eight).save(folder / "eight.png")
+    Image.fromarray(sixteen).save(folder / "sixteen.png")
+    Image.fromarray(eight).save(folder / "photo.jpg")
+    tifffile.imwrite(folder / "eight.tif", eight)
+    tifffile.imwrite(folder / "sixteen.TIFF", sixteen)
+    tifffile.imwrite(folder / "real.tif", ramp.astype(np.float32))
+    whole = (folder / "eight.png").read_bytes()
+    (folder / "broken.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "empty.dcm").touch()
+    (folder / "notes.txt").write_text("not a radiograph")
+    return folder
+
+
+def write_dicom(path: Path, pixels: np.ndarray) -> None:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
+
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    image = Dataset()
+    image.file_meta = meta
+    image.SOPClassUID, image.SOPInstanceUID = meta[0x20002].value, meta[0x20003].value
+    image.Rows, image.Columns = pixels.shape
+    image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
+    image.BitsAllocated, image.BitsStored, image.HighBit = 16, 12, 11
+    image.PixelRepresentation = 0
+    image.PixelData = pixels.astype("<u2").tobytes()
+    image.save_as(path, enforce_file_format=True)
+
+
+def test_help_names_every_command_and_is_quick():
+    start = time.perf_counter()
+    command = [sys.executable, "-c", "from xbdcnn.cli import app; app(['--help'])"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert time.perf_counter() - start < 2
+    for name in ("reproduce", "train", "evaluate", "denoise", "fetch-sample", "--version"):
+        assert name in result.stdout
+
+
+@pytest.mark.parametrize("name", ["reproduce", "train", "evaluate", "denoise", "fetch-sample"])
+def test_every_command_has_help(name):
+    result = CliRunner().invoke(app, [name, "--help"], prog_name="xbdcnn")
+    assert result.exit_code == 0 and f"Usage: xbdcnn {name} [OPTIONS]" in result.stdout
+
+
+def test_no_command_shows_help():
+    result = run()
+    assert result.exit_code == 0 and "denoise" in result.stdout
+
+
+def test_version():
+    result = run("--version")
+    assert result.exit_code == 0 and result.stdout == f"xbdcnn {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--bogus"], "No such option: --bogus; see 'xbdcnn --help'"),
+        (["bogus"], "No such command 'bogus'; see 'xbdcnn --help'"),
+        (["denoise", "--bogus"], "No such option: --bogus; see 'xbdcnn denoise --help'"),
+        (["denoise"], "Missing argument 'IN...'; see 'xbdcnn denoise --help'"),
+        (["denoise", "a.png"], "Missing option '--output' / '-o'; name a folder"),
+        (["denoise", "a.png", "-o", "x", "--network", "nobody"], "unknown network 'nobody'; choo"),
+        (["evaluate", "--table", "3"], "Invalid value for '--table': "),
+        (["evaluate", "--profile", "huge"], "unknown profile 'huge'; choose from smoke, quick"),
+        (["reproduce", "--profile", "huge"], "unknown profile 'huge'; choose from smoke, quick"),
+        (["train", "nobody"], "unknown network 'nobody'; choose from dncnn"),
+        (["train", "dncnn", "--profile", "huge"], "unknown profile 'huge'"),
+        (["train", "dncnn", "--patches", "0"], "Invalid value for '--patches': "),
+    ],
+)
+def test_bad_use_is_one_line_and_exit_code_2(arguments, message):
+    result = CliRunner().invoke(app, arguments, prog_name="xbdcnn")
+    assert result.exit_code == 2
+    assert result.stdout == "" and len(result.stderr.splitlines()) == 1
+    assert errors(result)[0].startswith(message)
+
+
+def test_unknown_notebook_is_bad_use(tmp_path):
+    (tmp_path / "00_first.py").write_text("# %%\n")
+    result = run("reproduce", "--only", "77", "--notebooks", tmp_path)
+    assert result.exit_code == 2
+    assert errors(result) == ["no notebook '77'; choose from 00_first"]
+
+
+def test_missing_weights_are_one_line_and_exit_code_1(scans, tmp_path):
+    result = run("denoise", scans, "-o", tmp_path / "out", "--network", "none.safetensors")
+    assert result.exit_code == 1
+    assert errors(result)[0].startswith("none.safetensors: no such weights")
+
+
+def test_debug_shows_the_error_itself(scans, tmp_path):
+    result = run("--debug", "denoise", scans, "-o", tmp_path, "--network", "none.safetensors")
+    assert isinstance(result.exception, XbdcnnError)
+
+
+def test_denoise_a_mixed_folder(scans, tmp_path, weights):
+    out = tmp_path / "out"
+    before = {path.name: path.read_bytes() for path in scans.iterdir()}
+    result = run("denoise", scans, "-o", out, "--network", weights)
+    assert result.exit_code == 1
+    assert result.stdout == f"6 of 8 radiographs restored into {out}\n"
+    assert [Path(line.split(":")[0]).name for line in errors(result)] == ["broken.png", "empty.dcm"]
+    assert {path.name for path in out.iterdir()} == {
+        "eight.png",
+        "sixteen.png",
+        "photo.png",
+        "eight.tif",
+        "sixteen.TIFF",
+        "real.tif",
+    }
+    assert {path.name: path.read_bytes() for path in scans.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "made"),
+    [
+        ("eight.png", np.uint8, "eight.png"),
+        ("sixteen.png", np.uint16, "sixteen.png"),
+        ("photo.jpg", np.uint8, "photo.png"),
+        ("eight.tif", np.uint8, "eight.tif"),
+        ("sixteen.TIFF", np.uint16, "sixteen.TIFF"),
+        ("real.tif", np.float32, "real.tif"),
+    ],
+)
+def test_output_is_what_the_network_makes_with_the_bits_of_the_input(
+    scans, tmp_path, weights, name, dtype, made
+):
+    result = run("denoise", scans / name, "-o", tmp_path / "out", "--network", weights)
+    assert result.exit_code == 0, result.stderr
+    path = tmp_path / "out" / made
+    stored = tifffile.imread(path) if "tif" in made.lower() else np.asarray(Image.open(path))
+    assert stored.dtype == dtype and stored.shape == SIZE
+    expected = load_pretrained(weights).denoise(load_radiograph(scans / name))
+    step = 1e-7 if dtype == np.float32 else 1 / np.iinfo(dtype).max
+    assert np.abs(load_radiograph(path) - expected).max() <= 0.51 * step + 1e-7
+
+
+@pytest.mark.parametrize("name", ["chest.dcm", "1.2.840.10008"])
+def test_dicom_becomes_16_bit_png(tmp_path, ramp, weights, name):
+    write_dicom(tmp_path / name, ramp * 4095)
+    result = run("denoise", tmp_path / name, "-o", tmp_path / "out", "--network", weights)
+    assert result.exit_code == 0, result.stderr
+    made = "chest.png" if name == "chest.dcm" else f"{name}.png"
+    stored = np.asarray(Image.open(tmp_path / "out" / made))
+    assert stored.dtype == np.uint16 and len(np.unique(stored)) > 300
+
+
+def test_float_pixels_in_a_file_called_png_keep_16_bits(tmp_path, ramp):
+    tifffile.imwrite(tmp_path / "odd.png", ramp.astype(np.float32))
+    bulk.save_radiograph(ramp, tmp_path / "new.png", bulk.pixel_dtype(tmp_path / "odd.png"))
+    assert np.asarray(Image.open(tmp_path / "new.png")).dtype == np.uint16
+
+
+def test_existing_output_is_kept_unless_overwriting_is_allowed(scans, tmp_path, weights):
+    arguments = ["denoise", scans / "eight.png", scans / "eight.tif", "-o", tmp_path]
+    (tmp_path / "eight.png").write_bytes(b"mine")
+    result = run(*arguments, "--network", weights)
+    assert result.exit_code == 1 and "1 of 2" in result.stdout
+    assert (tmp_path / "eight.png").read_bytes() == b"mine"
+    assert "exists already; allow it with --overwrite" in errors(result)[0]
+    assert run(*arguments, "--network", weights, "--overwrite").exit_code == 0
+    assert load_radiograph(tmp_path / "eight.png").shape == SIZE
+
+
+def test_an_input_is_never_an_output(scans, tmp_path, weights):
+    (tmp_path / "link").symlink_to(scans, target_is_directory=True)
+    before = (scans / "eight.png").read_bytes()
+    for out in (scans, tmp_path / "link", scans / ".." / "scans"):
+        result = run("denoise", scans / "eight.png", "-o", out, "--network", weights, "--overwrite")
+        assert result.exit_code == 2 and "is an input; choose another" in errors(result)[0]
+    # photo.jpg would become photo.png, which is another input.
+    (tmp_path / "photo.png").write_bytes(before)
+    inputs = [scans / "photo.jpg", tmp_path / "photo.png"]
+    result = run("denoise", inputs[0], "-o", tmp_path, "--network", weights)
+    assert result.exit_code == 1 and "exists already" in errors(result)[0]
+    with pytest.raises(XbdcnnError, match="would both become"):
+        bulk.plan(inputs, tmp_path)
+    assert (scans / "eight.png").read_bytes() == before
+
+
+def test_same_name_from_two_folders_names_both(scans, tmp_path, weights):
+    other = tmp_path / "other" / "eight.png"
+    other.parent.mkdir()
+    other.write_bytes((scans / "eight.png").read_bytes())
+    out = tmp_path / "out"
+    result = run("denoise", scans / "eight.png", other, "-o", out, "--network", weights)
+    assert result.exit_code == 2 and not out.exists()
+    assert str(scans / "eight.png") in errors(result)[0] and str(other) in errors(result)[0]
+
+
+def test_same_file_twice_is_done_once(scans, tmp_path, weights):
+    path = scans / "eight.png"
+    result = run("denoise", path, scans / "." / "eight.png", "-o", tmp_path, "--network", weights)
+    assert result.exit_code == 0 and "1 of 1" in result.stdout
+
+
+def test_folders_that_cannot_be_used(scans, tmp_path, weights):
+    (tmp_path / "void").mkdir()
+    result = run("denoise", tmp_path / "void", "-o", tmp_path / "out", "--network", weights)
+    assert result.exit_code == 2 and "no PNG, TIFF, JPEG or DICOM file" in errors(result)[0]
+    result = run("denoise", scans, "-o", scans / "notes.txt", "--network", weights)
+    assert result.exit_code == 2 and "notes.txt: not a folder" in errors(result)[0]
+
+
+def test_estimate_only_prints_levels_and_writes_nothing(scans, weights):
+    before = set(scans.iterdir())
+    result = run("denoise", scans, "--estimate-only", "--network", weights)
+    assert result.exit_code == 1 and set(scans.iterdir()) == before
+    lines = result.stdout.splitlines()
+    assert len(lines) == 6 and len(errors(result)) == 2
+    levels = load_pretrained(weights).estimate(load_radiograph(scans / "eight.png"))
+    expected = f"{scans / 'eight.png'}: eta {levels.eta:.2f}, sigma {levels.sigma:.1f}"
+    assert expected in lines
+
+
+def test_missing_and_unreadable_inputs_are_named(scans, tmp_path, weights):
+    names = [tmp_path / "absent.png", scans / "notes.txt", scans / "eight.png"]
+    result = run("denoise", *names, "-o", tmp_path / "out", "--network", weights)
+    assert result.exit_code == 1 and "1 of 3" in result.stdout
+    assert errors(result)[0] == f"{names[0]}: no such file; check the path"
+    assert errors(result)[1].startswith(f"{names[1]}: not a PNG, TIFF, JPEG or DICOM file")
+
+
+def test_train_then_evaluate_with_those_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv("XBDCNN_DATA", "")
+    monkeypatch.setattr("xbdcnn.data.sample_folder", lambda: tmp_path / "none")
+    # The classical methods take most of the time and are tested where they are defined.
+    quick = replace(PROFILES["smoke"], classical=(), table1_patches=2)
+    monkeypatch.setitem(PROFILES, "smoke", quick)
+    run_folder = tmp_path / "run"
+    sizes = ["--patches", "16", "--batch-size", "4", "--seed", "3"]
+    result = run("train", "xbdcnn", "--profile", "smoke", "--folder", run_folder, *sizes)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"weights: {run_folder / 'xbdcnn.safetensors'}\n"
+    header = load_pretrained(run_folder / "xbdcnn.safetensors").metadata
+    assert (header["budget"]["patches"], header["budget"]["seed"]) == (16, 3)
+    assert header["recipe"]["width"] == 8
+    out = tmp_path / "tables"
+    options = ["--profile", "smoke", "--table", "1", "--weights", run_folder, "--output", out]
+    result = run("evaluate", *options)
+    assert result.exit_code == 0, result.output
+    assert "X-BDCNN balanced" in result.stdout and f"tables are in {out}" in result.stdout
+    assert "X-BDCNN balanced" in set(pd.read_csv(out / "table_1.csv")["method"])
+    assert not (out / "table_2.csv").exists()
+
+
+def test_train_can_ship_the_weights(tmp_path, monkeypatch):
+    def train_named(name, source, config, folder, width):
+        recipe = Recipe(width=width)
+        path = Path(folder) / f"{name}.safetensors"
+        network = zoo.build_network("xbdcnn", recipe)
+        zoo.save_weights(network, path, "xbdcnn", recipe, name=name)
+        return path
+
+    monkeypatch.setattr("xbdcnn.runs.train_named", train_named)
+    monkeypatch.setattr(zoo, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr(zoo, "CHECKSUMS", tmp_path / "weights" / "checksums.json")
+    options = ["--folder", tmp_path / "run", "--width", "8", "--ship"]
+    result = run("train", "xbdcnn", *options)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == f"weights: {tmp_path / 'weights' / 'xbdcnn.safetensors'}\n"
+    recorded = json.loads((tmp_path / "weights" / "checksums.json").read_text())
+    assert list(recorded) == ["xbdcnn.safetensors"]
+
+
+def test_fetch_sample_passes_the_destination_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("xbdcnn.data.fetch_sample", lambda folder, progress: folder / "filled")
+    result = run("fetch-sample", tmp_path)
+    assert result.exit_code == 0 and result.stdout == f"sample: {tmp_path / 'filled'}\n"
+
+
+def test_failing_disk_is_one_line(monkeypatch, tmp_path):
+    def fail(folder, progress):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("xbdcnn.data.fetch_sample", fail)
+    result = run("fetch-sample", tmp_path)
+    assert result.exit_code == 1 and errors(result) == ["[Errno 28] No space left on device"]

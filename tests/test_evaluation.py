@@ -1,0 +1,156 @@
+"""Tables from results: the right noise, the right means, the right paper values beside them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from xbdcnn import evaluation, metrics, paper, tables, zoo
+from xbdcnn.data import find_source
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.evaluation import BEFORE, Case, bootstrap_interval, evaluate, paired_differences
+from xbdcnn.profiles import PROFILES, get_profile
+
+SMOKE = get_profile("smoke")
+OURS = zoo.ZOO["xbdcnn"].label
+
+
+@pytest.fixture
+def source(monkeypatch):
+    monkeypatch.delenv("XBDCNN_DATA", raising=False)
+    return find_source()
+
+
+def mean_filter(noisy, eta, sigma):
+    return np.full_like(noisy, noisy.mean())
+
+
+@pytest.fixture
+def results():
+    rng = np.random.default_rng(0)
+    cases = [
+        Case(f"image-{i // 2}", rng.random((32, 32)).astype(np.float32), eta, 5.0, i)
+        for i, eta in enumerate((0.4, 0.6, 0.4, 0.6))
+    ]
+    methods = {OURS: lambda f, eta, sigma: f, "mean": mean_filter}
+    return evaluate(methods, cases, progress=False)
+
+
+def test_every_method_meets_the_same_noise(results):
+    assert len(results) == 4 * 3
+    wide = results.pivot(index="case", columns="method", values="psnr")
+    np.testing.assert_array_equal(wide[BEFORE], wide[OURS])
+    assert (wide["mean"] != wide[BEFORE]).all()
+
+
+def test_scores_are_those_of_metrics():
+    rng = np.random.default_rng(1)
+    clean, restored = rng.random((2, 32, 32))
+    scores = evaluation.score(restored, clean)
+    assert scores["psnr"] == metrics.psnr(restored, clean)
+    assert scores["ssim_range_2"] == metrics.ssim(restored, clean, data_range=2.0)
+    assert scores["ssim"] != scores["ssim_range_2"]
+
+
+def test_noise_is_fixed_by_the_seed():
+    clean = np.full((16, 16), 0.5, np.float32)
+    first, again, other = (
+        evaluation.noisy_image(Case("a", clean, 0.4, 5.0, seed)) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_summary_weighs_images_not_patches():
+    rows = pd.DataFrame(
+        {"method": "m", "image": ["a", "a", "a", "b"], "case": range(4), "seconds": 1.0}
+        | {name: [1.0, 1.0, 1.0, 3.0] for name in evaluation.SCORES}
+    )
+    summary = evaluation.summarise(rows).iloc[0]
+    assert summary["psnr"] == 2.0
+    assert (summary["psnr_low"], summary["psnr_high"]) == (1.0, 3.0)
+    assert (summary["images"], summary["cases"]) == (2, 4)
+
+
+def test_paired_differences_are_taken_case_by_case(results):
+    difference = paired_differences(results, OURS).set_index("method")
+    assert difference.loc[BEFORE, "psnr"] == 0
+    wide = results.pivot(index="case", columns="method", values="psnr")
+    assert difference.loc["mean", "psnr"] == pytest.approx((wide["mean"] - wide[OURS]).mean())
+    with pytest.raises(XbdcnnError, match="absent"):
+        paired_differences(results, "absent")
+
+
+def test_bootstrap_interval_covers_the_mean_as_theory_says():
+    values = np.random.default_rng(0).normal(10, 2, 400)
+    low, high = bootstrap_interval(values)
+    assert (high - low) / 2 == pytest.approx(1.96 * 2 / 20, rel=0.15)
+    assert low < values.mean() < high
+    assert np.isnan(bootstrap_interval([1.0])).all()
+
+
+def test_cases_have_the_paper_s_levels(source):
+    cases = evaluation.table_2_cases(source, SMOKE)
+    assert [(case.eta, case.sigma) for case in cases] == list(paper.TABLE_2)
+    assert cases[0].clean.shape == (96, 96)
+    patches = evaluation.table_1_cases(source, SMOKE)
+    assert len(patches) == SMOKE.table1_patches
+    assert patches[0].clean.shape == (128, 128)
+    assert len({case.seed for case in patches}) == len(patches)
+    assert all(0.4 <= case.eta <= 1.9 and 0 <= case.sigma <= 20 for case in patches)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_tables_are_written_in_all_formats(source, tmp_path, monkeypatch, number):
+    monkeypatch.setattr(
+        tables, "collect_methods", lambda *_: {OURS: lambda f, eta, sigma: f, "BM3D": mean_filter}
+    )
+    table = tables.run_table(number, SMOKE, source, tmp_path, progress=False)
+    stem = f"table_{number}"
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {
+        f"{stem}{end}"
+        for end in (".csv", ".md", ".tex", ".json", "_results.csv", "_differences.csv")
+    }
+    assert len(pd.read_csv(tmp_path / f"{stem}.csv")) == len(table)
+    text = (tmp_path / f"{stem}.md").read_text()
+    assert "SMOKE TEST" in text and "hardly more than their range" in text
+    assert "\\begin{table}" in (tmp_path / f"{stem}.tex").read_text()
+    facts = json.loads((tmp_path / f"{stem}.json").read_text())
+    assert facts["profile"] == "smoke" and facts["data"] == "built-in radiograph"
+
+
+def test_paper_values_stand_beside_ours(results):
+    relabelled = results.replace({"method": {OURS: "DnCNN", "mean": "BM3D"}})
+    table = tables.table_1(relabelled).set_index("method")
+    assert table.loc["DnCNN", "printed_psnr"] == 35.372
+    assert table.loc["DnCNN", "corrected_psnr"] == 40.3754
+    assert table.loc["BM3D", "corrected_psnr"] == table.loc["BM3D", "printed_psnr"] == 34.5929
+    cells = tables.table_2(relabelled).set_index(["eta", "sigma", "method"])
+    assert cells.loc[(0.4, 5.0, "DnCNN"), "corrected_psnr"] == 39.5037
+    assert cells.loc[(0.6, 5.0, BEFORE), "printed_psnr"] == 24.0733
+    assert np.isnan(cells.loc[(0.6, 5.0, "BM3D"), "printed_psnr"])
+    gain = cells["psnr"] - cells.xs(BEFORE, level="method")["psnr"]
+    pd.testing.assert_series_equal(cells["gain"], gain, check_names=False)
+
+
+def test_methods_come_from_shipped_or_own_weights(tmp_path):
+    methods = evaluation.collect_methods(SMOKE)
+    assert {OURS, "DnCNN", "BM3D", "GAT+BM3D", "NLM", "TV"} <= set(methods)
+    with pytest.raises(XbdcnnError, match="no weights there"):
+        evaluation.collect_methods(SMOKE, tmp_path)
+    recipe = replace(zoo.ZOO["xbdcnn"].recipe, width=8)
+    network = zoo.build_network("xbdcnn", recipe)
+    zoo.save_weights(network, tmp_path / "xbdcnn.safetensors", "xbdcnn", recipe, name="xbdcnn")
+    assert list(evaluation.collect_methods(SMOKE, tmp_path)) == [OURS, *SMOKE.classical]
+
+
+def test_profiles_grow_from_smoke_to_paper():
+    budgets = [profile.train.patches * profile.train.patch_size**2 for profile in PROFILES.values()]
+    assert budgets == sorted(budgets)
+    with pytest.raises(XbdcnnError, match="smoke, quick, cpu, paper"):
+        get_profile("fast")

@@ -1,0 +1,117 @@
+"""Weights on disk: small, verified, refused when they do not fit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from xbdcnn import zoo
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.models import AS_WRITTEN, BALANCED
+
+SMALL = replace(BALANCED, width=8)
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "small.safetensors"
+    network = zoo.build_network("xbdcnn", SMALL, seed=3)
+    zoo.save_weights(network, path, "xbdcnn", SMALL, name="xbdcnn")
+    return path, network
+
+
+def test_round_trip_costs_no_more_than_half_precision(weights):
+    path, network = weights
+    loaded, header = zoo.load_network(path)
+    assert zoo.recipe_from(header["recipe"]) == SMALL
+    assert not loaded.training
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[name], value, rtol=1e-3, atol=1e-6)
+
+
+def test_batch_norm_statistics_keep_full_precision(tmp_path):
+    network = zoo.build_network("xrecnn", zoo.PLAIN_MSE)
+    statistics = {n: b for n, b in network.named_buffers() if b.is_floating_point()}
+    for buffer in statistics.values():
+        buffer.fill_(1e-7 / 3)
+    zoo.save_weights(network, tmp_path / "x.safetensors", "xrecnn", zoo.PLAIN_MSE)
+    loaded, _ = zoo.load_network(tmp_path / "x.safetensors")
+    assert statistics
+    for name, buffer in loaded.named_buffers():
+        if name in statistics:
+            assert torch.equal(buffer, statistics[name])
+
+
+def test_building_is_fixed_by_the_seed_and_leaves_the_global_state():
+    before = torch.get_rng_state()
+    first, again, other = (zoo.build_network("dncnn", zoo.PLAIN_MSE, s) for s in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    weight = "residual.0.weight"
+    assert torch.equal(first.state_dict()[weight], again.state_dict()[weight])
+    assert not torch.equal(first.state_dict()[weight], other.state_dict()[weight])
+
+
+def test_unknown_names_list_the_known_ones():
+    with pytest.raises(XbdcnnError, match="xbdcnn-as-written"):
+        zoo.entry("nonsense")
+    with pytest.raises(XbdcnnError, match="dncnn"):
+        zoo.build_network("resnet", AS_WRITTEN)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08\0\0\0\0\0\0\0{}      ", b"x" * 100])
+def test_damaged_files_are_named(tmp_path, content):
+    path = tmp_path / "damaged.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(XbdcnnError, match=r"damaged\.safetensors: not readable"):
+        zoo.load_network(path)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(XbdcnnError, match=r"absent\.safetensors: no such weights"):
+        zoo.load_network(tmp_path / "absent.safetensors")
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    path = tmp_path / "odd.safetensors"
+    zoo.save_weights(zoo.build_network("dncnn", zoo.PLAIN_MSE), path, "xbdcnn", SMALL)
+    with pytest.raises(XbdcnnError, match=r"odd\.safetensors: weights do not fit"):
+        zoo.load_network(path)
+
+
+def test_headers_of_a_later_version_are_refused():
+    values = {"loss_weights": [1, 0, 0, 0], "colour": "red"}
+    with pytest.raises(XbdcnnError, match="colour"):
+        zoo.recipe_from(values)
+
+
+def test_shipping_records_the_checksum_and_loading_verifies_it(tmp_path, monkeypatch, weights):
+    monkeypatch.setattr(zoo, "WEIGHTS", tmp_path / "shipped")
+    monkeypatch.setattr(zoo, "CHECKSUMS", tmp_path / "shipped" / "checksums.json")
+    target = zoo.ship(weights[0], "xbdcnn")
+    assert zoo.shipped_path("xbdcnn") == target
+    assert zoo.shipped_names() == ["xbdcnn"]
+    with pytest.raises(XbdcnnError, match="no shipped weights for 'dncnn'"):
+        zoo.shipped_path("dncnn")
+    target.write_bytes(target.read_bytes()[:-1] + b"\xff")
+    with pytest.raises(XbdcnnError, match="SHA-256"):
+        zoo.shipped_path("xbdcnn")
+
+
+def test_every_shipped_weight_loads_and_says_where_it_comes_from():
+    names = zoo.shipped_names()
+    assert {"xbdcnn", "dncnn", "xrecnn", "xbdcnn-as-written"} <= set(names)
+    for name in names:
+        network, header = zoo.load_network(zoo.shipped_path(name))
+        assert header["name"] == name
+        assert header["architecture"] == zoo.entry(name).architecture
+        assert {"budget", "scores", "provenance"} <= set(header)
+        assert header["provenance"]["data_sha256"]
+        assert json.dumps(header)
+        assert network(torch.rand(1, 1, 16, 16)).restored.shape == (1, 1, 16, 16)
+
+
+def test_shipped_weights_stay_small():
+    assert sum(zoo.shipped_path(name).stat().st_size for name in zoo.shipped_names()) < 45e6

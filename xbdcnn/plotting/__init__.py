@@ -1,0 +1,48 @@
+"""Every figure of the project: pure functions that return a matplotlib Figure.
+
+None shows or saves by itself: a notebook displays the returned figure, `save_figure` writes it.
+The drawing is in `architecture` (Fig. 1), `panels` (pictures) and `charts` (curves and dots), the
+common look in `style`. Importing this module leaves matplotlib's backend and settings alone.
+"""
+
+from __future__ import annotations
+
+from xbdcnn.plotting.architecture import figure_1
+from xbdcnn.plotting.charts import (
+    ablation_plot,
+    loss_landscape,
+    photon_transfer_plot,
+    table_2_plot,
+    training_curves,
+)
+from xbdcnn.plotting.panels import (
+    FIGURE_2_LEVELS,
+    error_maps,
+    figure_2,
+    hero,
+    noise_panel,
+    residual_plot,
+    show_images,
+)
+from xbdcnn.plotting.style import COLOURS, method_colours, new_figure, save_figure, use_style
+
+__all__ = [
+    "COLOURS",
+    "FIGURE_2_LEVELS",
+    "ablation_plot",
+    "error_maps",
+    "figure_1",
+    "figure_2",
+    "hero",
+    "loss_landscape",
+    "method_colours",
+    "new_figure",
+    "noise_panel",
+    "photon_transfer_plot",
+    "residual_plot",
+    "save_figure",
+    "show_images",
+    "table_2_plot",
+    "training_curves",
+    "use_style",
+]

@@ -1,0 +1,246 @@
+"""Curves and dot plots: noise analysis, training, losses, and the tables at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, LogLocator, StrMethodFormatter
+from numpy.typing import NDArray
+
+from xbdcnn import paper
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.losses import asymmetric_loss
+from xbdcnn.noise import GREY_LEVELS, PhotonTransfer, noise_variance
+from xbdcnn.plotting.style import INK, MUTED, method_colours, new_figure, styled
+
+LOSS_TERMS = {
+    "loss_mse": "MSE (Eq. 5)",
+    "loss_ssim": "SSIM (Eq. 6)",
+    "loss_asymm": "asymmetric (Eq. 3)",
+    "loss_tv": "total variation (Eq. 4)",
+}
+"""Columns of a training history and their titles; values are before weighting."""
+
+READINGS = {
+    "text": ("text: under-estimation costs more", "#0072B2", "-"),
+    "equation": ("Eq. 3 as printed: over-estimation costs more", "#E69F00", "--"),
+    "released": (r"released code: second zero at $l - \alpha$", "#D55E00", "-."),
+}
+
+
+@styled
+def photon_transfer_plot(transfer: PhotonTransfer, eta: float, sigma: float) -> Figure:
+    """Noise variance against mean grey level: Var f = g / eta + sigma^2 is a straight line.
+
+    transfer: from `noise.mean_variance`; eta, sigma: the true values, for the dashed line.
+    """
+    figure = new_figure(6.2, 3.8, layout="constrained")
+    axes = figure.subplots()
+    area = 6 + 60 * transfer.count / transfer.count.max()
+    label = "measured (area: pixels)"
+    axes.scatter(transfer.mean, transfer.variance, area, "#56B4E9", ec="white", lw=0.4, label=label)
+    grey = np.array([0.0, GREY_LEVELS])
+    for name, levels, colour, line in (
+        ("fitted", (transfer.eta, transfer.sigma), "#D55E00", "-"),
+        ("true", (eta, sigma), INK, "--"),
+    ):
+        text = f"{name}: η = {levels[0]:.3g}, σ = {levels[1]:.3g}"
+        axes.plot(grey, noise_variance(grey / GREY_LEVELS, *levels), line, color=colour, label=text)
+    axes.set(xlim=(0, GREY_LEVELS), xlabel="mean grey level $g$", ylabel="variance (grey levels²)")
+    axes.set_ylim(0, 1.12 * noise_variance(1.0, eta, sigma))
+    axes.legend(loc="upper left")
+    return figure
+
+
+@styled
+def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
+    """Validation PSNR and the terms of Eq. 8 against training patches seen.
+
+    histories: by label, what `training.train` returns (columns patches, val_psnr, loss_*).
+    """
+    colours = method_colours(list(histories))
+    figure = new_figure(9.5, 4.0, layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
+    axes = left.subplots()
+    for label, history in histories.items():
+        mark = {"marker": "o", "ms": 3} if len(history) < 40 else {}
+        axes.plot(history["patches"], history["val_psnr"], color=colours[label], **mark)
+    axes.set(title="validation PSNR (dB)", xlabel="patches seen")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_ylim(_robust_floor(histories), None)
+    ends = {label: history["val_psnr"].iloc[-1] for label, history in histories.items()}
+    _label_ends(axes, ends, colours)
+    for panel, (column, title) in zip(right.subplots(2, 2).flat, LOSS_TERMS.items(), strict=True):
+        _loss_panel(panel, histories, column, colours)
+        panel.set_title(title, size=8.5)
+    return figure
+
+
+def _loss_panel(
+    axes: Axes, histories: Mapping[str, pd.DataFrame], column: str, colours: Mapping[str, str]
+) -> None:
+    """One term of the loss, both axes logarithmic; says so if no network has the term."""
+    having = {label: h for label, h in histories.items() if column in h and (h[column] > 0).any()}
+    for label, history in having.items():
+        axes.loglog(history["patches"], history[column], color=colours[label], lw=1.3)
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = axis.get_view_interval()
+            axis.set_major_locator(LogLocator(subs=(1,) if high > 50 * low else (1, 2, 5)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    if not having:
+        axes.text(0.5, 0.5, "not in this loss", ha="center", color=MUTED, transform=axes.transAxes)
+        axes.set(xticks=[], yticks=[])
+    axes.minorticks_off()
+    axes.tick_params(labelsize=7)
+
+
+def _robust_floor(histories: Mapping[str, pd.DataFrame]) -> float:
+    """Lower limit that leaves a bad first validation out of the picture."""
+    values = np.concatenate([history["val_psnr"] for history in histories.values()])
+    low, middle, high = np.quantile(values, (0.0, 0.5, 1.0))
+    return float(max(low, middle - 3 * (high - middle)) - 0.05 * (high - low) - 1e-3)
+
+
+def _label_ends(axes: Axes, ends: Mapping[str, float], colours: Mapping[str, str]) -> None:
+    """Write each label to the right of its curve's end, pushed apart where they would touch."""
+    low, high = axes.get_ylim()
+    spacing = 0.055 * (high - low)
+    order = sorted(ends, key=ends.__getitem__)
+    heights = spread([ends[label] for label in order], spacing)
+    for label, height in zip(order, heights, strict=True):
+        text = f"{label}  {ends[label]:.2f}"
+        place = {"xycoords": ("axes fraction", "data"), "va": "center", "size": 8}
+        axes.annotate(text, (1.02, height), color=colours[label], annotation_clip=False, **place)
+
+
+def spread(values: Sequence[float], spacing: float) -> NDArray[np.float64]:
+    """Move sorted values apart to at least `spacing`, changing their mean as little as possible."""
+    values = np.asarray(values, np.float64)
+    steps = spacing * np.arange(len(values))
+    up = np.maximum.accumulate(values - steps) + steps
+    down = np.minimum.accumulate((values - steps)[::-1])[::-1] + steps
+    return (up + down) / 2
+
+
+@styled
+def loss_landscape(true: float = 1.0, alpha: float = paper.ALPHA, reach: float = 0.8) -> Figure:
+    """Eq. 3 for one pixel, |alpha - beta| (l_hat - l)^2, over l_hat, in its three readings.
+
+    true: the true noise level l; reach: how far the estimates go to either side.
+    """
+    figure = new_figure(6.6, 3.6, layout="constrained")
+    axes = figure.subplots()
+    estimates = np.linspace(true - reach, true + reach, 401)
+    for reading, (label, colour, line) in READINGS.items():
+        losses = [_loss_at(estimate, true, alpha, reading) for estimate in estimates]
+        axes.plot(estimates, losses, line, color=colour, label=label)
+    axes.axvline(true, color=MUTED, lw=0.8, zorder=1)
+    axes.plot([true - alpha], [0], "o", ms=6, mfc="white", mec=READINGS["released"][1], zorder=5)
+    axes.set(xlim=estimates[[0, -1]], xlabel=r"estimate $\hat{l}$", ylabel="loss per pixel")
+    axes.set_xticks([true - alpha, true], [r"$l - \alpha$", "true level $l$"])
+    axes.text(0.01, -0.1, "under-estimated", transform=axes.transAxes, size=8, color=MUTED)
+    far = {"transform": axes.transAxes, "ha": "right", "size": 8, "color": MUTED}
+    axes.text(0.99, -0.1, "over-estimated", **far)
+    axes.legend(loc="upper center", frameon=True, framealpha=1, edgecolor="white")
+    axes.set_ylim(0, 1.45 * (1 - alpha) * reach**2)
+    return figure
+
+
+def _loss_at(estimate: float, true: float, alpha: float, reading: str) -> float:
+    pair = (torch.full((1, 1, 1, 1), value, dtype=torch.float64) for value in (estimate, true))
+    return float(asymmetric_loss(*pair, alpha, reading))
+
+
+@styled
+def table_2_plot(summary: pd.DataFrame, baseline: str = "Before Denoising") -> Figure:
+    """Table II at a glance: PSNR gained over the noisy image, one panel per noise level.
+
+    Args:
+        summary: columns method, eta, sigma, psnr, psnr_low, psnr_high (95 % interval, may be
+            NaN) and source, "ours" or "paper (corrected)".
+        baseline: method whose rows hold the PSNR of the noisy images, needed for each source.
+
+    Raises:
+        XbdcnnError: a noise level lacks its baseline.
+    """
+    gains = _gains(summary, baseline)
+    methods = list(dict.fromkeys(gains.sort_values("source", kind="stable")["method"]))[::-1]
+    etas, sigmas = sorted(set(gains["eta"])), sorted(set(gains["sigma"]))
+    height = len(sigmas) * (0.19 * len(methods) + 0.32) + 0.9
+    figure = new_figure(9.5, height, layout="constrained")
+    grid = figure.subplots(len(sigmas), len(etas), sharex=True, sharey=True, squeeze=False)
+    for (row, column), axes in np.ndenumerate(grid):
+        cell = gains[(gains["eta"] == etas[column]) & (gains["sigma"] == sigmas[row])]
+        _dots(axes, cell, methods)
+        axes.set_title(f"η = {etas[column]:g}, σ = {sigmas[row]:g}", size=9, loc="left")
+    for axes in grid.flat:
+        _ticks(axes, methods)
+    figure.supxlabel("PSNR gained over the noisy image (dB)", size=9)
+    look = {"marker": "o", "ls": "", "color": INK}
+    ours = Line2D([], [], label="ours, 95 % interval", **look)
+    printed = Line2D([], [], mfc="white", label="paper (corrected)", **look)
+    figure.legend(handles=[ours, printed], loc="outside upper right", ncols=2)
+    return figure
+
+
+def _gains(summary: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """`summary` without the baseline, its PSNR of the same cell and source taken off."""
+    keys = ["eta", "sigma", "source"]
+    noisy = summary[summary["method"] == baseline].set_index(keys)["psnr"]
+    rest = summary[summary["method"] != baseline]
+    offset = noisy.reindex(pd.MultiIndex.from_frame(rest[keys])).to_numpy()
+    if np.isnan(offset).any():
+        missing = rest[np.isnan(offset)].iloc[0]
+        raise XbdcnnError(
+            f"no {baseline!r} row for eta {missing['eta']:g}, sigma {missing['sigma']:g}, source "
+            f"{missing['source']!r}; keep the noisy images in the summary"
+        )
+    columns = ["psnr", "psnr_low", "psnr_high"]
+    return rest.assign(**{name: rest[name] - offset for name in columns})
+
+
+def _dots(axes: Axes, cell: pd.DataFrame, methods: Sequence[str]) -> None:
+    """One line per method: filled dot with interval for ours, open circle for the paper."""
+    colours = method_colours(methods[::-1])
+    for row in cell.itertuples():
+        y, colour, own = methods.index(row.method), colours[row.method], row.source == "ours"
+        axes.plot([row.psnr_low, row.psnr_high], [y, y], color=colour, lw=1.6)
+        face = colour if own else "white"
+        axes.plot(row.psnr, y, "o", ms=5, color=colour, mfc=face, mew=1.2, zorder=3 if own else 4)
+
+
+@styled
+def ablation_plot(summary: pd.DataFrame, reference: str = "the full model") -> Figure:
+    """What each change costs: difference of PSNR and SSIM to the reference on the same images.
+
+    summary: from `evaluation.paired_differences`: method, psnr, psnr_low, psnr_high, ssim,
+        ssim_low, ssim_high; intervals at 95 %. reference: its name, for the axis.
+    """
+    methods = list(summary["method"])[::-1]
+    colours = method_colours(methods[::-1])
+    figure = new_figure(9.5, 0.3 * len(methods) + 1.1, layout="constrained")
+    grid = figure.subplots(1, 2, sharey=True)
+    for axes, name, title in zip(grid, ("psnr", "ssim"), ("PSNR (dB)", "SSIM"), strict=True):
+        axes.axvline(0, color=MUTED, lw=1)
+        for y, row in enumerate(summary.iloc[::-1].to_dict("records")):
+            style = {"color": colours[row["method"]]}
+            axes.plot([row[f"{name}_low"], row[f"{name}_high"]], [y, y], lw=2, **style)
+            axes.plot(row[name], y, "o", ms=6, **style)
+        axes.set_xlabel(f"{title}, difference to {reference}")
+    for axes in grid:
+        _ticks(axes, methods)
+    return figure
+
+
+def _ticks(axes: Axes, methods: Sequence[str]) -> None:
+    """Method names on the vertical axis, without tick marks."""
+    axes.set_yticks(range(len(methods)), methods)
+    axes.set_ylim(-0.6, len(methods) - 0.4)
+    axes.tick_params(axis="y", length=0)

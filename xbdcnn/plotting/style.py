@@ -1,0 +1,250 @@
+"""How every figure looks, and how it is written: one style, lean PNG, reproducible bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from io import BytesIO
+from itertools import cycle
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import open_file_cm
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.files import atomic_path
+
+Arguments = ParamSpec("Arguments")
+
+INK, MUTED, FAINT, ACCENT = "#222222", "#6b6b6b", "#dddddd", "#E69F00"
+
+COLOURS = {
+    "BM3D": "#56B4E9",
+    "GAT+BM3D": "#009E73",
+    "NLM": "#CC79A7",
+    "TV": "#999933",
+    "DnCNN": "#0072B2",
+    "X-ReCNN-style": "#E69F00",
+    "X-BDCNN": "#D55E00",
+    "X-BDCNN balanced": "#882255",
+    "X-BDCNN w/o SSIM loss": "#117733",
+    "X-BDCNN w/o the NLE": "#332288",
+    "X-BDCNN as released": "#661100",
+}
+"""Fixed colour of each method, told apart by colour-blind readers (Okabe-Ito, Tol)."""
+
+STYLE: dict[str, Any] = {
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.titlesize": 9.5,
+    "axes.titlepad": 6,
+    "axes.labelsize": 9,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.prop_cycle": mpl.cycler(color=["#0072B2", "#D55E00", *list(COLOURS.values())[:4]]),
+    "axes.grid": True,
+    "grid.color": "#ebebeb",
+    "grid.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "image.cmap": "gray",
+    "savefig.bbox": "tight",
+    "savefig.pad_inches": 0.08,
+    "svg.hashsalt": "xbdcnn",
+}
+
+PNG_LIMIT = 400_000
+"""Bytes that a saved PNG should not exceed; noise does not compress, so it is what costs."""
+
+DISPLAY_LIMIT = 200_000
+"""The same for a figure shown in a notebook, which holds several."""
+
+WATERMARK = "SMOKE TEST – not a result"
+
+
+def use_style() -> None:
+    """Make the project's look the default of all matplotlib figures from here on."""
+    mpl.rcParams.update(STYLE)
+
+
+def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
+    """Give a drawing function the project's look whatever the reader's own settings are."""
+
+    @wraps(draw)
+    def wrapper(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
+        with mpl.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return wrapper
+
+
+class LeanCanvas(FigureCanvasAgg):
+    """Writes a figure as a small PNG, wherever it is shown."""
+
+    def print_png(self, filename_or_obj: Any, *, metadata: Any = None, **_: Any) -> None:
+        """Write PNG; the name and signature are matplotlib's."""
+        full = BytesIO()
+        super().print_png(full)
+        with open_file_cm(filename_or_obj, "wb") as stream:
+            stream.write(lean_png(full.getvalue(), DISPLAY_LIMIT, metadata or {}))
+
+
+class NotebookFigure(Figure):
+    """A figure that a notebook displays as a cell's last value, without pyplot's registry."""
+
+    def _repr_png_(self) -> bytes:
+        stream = BytesIO()
+        with mpl.rc_context(STYLE):
+            self.savefig(stream, format="png")
+        return stream.getvalue()
+
+
+def new_figure(width: float, height: float, **options: Any) -> Figure:
+    """Return an empty figure of a size in inches that pyplot does not hold on to."""
+    figure = NotebookFigure(figsize=(width, height), **options)
+    figure.set_canvas(LeanCanvas(figure))
+    return figure
+
+
+def method_colours(labels: Sequence[str]) -> dict[str, str]:
+    """A colour per label: the fixed one of `COLOURS`, else the next that is free, or any again."""
+    free = cycle([c for name, c in COLOURS.items() if name not in labels] or COLOURS.values())
+    return {label: COLOURS.get(label) or next(free) for label in labels}
+
+
+def save_figure(
+    figure: Figure,
+    stem: Path | str,
+    caption: str,
+    facts: Mapping[str, Any],
+    smoke: bool = False,
+    svg: bool = False,
+    dpi: int = 150,
+) -> list[Path]:
+    """Write `stem`.png, and `stem`.svg if asked; return the paths written.
+
+    A footer names profile and data; the files carry the caption as "Description" and all facts
+    as JSON in "Source". Equal figures and facts give equal bytes. The figure stays as it was.
+
+    Args:
+        figure: any matplotlib figure.
+        stem: path without suffix; missing folders are made.
+        caption: one or two sentences.
+        facts: at least "profile" and "data"; other provenance goes to the metadata only.
+        smoke: stamp the picture as a smoke test.
+        svg: also write SVG; meant for line drawings.
+        dpi: at most this resolution; lowered if the PNG would exceed `PNG_LIMIT`.
+
+    Raises:
+        XbdcnnError: facts without "profile" or "data".
+    """
+    if missing := {"profile", "data"} - facts.keys():
+        raise XbdcnnError(f"{stem}: facts lack {', '.join(sorted(missing))}; add them")
+    text = {"Description": caption, "Source": json.dumps(facts, sort_keys=True, default=str)}
+    stem = Path(stem)
+    png = stem.with_name(stem.name + ".png")
+    written = [png]
+    with mpl.rc_context(STYLE), _marked(figure, facts, smoke):
+        stamp = {"Comment": WATERMARK} if smoke else {}
+        with atomic_path(png) as temporary:
+            temporary.write_bytes(_png_within_limit(figure, dpi, text | stamp))
+        if svg:
+            written.append(stem.with_name(stem.name + ".svg"))
+            with atomic_path(written[-1]) as temporary:
+                figure.savefig(temporary, format="svg", metadata=text | {"Date": None})
+    return written
+
+
+@contextmanager
+def _marked(figure: Figure, facts: Mapping[str, Any], smoke: bool) -> Iterator[None]:
+    """Footer and watermark, on the figure only while it is being written."""
+    width, height = figure.get_size_inches()
+    note = f"profile {facts['profile']} · data {facts['data']}"
+    # Below the canvas: the tight bounding box takes it in, so it covers nothing.
+    marks = [figure.text(0.995, -0.06 / height, note, size=7, color=MUTED, ha="right", va="top")]
+    if smoke:
+        angle = math.degrees(math.atan2(height, width))
+        size = 3.4 * math.hypot(width, height)
+        look = {"ha": "center", "va": "center", "rotation": angle, "size": size, "weight": "bold"}
+        mark = figure.text(0.5, 0.5, WATERMARK, **look, color="#D55E00", alpha=0.35, zorder=99)
+        mark.set_gid("smoke-watermark")
+        mark.set_in_layout(False)
+        marks.append(mark)
+    try:
+        yield
+    finally:
+        for mark in marks:
+            mark.remove()
+
+
+def _png_within_limit(figure: Figure, dpi: int, text: Mapping[str, str]) -> bytes:
+    """Encode at `dpi`, or less, down to half, if noise in the picture makes the file too large."""
+    canvas = figure.canvas
+    try:
+        for share in (1, 5 / 6, 2 / 3, 1 / 2):
+            full = BytesIO()
+            FigureCanvasAgg(figure).print_figure(full, format="png", dpi=share * dpi)
+            data = lean_png(full.getvalue(), PNG_LIMIT, text)
+            if len(data) <= PNG_LIMIT:
+                break
+        return data
+    finally:
+        figure.set_canvas(canvas)
+
+
+def lean_png(png: bytes, limit: int, text: Mapping[str, str]) -> bytes:
+    """Re-encode a PNG with text fields; with 128, then 64 grey levels if beyond `limit` bytes."""
+    picture = Image.open(BytesIO(png)).convert("RGB")
+    info = PngInfo()
+    for key, value in text.items():
+        info.add_itxt(key, value)
+    data = _encode(picture, info)
+    for greys in (128, 64):
+        if len(data) <= limit:
+            break
+        data = _encode(_with_palette(np.asarray(picture), greys), info)
+    return data
+
+
+def _encode(picture: Image.Image, info: PngInfo) -> bytes:
+    stream = BytesIO()
+    picture.save(stream, format="png", optimize=True, pnginfo=info)
+    return stream.getvalue()
+
+
+def _with_palette(rgb: NDArray[np.uint8], greys: int) -> Image.Image:
+    """(H, W, 3) as a palette image: even steps for grey pixels, the other entries for colours."""
+    colourful = np.ptp(rgb, axis=2) > 6
+    indices = np.rint(rgb[..., 1] * ((greys - 1) / 255)).astype(np.uint8)
+    palette = np.repeat(np.linspace(0, 255, greys).round().astype(np.uint8), 3).tolist()
+    if colourful.any():
+        colours = Image.fromarray(rgb[colourful][None]).quantize(128, dither=Image.Dither.NONE)
+        indices[colourful] = greys + np.asarray(colours)[0]
+        palette += colours.getpalette()
+    picture = Image.fromarray(indices, mode="P")
+    picture.putpalette(palette[:768])
+    return picture

@@ -1,0 +1,182 @@
+"""Tables I and II as csv, Markdown and LaTeX: paper as printed, paper corrected, and ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xbdcnn import paper
+from xbdcnn.data import Source
+from xbdcnn.evaluation import (
+    BEFORE,
+    collect_methods,
+    evaluate,
+    paired_differences,
+    summarise,
+    table_1_cases,
+    table_2_cases,
+)
+from xbdcnn.files import atomic_path
+from xbdcnn.profiles import Profile
+from xbdcnn.provenance import provenance
+from xbdcnn.zoo import ZOO
+
+PRINTED_AS = {entry.label: entry.printed_as for entry in ZOO.values() if entry.printed_as} | {
+    BEFORE: "Before Denoising",
+    "BM3D": "BM3D",
+}
+"""Which printed row each of our rows answers to; rows that are not here have none."""
+
+CELL = ["eta", "sigma"]
+
+ENOUGH = 8
+"""Images from which on a percentile bootstrap of their mean deserves the name of an interval."""
+
+FEW = " (so few images that it is hardly more than their range)"
+
+
+def run_table(
+    number: int,
+    profile: Profile,
+    source: Source,
+    output: Path | str,
+    weights: Path | str | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Measure Table I or II and write it, with the rows behind it, to `output`.
+
+    Files: table_N.csv|md|tex (the table), table_N_results.csv (one row per image and method),
+    table_N_differences.csv (paired, against X-BDCNN), table_N.json (provenance).
+
+    Args:
+        number: 1 or 2.
+        profile: sizes; source: radiographs; weights: see `evaluation.collect_methods`.
+        output: folder, made if need be.
+        progress: show a progress bar.
+
+    Returns:
+        The table, see `table_1` and `table_2`.
+    """
+    cases = {1: table_1_cases, 2: table_2_cases}[number](source, profile)
+    results = evaluate(collect_methods(profile, weights), cases, progress)
+    table = {1: table_1, 2: table_2}[number](results)
+    facts = provenance(
+        profile=profile.name, data=source.name, data_sha256=source.fingerprint, seed=0
+    )
+    stem = Path(output) / f"table_{number}"
+    write_csv(results, stem.with_name(f"{stem.name}_results.csv"))
+    by = ["method"] if number == 1 else [*CELL, "method"]
+    write_csv(
+        paired_differences(results, ZOO["xbdcnn"].label, by),
+        stem.with_name(f"{stem.name}_differences.csv"),
+    )
+    write_table(table, stem, caption(number, results, facts), facts)
+    return table
+
+
+def table_1(results: pd.DataFrame) -> pd.DataFrame:
+    """Table I: one row per method, ours beside the paper as printed and as corrected."""
+    summary = summarise(results)
+    printed = summary["method"].map(_printed_in_table_1)
+    return _beside_paper(summary, printed)
+
+
+def table_2(results: pd.DataFrame) -> pd.DataFrame:
+    """Table II: one row per noise level and method, with `gain`, the PSNR won over the noisy."""
+    summary = summarise(results, [*CELL, "method"])
+    cells = zip(summary["eta"], summary["sigma"], summary["method"], strict=True)
+    printed = pd.Series([_printed_in_table_2(*cell) for cell in cells], index=summary.index)
+    table = _beside_paper(summary, printed)
+    noisy = summary[summary["method"] == BEFORE].set_index(CELL)["psnr"]
+    table.insert(3, "gain", table["psnr"] - noisy.reindex(table.set_index(CELL).index).to_numpy())
+    return table
+
+
+def _printed_in_table_1(label: str) -> paper.Scores | None:
+    return paper.TABLE_1.get(PRINTED_AS.get(label, ""))
+
+
+def _printed_in_table_2(eta: float, sigma: float, label: str) -> paper.Scores | None:
+    if label == BEFORE:
+        return paper.Scores(float("nan"), paper.TABLE_2_NOISY_PSNR[eta, sigma], float("nan"))
+    return paper.TABLE_2[eta, sigma].get(PRINTED_AS.get(label, ""))
+
+
+def _beside_paper(summary: pd.DataFrame, printed: pd.Series) -> pd.DataFrame:
+    """Append the paper's scores, as printed and with swapped columns put right."""
+    table = summary.copy()
+    for prefix, read in (("printed", lambda s: s), ("corrected", paper.corrected)):
+        for field in ("snr", "psnr", "ssim"):
+            table[f"{prefix}_{field}"] = [
+                getattr(read(scores), field) if scores else float("nan") for scores in printed
+            ]
+    return table
+
+
+def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
+    """Say what a table shows: data, profile, how many images, which conventions."""
+    images, cases = results["image"].nunique(), results["case"].nunique()
+    smoke = "SMOKE TEST, NOT A RESULT. " if facts["profile"] == "smoke" else ""
+    return (
+        f"{smoke}Table {'I' * number}, profile {facts['profile']}, {facts['data']}: {images} "
+        f"images, {cases} noisy images. Mean over images, 95 % bootstrap interval over images"
+        f"{FEW if images < ENOUGH else ''}. "
+        "PSNR and SNR in dB; SSIM with an 11-pixel Gaussian window and data range 1, or 2 where "
+        "named; seconds per image on this CPU, median. 'corrected' exchanges SNR and PSNR where "
+        "the paper prints SNR > PSNR, which no image can have."
+    )
+
+
+def write_table(table: pd.DataFrame, stem: Path, text: str, facts: dict[str, Any]) -> None:
+    """Write a table as csv (full precision), Markdown and LaTeX, and its provenance as JSON."""
+    write_csv(table, stem.with_suffix(".csv"))
+    rounded = readable(table)
+    markdown = f"{text}\n\n{rounded.to_markdown(index=False, disable_numparse=True)}\n"
+    _write(stem.with_suffix(".md"), markdown)
+    latex = rounded.to_latex(index=False, escape=True, caption=text.replace("%", r"\%"))
+    _write(stem.with_suffix(".tex"), latex)
+    _write(stem.with_suffix(".json"), json.dumps({"caption": text} | facts, indent=2) + "\n")
+
+
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns that people compare, rounded and as text, intervals in brackets."""
+    columns: dict[str, Any] = {name: table[name] for name in [*CELL, "method"] if name in table}
+    columns["paper PSNR printed"] = table["printed_psnr"].map(_number(2))
+    columns["paper PSNR corrected"] = table["corrected_psnr"].map(_number(2))
+    columns["our PSNR"] = _with_interval(table, "psnr", 2)
+    columns["our SNR"] = table["snr"].map(_number(2))
+    if "gain" in table:
+        columns["our gain"] = table["gain"].map(_number(2))
+    columns["paper SSIM"] = table["printed_ssim"].map(_number(4))
+    columns["our SSIM"] = table["ssim"].map(_number(4))
+    columns["our SSIM, range 2"] = table["ssim_range_2"].map(_number(4))
+    columns["seconds"] = table["seconds"].map(_number(3))
+    return pd.DataFrame(columns)
+
+
+def _with_interval(table: pd.DataFrame, name: str, digits: int) -> list[str]:
+    number = _number(digits)
+    rows = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
+    return [
+        number(mean) + ("" if pd.isna(low) else f" [{number(low)}, {number(high)}]")
+        for mean, low, high in rows
+    ]
+
+
+def _number(digits: int) -> Callable[[float], str]:
+    return lambda value: "–" if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a DataFrame as csv, atomically."""
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def _write(path: Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
