@@ -49,15 +49,20 @@ from xbdcnn import metrics, noise, paper, plotting
 from xbdcnn.data import builtin_crop, find_source
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.notebook import show_source
-from xbdcnn.plotting.style import new_figure
 from xbdcnn.profiles import get_profile
 
+# %% [markdown]
+# Every figure is saved with the profile and the data that it came from. Where it shows a whole
+# radiograph or a detail, that is the built-in one, whatever data source the notebook was given.
+
+# %%
 settings = get_profile(profile)
 source = find_source(data)
 figures = Path(output) / "figures"
 plotting.use_style()
-facts = dict(profile=profile, data=source.name)
-print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else "")
+smoke, facts = settings.is_smoke, dict(profile=profile, data=source.name)
+builtin_facts = facts | {"data": "built-in radiograph"}
+print(facts, "(a smoke test: the numbers mean little)" if smoke else "")
 
 # %% [markdown]
 # ## Theory
@@ -130,6 +135,10 @@ def moments(grey, eta, sigma):
     return f.mean().item(), f.var().item()
 
 
+# %% [markdown]
+# Five cases spread over the range: dark to bright pixels, few to many photons, and one without any
+# thermal noise, where the variance is the photons' alone.
+
 # %%
 rows = []
 cases = [(20, 0.4, 0), (60, 0.4, 15), (128, 0.6, 5), (200, 0.8, 10), (250, 1.9, 20)]
@@ -173,21 +182,21 @@ assert np.isclose(variance, table.variance[2], rtol=0.01)
 
 # %%
 clean = torch.from_numpy(builtin_crop(1024))
-etas, sigmas = (0.4, 0.8, 1.9), (0, 10, 20)
-detail = (slice(130, 350), slice(720, 940))
+detail = clean[130:350, 720:940]
+levels = [(eta, sigma) for eta in (0.4, 0.8, 1.9) for sigma in (0, 10, 20)]
 generator = torch.Generator().manual_seed(1)
+panels = {pair: noise.add_hybrid_noise(detail, *pair, generator).numpy() for pair in levels}
+
+# %% [markdown]
+# The dictionary of noisy details, keyed by (η, σ), is what `noise_panel` arranges into a grid. All
+# panels share one grey scale, from black to white, so that nothing is stretched to look worse or
+# better than it is.
 
 # %%
-panels = {
-    (eta, sigma): noise.add_hybrid_noise(clean[detail], eta, sigma, generator).numpy()
-    for eta in etas
-    for sigma in sigmas
-}
-fig = plotting.noise_panel(clean[detail].numpy(), panels)
+fig = plotting.noise_panel(detail.numpy(), panels)
 caption = "A detail of the built-in radiograph under the hybrid noise of Eq. 1, at nine levels."
-builtin_facts = facts | {"data": "built-in radiograph"}
 # Noise does not compress, so a lower resolution is asked for at once.
-plotting.save_figure(fig, figures / "01_grid", caption, builtin_facts, settings.is_smoke, dpi=80)
+plotting.save_figure(fig, figures / "01_grid", caption, builtin_facts, smoke, dpi=80)
 fig
 
 # %% [markdown]
@@ -204,6 +213,10 @@ fig
 # %%
 show_source(noise.mean_variance)
 
+# %% [markdown]
+# Three cameras, one radiograph each. The function is given the clean and the noisy image and nothing
+# about η and σ; what it finds is printed beside what was put in.
+
 # %%
 curves = {}
 for eta, sigma in [(0.4, 5), (0.8, 10), (1.5, 5)]:
@@ -216,9 +229,7 @@ for eta, sigma in [(0.4, 5), (0.8, 10), (1.5, 5)]:
 # %%
 fig = plotting.photon_transfer_plot(curves[0.4, 5], 0.4, 5)
 caption = "Photon transfer curve of one noisy radiograph: slope 1/η, intercept σ²."
-plotting.save_figure(
-    fig, figures / "01_photon_transfer", caption, builtin_facts, smoke=settings.is_smoke
-)
+plotting.save_figure(fig, figures / "01_photon_transfer", caption, builtin_facts, smoke)
 fig
 
 # %% [markdown]
@@ -241,24 +252,30 @@ for (eta, sigma), curve in curves.items():
 
 # %%
 ramp = torch.linspace(0, 1, 256).expand(2000, 256)
-fig = new_figure(7.6, 2.9, layout="constrained")
-bias_axis, spread_axis = fig.subplots(1, 2)
+errors, theory = {}, {}
 for sigma in (5, 10, 15):
     generator = torch.Generator().manual_seed(sigma)
-    error = 255 * (noise.add_hybrid_noise(ramp, 0.4, sigma, generator) - ramp)
+    errors[sigma] = 255 * (noise.add_hybrid_noise(ramp, 0.4, sigma, generator) - ramp)
+    theory[sigma] = noise.noise_variance(ramp[0], 0.4, sigma).sqrt()
+
+# %% [markdown]
+# Each column of the ramp holds 2000 pixels of one grey level. Their mean error goes into the left
+# panel, their standard deviation into the right one, next to the square root of the variance formula.
+
+# %%
+fig = plotting.new_figure(7.6, 2.9, layout="constrained")
+bias_axis, spread_axis = fig.subplots(1, 2)
+for number, (sigma, error) in enumerate(errors.items()):
     bias_axis.plot(error.mean(dim=0), label=f"σ = {sigma}")
-    line = spread_axis.plot(error.std(dim=0))[0]
-    theory = noise.noise_variance(ramp[0], 0.4, sigma).sqrt()
-    spread_axis.plot(theory, "--", lw=1, color=line.get_color())
+    spread_axis.plot(error.std(dim=0))
+    spread_axis.plot(theory[sigma], "--", lw=1, color=f"C{number}")
 
 # %%
 bias_axis.set(xlabel="clean grey level", ylabel="mean error (grey levels)")
 spread_axis.set(xlabel="clean grey level", ylabel="standard deviation (grey levels)")
 bias_axis.legend()
 caption = "Clipping at η = 0.4: bias near black and white; lost spread (dashed: unclipped)."
-plotting.save_figure(
-    fig, figures / "01_clipping", caption, facts | {"data": "grey ramp"}, smoke=settings.is_smoke
-)
+plotting.save_figure(fig, figures / "01_clipping", caption, facts | {"data": "grey ramp"}, smoke)
 fig
 
 # %% [markdown]
@@ -284,7 +301,7 @@ for eta, sigma in [(0.4, 5), (0.4, 15), (0.8, 5), (0.8, 15)]:
 # 1.8. Both are here, and a recipe names the one that it trains with.
 
 # %%
-fig = new_figure(7.6, 2.9, layout="constrained")
+fig = plotting.new_figure(7.6, 2.9, layout="constrained")
 for axis, sampling in zip(fig.subplots(1, 2, sharey=True), ("continuous", "grid"), strict=True):
     eta, sigma = noise.sample_levels(1500, torch.Generator().manual_seed(0), sampling)
     axis.plot(eta, sigma, ".", ms=3)
@@ -292,9 +309,7 @@ for axis, sampling in zip(fig.subplots(1, 2, sharey=True), ("continuous", "grid"
     axis.set(xlabel="η", ylabel="σ", title=f"{sampling}: mean σ {sigma.mean():.2f}")
 axis.legend(loc="upper right", frameon=True)
 caption = "1500 training levels, as the text says and as released; Table II tests the hard edge."
-plotting.save_figure(
-    fig, figures / "01_levels", caption, facts | {"data": "none"}, settings.is_smoke
-)
+plotting.save_figure(fig, figures / "01_levels", caption, facts | {"data": "none"}, smoke)
 fig
 
 # %% [markdown]
@@ -312,6 +327,10 @@ fig
 
 # %%
 show_source(noise.level_maps)
+
+# %% [markdown]
+# How large are these targets? Twenty thousand drawn levels, on maps of a single pixel since every
+# pixel is the same, give their means and the ratio of their variances.
 
 # %%
 eta, sigma = noise.sample_levels(20_000, torch.Generator().manual_seed(0))
@@ -343,7 +362,7 @@ for scaling in ("released", "unit"):
 # them beside the printed ones.
 
 # %%
-images = source.images("table2", 1 if settings.is_smoke else 10)
+images = source.images("table2", 1 if smoke else 10)
 batch = [torch.from_numpy(np.ascontiguousarray(image)) for image in images]
 
 
@@ -353,6 +372,10 @@ def noisy_psnr(eta, sigma, clip):
     noisy = [noise.add_hybrid_noise(g, eta, sigma, generator, clip) for g in batch]
     return np.mean([metrics.psnr(f, g) for f, g in zip(noisy, batch, strict=True)])
 
+
+# %% [markdown]
+# Every cell is made twice, clipped as the camera does it and unclipped. The second column is not for
+# the comparison with the paper; it shows further down what clipping is responsible for.
 
 # %%
 cells = pd.DataFrame(list(paper.TABLE_2_NOISY_PSNR), columns=["eta", "sigma"])
@@ -372,7 +395,7 @@ order = cells["ours"].rank().corr(cells["printed"].rank())
 largest = cells["difference"].abs().max()
 print(f"largest difference {largest:.2f} dB on {len(images)} images, rank correlation {order:.3f}")
 assert order > 0.9
-assert settings.is_smoke or largest < (0.3 if source.name == "ChestX-ray8 sample" else 1.0)
+assert smoke or largest < (0.3 if source.name == "ChestX-ray8 sample" else 1.0)
 
 # %% [markdown]
 # ### From a PSNR back to a grey level
@@ -407,22 +430,29 @@ readings = {
     "Poisson(η g) / η, g in [0, 1]": quantum * eta / 255,
     "Poisson(g), no η": quantum,
 }
-summary = pd.DataFrame({name: values.agg(["min", "max"]) for name, values in readings.items()}).T
-summary.assign(ratio=summary["max"] / summary["min"]).round(2)
+# %% [markdown]
+# The ten images are the same in all nine cells, so a right reading has to give the same mean nine
+# times. The table lists the smallest and the largest of the nine and their ratio: look for a ratio
+# near one, and for means that an image can have.
 
 # %%
-fig = new_figure(7.2, 3.4, layout="constrained")
+summary = pd.DataFrame(readings).agg(["min", "max"]).T
+summary["ratio"] = summary["max"] / summary["min"]
+summary.round(2)
+
+# %%
+fig = plotting.new_figure(7.2, 3.4, layout="constrained")
 axis = fig.subplots()
 axis.axhspan(1, 255, color="0.93", label="possible grey levels")
-for number, (name, values) in enumerate(readings.items()):
-    axis.semilogy(range(9), values, "o-"[: 2 if number == 0 else 1], color=f"C{number}", label=name)
+for style, (name, values) in zip(["o-", *"oooo"], readings.items(), strict=True):
+    axis.semilogy(range(9), values, style, label=name)
 axis.set_xticks(range(9), [f"{e}, {s:.0f}" for e, s in paper.TABLE_2])
 axis.set(xlabel="(η, σ) of the cell", ylabel="implied mean grey level")
+
+# %%
 fig.legend(loc="outside right upper")
 caption = "Mean grey level that Table II's nine noisy PSNRs imply under five readings of η."
-plotting.save_figure(
-    fig, figures / "01_readings", caption, facts | {"data": "Table II"}, settings.is_smoke
-)
+plotting.save_figure(fig, figures / "01_readings", caption, facts | {"data": "Table II"}, smoke)
 fig
 
 # %% [markdown]
@@ -435,9 +465,8 @@ fig
 # that are almost black.
 
 # %%
-ratio = summary["max"] / summary["min"]
 possible = (summary["min"] > 25) & (summary["max"] < 255)
-assert list(summary.index[possible & (ratio < 1.1)]) == ["Poisson(η g) / η"]
+assert list(summary.index[possible & (summary["ratio"] < 1.1)]) == ["Poisson(η g) / η"]
 
 # %% [markdown]
 # The second rival deserves a word, since it is the usual convention of a *gain in grey levels per
@@ -449,13 +478,12 @@ assert list(summary.index[possible & (ratio < 1.1)]) == ["Poisson(η g) / η"]
 # where the true mean is known, tells where it comes from.
 
 # %%
-ours = {
-    name: noise.implied_mean(cells[name], cells["eta"], cells["sigma"])
-    for name in ("printed", "ours", "unclipped")
-}
+psnrs = cells[["printed", "ours", "unclipped"]]
+means = psnrs.apply(noise.implied_mean, args=(cells["eta"], cells["sigma"]))
+by_sigma = means.groupby(cells["sigma"]).mean()
 true_mean = 255 * np.mean([g.mean().item() for g in batch])
 print(f"true mean of these images: {true_mean:.1f}; implied by PSNR, averaged over η:")
-pd.DataFrame(ours).groupby(cells["sigma"]).mean().round(1)
+by_sigma.round(1)
 
 # %% [markdown]
 # Without clipping the implied mean stays put as σ grows; with clipping it sinks, in ours as in the
@@ -466,7 +494,7 @@ pd.DataFrame(ours).groupby(cells["sigma"]).mean().round(1)
 # **Check.** Clipping never lowers the PSNR here, and the drift with σ is larger with it.
 
 # %%
-drift = pd.DataFrame(ours).groupby(cells["sigma"]).mean().pipe(lambda t: t.iloc[0] - t.iloc[-1])
+drift = by_sigma.iloc[0] - by_sigma.iloc[-1]
 print("implied mean at σ = 5 minus that at σ = 15:", drift.round(1).to_dict())
 assert (cells["ours"] > cells["unclipped"]).all()
 assert drift["ours"] > drift["unclipped"]

@@ -44,7 +44,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tifffile
-import torch
+from matplotlib.patches import Rectangle
 from PIL import Image
 
 from xbdcnn import data as radiographs
@@ -54,8 +54,12 @@ from xbdcnn.data.builtin import builtin_path
 from xbdcnn.data.sample import ATTRIBUTION, REGISTRY
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.notebook import show_source
-from xbdcnn.plotting.style import new_figure
 from xbdcnn.profiles import get_profile
+
+# %% [markdown]
+# The module is called `radiographs` here because `data` is already the notebook's parameter. Two
+# kinds of facts go into the figures: most pictures are of the built-in radiograph, whatever the
+# statistics are computed on.
 
 # %%
 settings = get_profile(profile)
@@ -121,14 +125,18 @@ views = {
     "header's window": load_radiograph(builtin_path()),
     "with the logarithm": radiographs.builtin_radiograph(),
 }
-fig = new_figure(7.2, 2.9, layout="constrained")
+
+# %% [markdown]
+# The mean grey level stands above each picture; it alone moves by a large part of the scale from one
+# reading of the file to the next.
+
+# %%
+fig = plotting.new_figure(7.2, 2.9, layout="constrained")
 for axis, (title, image) in zip(fig.subplots(1, 3), views.items(), strict=True):
     axis.imshow(image[::6, ::6], cmap="gray", vmin=0, vmax=1)
     axis.set_title(f"{title}: mean {255 * image.mean():.0f}")
     axis.axis("off")
-caption = (
-    "One file, three pictures: stored numbers, the header's window, and the logarithmic scale."
-)
+caption = "One file, three pictures: stored numbers, the header's window, and the logarithm."
 plotting.save_figure(fig, figures / "02_windowing", caption, builtin_facts, smoke=settings.is_smoke)
 fig
 
@@ -258,16 +266,15 @@ else:
 
 # %%
 shades = {"train": "C0", "val": "C2", "test": "C1", "table2": "C3"}
-fig = new_figure(3.6, 3.6, layout="constrained")
-axis = fig.subplots()
-axis.imshow(chest[::3, ::3], cmap="gray", vmin=0, vmax=1, extent=(0, 4, 4, 0))
+fig = plotting.show_images({"sixteen fields": chest})
+axis, cuts = fig.axes[0], range(256, 1024, 256)
 for (row, column), split in np.ndenumerate(np.array(radiographs.BUILTIN_LAYOUT)):
-    look = dict(color="white", ha="center", va="center", fontsize=8)
-    axis.text(column + 0.5, row + 0.5, split, **look, bbox=dict(color=shades[split], alpha=0.8))
-axis.set(xticks=range(5), yticks=range(5), xticklabels=[], yticklabels=[])
-axis.grid(color="white", lw=0.7)
-axis.set_axisbelow(False)
-axis.tick_params(length=0)
+    box = dict(color=shades[split], alpha=0.8)
+    axis.text(256 * column + 100, 256 * row + 128, split, color="white", fontsize=8, bbox=box)
+
+# %%
+axis.hlines(cuts, 0, 1023, color="white", lw=0.7)
+axis.vlines(cuts, 0, 1023, color="white", lw=0.7)
 caption = "The sixteen fields of the built-in radiograph and the split each of them belongs to."
 plotting.save_figure(fig, figures / "02_fields", caption, builtin_facts, smoke=settings.is_smoke)
 fig
@@ -303,6 +310,10 @@ def siblings(rows):
     return {"test rows": len(test)} | shared
 
 
+# %% [markdown]
+# The three rows below are the three ways to split, on the same collection. The columns count the test
+# rows that have an image, or at least a patient, in common with the training rows.
+
 # %%
 levels = ("patch", "image", "patient")
 splits = {level: radiographs.split_index(collection, level) for level in levels}
@@ -325,9 +336,12 @@ assert (leaks.loc["patient", ["same image", "same patient_id"]] == 0).all()
 
 # %%
 train, test = (splits["patch"].query("split == @s") for s in ("train", "test"))
-print(
-    f"training patches of the same image: {train['image'].value_counts()[test['image']].mean():.1f}"
-)
+in_training = train["image"].value_counts()[test["image"]].mean()
+print(f"training patches of the same image: {in_training:.1f}")
+
+# %% [markdown]
+# With so many of its siblings in training, twenty repetitions of the cutting tell how much of a test
+# patch they cover together.
 
 # %%
 addresses = np.arange(1024 * 1024).reshape(1024, 1024)
@@ -344,21 +358,17 @@ print(f"pixels of a test patch that training has already seen: {np.mean(seen):.0
 #
 # ### Patches
 #
-# This is what 32 random patches of 128 × 128 cover of one radiograph (Sec. III-A).
+# This is what 32 random patches of 128 × 128 cover of one radiograph (Sec. III-A). They are those of
+# the last repetition above, and the address of a patch's first pixel tells where it was cut.
 
 # %%
-corners = patches[:, 0, 0]
-fig = new_figure(3.6, 3.6, layout="constrained")
-axis = fig.subplots()
-axis.imshow(chest[::3, ::3], cmap="gray", vmin=0, vmax=1, extent=(0, 1024, 1024, 0))
-for number, corner in enumerate(corners):
-    top, left = divmod(corner, 1024)
-    x, y = np.array([0, 128, 128, 0, 0]) + left, np.array([0, 0, 128, 128, 0]) + top
-    axis.plot(x, y, lw=1, color="C0" if number < 22 else "C1")
-axis.axis("off")
-caption = (
-    "32 random patches of one radiograph; ten (orange) go to validation or test, 22 to training."
-)
+fig = plotting.show_images({"32 patches": chest})
+for number, corner in enumerate(patches[:, 0, 0]):
+    place, colour = divmod(corner, 1024)[::-1], "C0" if number < 22 else "C1"
+    fig.axes[0].add_patch(Rectangle(place, 128, 128, fill=False, ec=colour, lw=1))
+
+# %%
+caption = "32 random patches of one radiograph; ten (orange) for validation or test, 22 to train."
 plotting.save_figure(fig, figures / "02_patches", caption, builtin_facts, smoke=settings.is_smoke)
 fig
 
@@ -379,16 +389,18 @@ implied = [noise.implied_mean(psnr, eta, sigma) for (eta, sigma), psnr in printe
 count = 4 if settings.is_smoke else 60
 gallery = [chest] if source.index is None else source.images("train", count)
 means = np.array([255 * image.mean() for image in gallery])
+pixels = 255 * np.concatenate([image[::2, ::2].ravel() for image in gallery])
 
 # %%
-fig = new_figure(6.4, 2.9, layout="constrained")
+fig = plotting.new_figure(6.4, 2.9, layout="constrained")
 axis = fig.subplots()
-pixels = 255 * np.concatenate([image[::2, ::2].ravel() for image in gallery])
 axis.hist(pixels, bins=np.arange(0, 257, 4), density=True, color="0.7", label="pixels")
 axis.axvspan(min(implied), max(implied), color="C1", alpha=0.5, label="mean implied by Table II")
 axis.plot(means, np.zeros_like(means), "^", clip_on=False, label="mean of each image")
 axis.set(xlabel="grey level", ylabel="density", xlim=(0, 255))
 axis.legend()
+
+# %%
 caption = f"Grey levels of {len(gallery)} radiograph(s), their means, and what Table II implies."
 plotting.save_figure(fig, figures / "02_grey_levels", caption, facts, smoke=settings.is_smoke)
 fig
@@ -417,12 +429,15 @@ assert abs(means.mean() - np.mean(implied)) < 25
 from skimage.restoration import estimate_sigma
 
 before = 255 * estimate_sigma(chest)
-noisier = noise.add_hybrid_noise(
-    torch.from_numpy(chest), np.inf, 5.0, torch.Generator().manual_seed(0)
-)
-added = np.sqrt((255 * estimate_sigma(noisier.numpy())) ** 2 - before**2)
+noisier = noise.add_hybrid_noise_numpy(chest, np.inf, 5.0, np.random.default_rng(0))
+added = np.sqrt((255 * estimate_sigma(noisier)) ** 2 - before**2)
 print(f"noise found in the clean image: {before:.2f}; noise added: 5; found after: {added:.2f}")
 assert abs(added - 5) < 0.25
+
+# %% [markdown]
+# The instrument works. Now the clean images themselves: the built-in radiograph at three sizes and in
+# fields, and the images of the data source if there are any. Reducing an image averages neighbouring
+# pixels, which lowers their noise; that is why the size matters.
 
 # %%
 originals = {f"built-in, {n} × {n}": [radiographs.builtin_crop(n)] for n in (1792, 1024, 512)}

@@ -51,12 +51,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from xbdcnn import metrics, models, noise, plotting, zoo
 from xbdcnn.data import find_source
 from xbdcnn.inference import load_pretrained
-from xbdcnn.models import count_parameters
 from xbdcnn.notebook import show_source
-from xbdcnn.plotting.style import new_figure
 from xbdcnn.plotting.tracing import record
 from xbdcnn.profiles import get_profile
 
+# %%
 settings = get_profile(profile)
 source = find_source(data)
 figures = Path(output) / "figures"
@@ -73,7 +72,8 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # $$\hat l_{\sigma,\eta}(f) = \mathcal F_{NLE}(f; W_{NLE}).$$
 #
 # It is five 3×3 convolutions of 32 channels with a ReLU after each, and a skip connection that adds
-# the output of the first layer to that of the fourth.
+# the output of the first layer to that of the fourth. There is no pooling: the output has the size
+# of the image, one map for η and one for σ, although the truth is constant over an image.
 
 # %%
 show_source(models.NLE)
@@ -89,6 +89,7 @@ show_source(models.NLE)
 #
 # $\mathcal R$ is a U-Net of 17 convolutions. It halves the resolution twice by average pooling,
 # returns by two transposed convolutions, and adds its skip connections instead of stacking them.
+# Pooling widens the view and saves work; the skips bring back the fine detail that it lost.
 
 # %%
 show_source(models.NBD)
@@ -113,14 +114,8 @@ show_source(models.XBDCNN.forward)
 written = zoo.build_network("xbdcnn", models.AS_WRITTEN).eval()
 fig = plotting.figure_1(written)
 caption = "Fig. 1: X-BDCNN as the text describes it, drawn from the operations it performs."
-plotting.save_figure(
-    fig,
-    figures / "03_figure_1",
-    caption,
-    facts | {"data": "none"},
-    smoke=settings.is_smoke,
-    svg=True,
-)
+no_data = facts | {"data": "none"}
+plotting.save_figure(fig, figures / "03_figure_1", caption, no_data, settings.is_smoke, svg=True)
 fig
 
 # %% [markdown]
@@ -129,33 +124,24 @@ fig
 #
 # ### Layer by layer
 #
-# The same list as a table. A filter that reads $c$ channels and writes $d$ has $k^2 c\,d$ weights
-# and $d$ biases; it costs two operations per weight and pixel. Transposed convolutions work at
-# their input's resolution, a quarter of the pixels they write.
-
+# The same list as a table, for a patch of 128×128 pixels. Pooling, addition and concatenation are
+# in the list too, but have nothing to learn; we keep what owns a filter, in the order of use.
 
 # %%
-def row(network, layer):
-    """One filter of the network: its shape, size and cost."""
-    weight = network.get_parameter(layer.weight)
-    parameters = weight.numel() + network.get_parameter(layer.weight[:-6] + "bias").numel()
-    side = layer.side // 2 if layer.kind == "up" else layer.side
-    name = layer.weight.removesuffix(".weight")
-    return name, layer.kind, layer.kernel, layer.channels, layer.side, parameters, side
+filters = [layer for layer in record(written, side=128) if layer.weight]
+rows = [(f.weight.removesuffix(".weight"), f.kind, f.kernel, f.channels, f.side) for f in filters]
+layers = pd.DataFrame(rows, columns=["layer", "kind", "k", "channels", "side"]).set_index("layer")
 
-
-def layer_table(network, side=128):
-    """Every filter in the order in which it is applied."""
-    rows = [row(network, layer) for layer in record(network, side) if layer.weight]
-    columns = ["layer", "kind", "k", "channels", "side", "parameters", "reads at"]
-    table = pd.DataFrame(rows, columns=columns).set_index("layer")
-    weights = [network.get_parameter(f"{name}.weight").numel() for name in table.index]
-    table["GFLOP"] = 2e-9 * table.pop("reads at") ** 2 * weights
-    return table
-
+# %% [markdown]
+# A filter that reads $c$ channels and writes $d$ has $k^2 c\,d$ weights and $d$ biases; it costs two
+# operations, a product and a sum, per weight and pixel. Transposed convolutions (`up`) work at their
+# input's resolution, a quarter of the pixels they write.
 
 # %% tags=["nbval-check-output"]
-layers = layer_table(written)
+weights = np.array([written.get_parameter(f.weight).numel() for f in filters])
+pixels = np.array([(f.side // 2 if f.kind == "up" else f.side) ** 2 for f in filters])
+layers["parameters"] = weights + layers["channels"]
+layers["GFLOP"] = 2e-9 * weights * pixels
 print(layers.round(3).to_string())
 
 # %% [markdown]
@@ -163,8 +149,12 @@ print(layers.round(3).to_string())
 # convolutions are left out: 2 + 3 + 6 + 3 + 2 + 1.
 
 # %% tags=["nbval-check-output"]
-of_nbd = layers[layers.index.str.startswith("nbd")]
-print(of_nbd["kind"].value_counts().to_string())
+print(layers[layers.index.str.startswith("nbd")]["kind"].value_counts().to_string())
+
+# %% [markdown]
+# Where do parameters and work sit? We add up the rows that share a resolution.
+
+# %% tags=["nbval-check-output"]
 where = layers.groupby("side")[["parameters", "GFLOP"]].sum()
 print((100 * where / where.sum()).round(1).astype(str).add(" %").to_string())
 
@@ -173,9 +163,7 @@ print((100 * where / where.sum()).round(1).astype(str).add(" %").to_string())
 # The work is spread more evenly. The NLE is a light passenger:
 
 # %% tags=["nbval-check-output"]
-for part in ("nle", "nbd"):
-    share = layers[layers.index.str.startswith(part)]
-    print(f"{part}: {share.parameters.sum():>9,} parameters, {share.GFLOP.sum():6.2f} GFLOP")
+print(layers.groupby(layers.index.str[:3])[["parameters", "GFLOP"]].sum().round(2).to_string())
 
 # %% [markdown]
 # **Check.** Our table must agree with two independent counters: `count_parameters`, which asks the
@@ -192,45 +180,37 @@ def gflop(network, side=128):
 
 # %% tags=["nbval-check-output"]
 released = zoo.build_network("xbdcnn", models.AS_RELEASED).eval()
-print(f"as written:  {count_parameters(written):,} parameters, {gflop(written):.2f} GFLOP")
-print(f"as released: {count_parameters(released):,} parameters, {gflop(released):.2f} GFLOP")
-assert layers["parameters"].sum() == count_parameters(written) == 4_363_171
+for name, network in {"as written": written, "as released": released}.items():
+    print(f"{name}: {models.count_parameters(network):,} parameters, {gflop(network):.2f} GFLOP")
+
+# %%
+assert layers["parameters"].sum() == models.count_parameters(written) == 4_363_171
 assert np.isclose(layers["GFLOP"].sum(), gflop(written))
-assert count_parameters(released) == 4_344_163 and round(gflop(released), 2) == 18.44
+assert models.count_parameters(released) == 4_344_163 and round(gflop(released), 2) == 18.44
 
 # %% [markdown]
 # ### Recipes: the disputed choices by name
 #
 # Paper, equations and the first author's published code do not always say the same. A `Recipe` has
 # one field per disagreement; the first three below concern the architecture, the rest noise and
-# loss (notebook 04). Only fields that differ somewhere are shown.
+# loss (notebook 04). Only fields that differ somewhere are shown. Read a column to see what a recipe
+# stands for, a row to see who disagrees.
 
 # %% tags=["nbval-check-output"]
-recipes = {
-    "AS_WRITTEN": models.AS_WRITTEN,
-    "AS_RELEASED": models.AS_RELEASED,
-    "WITHOUT_NLE": models.WITHOUT_NLE,
-    "WITHOUT_SSIM": models.WITHOUT_SSIM,
-    "BALANCED": models.BALANCED,
-}
-fields = pd.DataFrame({name: asdict(recipe) for name, recipe in recipes.items()}, dtype=object)
-fields = fields.map(lambda value: "/".join(map(str, value)) if type(value) is tuple else str(value))
+names = ["AS_WRITTEN", "AS_RELEASED", "WITHOUT_NLE", "WITHOUT_SSIM", "BALANCED"]
+fields = pd.DataFrame({name: asdict(getattr(models, name)) for name in names}, dtype=object)
+fields = fields.map(lambda value: str(value).strip("()"))
 print(fields[fields.nunique(axis=1) > 1].to_string())
 
 # %% [markdown]
-# What do the architectural choices cost? Flip one at a time, starting from the text.
+# What do the architectural choices cost? Flip one at a time, starting from the text; the fourth line
+# has both of the released code, the last is the ablation without an NLE.
 
 # %% tags=["nbval-check-output"]
-choices = {
-    "as written": {},
-    "NLE layers 2-4 share one filter (code)": {"share_nle_weights": True},
-    "last filter 1x1 (code)": {"output_kernel": 1},
-    "both (code)": {"share_nle_weights": True, "output_kernel": 1},
-    "no NLE (ablation)": {"use_nle": False},
-}
-for label, choice in choices.items():
-    count = count_parameters(models.XBDCNN(replace(models.AS_WRITTEN, **choice)))
-    print(f"{label:40s}{count:>10,} parameters")
+shared, small = {"share_nle_weights": True}, {"output_kernel": 1}
+for choice in ({}, shared, small, shared | small, {"use_nle": False}):
+    network = models.XBDCNN(replace(models.AS_WRITTEN, **choice))
+    print(f"{models.count_parameters(network):,} parameters with", choice or "the text's choices")
 
 # %% [markdown]
 # "Five convolution layers" reads as five filters; the code applies one 32→32 filter three times.
@@ -252,25 +232,34 @@ def positive(network):
     return network
 
 
-def seen_from(function, at, side=128):
+# %% [markdown]
+# The gradient of one output pixel, then, has one value per input pixel. We look near the middle of
+# a 128×128 image, far enough from its borders that they do not cut the field.
+
+
+# %%
+def seen_from(network, at, side=128):
     """Magnitude of the gradient of one output pixel with respect to every input pixel."""
     image = torch.ones(1, 1, side, side, dtype=torch.float64, requires_grad=True)
-    function(image)[0, 0, at, at].backward()
+    # [0] is the restored image of a whole network, and the two maps of an NLE.
+    network(image)[0][..., at, at].sum().backward()
     return image.grad[0, 0].abs().numpy()
 
 
 def extent(gradient):
     """Height in pixels of the region where a gradient is not zero."""
-    rows = np.flatnonzero(gradient.max(axis=1))
-    return rows.max() - rows.min() + 1
+    return np.ptp(np.flatnonzero(gradient.max(axis=1))) + 1
 
+
+# %% [markdown]
+# We ask the NLE alone, the denoiser alone, and both in a row, at four neighbouring rows.
 
 # %% tags=["nbval-check-output"]
-narrow = positive(models.XBDCNN(replace(models.AS_WRITTEN, width=4)))
-blind = positive(models.XBDCNN(replace(models.WITHOUT_NLE, width=4)))
+narrow = positive(zoo.build_network("xbdcnn", replace(models.AS_WRITTEN, width=4)))
+blind = positive(zoo.build_network("xbdcnn", replace(models.WITHOUT_NLE, width=4)))
 print("NLE alone:", extent(seen_from(narrow.nle, 64)), "pixels")
 for at in (64, 65, 66, 67):
-    known, whole = (extent(seen_from(lambda f, n=n: n(f).restored, at)) for n in (blind, narrow))
+    known, whole = (extent(seen_from(network, at)) for network in (blind, narrow))
     print(f"output row {at}: {known} pixels without the NLE, {whole} with it")
 
 # %% [markdown]
@@ -282,7 +271,7 @@ for at in (64, 65, 66, 67):
 # at the edge of the field must light up the output, one just outside must not.
 
 # %%
-field = seen_from(lambda f: narrow(f).restored, 64)
+field = seen_from(narrow, 64)
 edge = np.flatnonzero(field.max(axis=1)).min()
 column = field[edge].argmax()
 for position, reaches in ((edge, True), (edge - 1, False)):
@@ -291,8 +280,8 @@ for position, reaches in ((edge, True), (edge - 1, False)):
     assert (narrow(image).restored[0, 0, 64, 64].item() > 0) == reaches
 
 # %% [markdown]
-# What can be seen is not what is looked at. The trained network below, the package's own weights,
-# attends to a much smaller neighbourhood.
+# What can be seen is not what is looked at. For the package's own trained weights we take the central
+# 256×256 of a test radiograph, add noise, and ask the middle pixel of the result.
 
 # %%
 pretrained = load_pretrained("xbdcnn")
@@ -305,36 +294,47 @@ noisy = noise.add_hybrid_noise(clean, 0.6, 10.0, torch.Generator().manual_seed(0
 trained_input = noisy.clone().requires_grad_()
 pretrained.network(trained_input).restored[0, 0, 128, 128].backward()
 attention = trained_input.grad[0, 0].abs().numpy()
-by_distance = np.sort(attention.ravel())[::-1].cumsum() / attention.sum()
-print(f"half of the gradient lies in {np.searchsorted(by_distance, 0.5) + 1} pixels,", end=" ")
-print(f"90 % in {np.searchsorted(by_distance, 0.9) + 1}")
+
+# %% [markdown]
+# Sort the pixels by their gradient and add up from the largest: how few of them hold half of it?
 
 # %%
-fig = new_figure(7.2, 3.3, layout="constrained")
-left_axis, right_axis = fig.subplots(1, 2)
-possible = field[16:113, 16:113]
-possible = np.where(possible > 0, possible / possible.max(), np.nan)
-left_axis.imshow(np.log10(possible), cmap="magma")
-left_axis.set_title("can see: positive weights, log scale")
-centre = attention[80:177, 80:177]
-shown = right_axis.imshow(np.log10(centre / centre.max() + 1e-12), cmap="magma", vmin=-5)
-right_axis.set_title("does look: trained weights, log scale")
-fig.colorbar(shown, ax=right_axis, label="log10 of gradient / largest")
-for axis in (left_axis, right_axis):
-    axis.axis("off")
-caption = "Gradient of one output pixel with respect to the input, 97 x 97 pixels around it."
+share = np.sort(attention.ravel())[::-1].cumsum() / attention.sum()
+half, most = np.searchsorted(share, [0.5, 0.9]) + 1
+print(f"half of the gradient lies in {half} pixels, 90 % in {most}, of {attention.size}")
+
+# %% [markdown]
+# A logarithm brings such different sizes into one picture.
+
+
+# %%
+def on_log_scale(gradient):
+    """Five decades of a gradient as grey: its largest value is white, 1e-5 of it black."""
+    return 1 + np.log10(gradient / gradient.max() + 1e-12) / 5
+
+
+# %%
+pictures = {
+    "can see (white)": 1.0 * (field > 0),
+    "does look (log scale)": on_log_scale(attention)[64:192, 64:192],
+}
+fig = plotting.show_images(pictures)
+caption = "Gradient of one output pixel with respect to the input, 128 x 128 pixels around it."
 plotting.save_figure(fig, figures / "03_receptive_field", caption, facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
-# Receptive field of the architecture (left, no data) and of the shipped weights at one pixel of a
-# noisy test image (right; profile and data as printed at the top).
+# Left, in white, the receptive field of the architecture (no data); right, at the same scale, where
+# the shipped weights look for one pixel of a noisy test image (profile and data as printed at the
+# top). The right picture belongs to this one pixel and this noise: beside an edge it would look
+# different.
 #
 # ### The residual
 #
 # With the last filter set to zero the residual is zero and the network returns its input. Training
 # starts close to the identity and only has to learn the noise, which is why residual networks
-# denoise well early on.
+# denoise well early on. Here the bias of that filter is set to 0.1, so that a residual of known size
+# and sign must appear.
 
 # %%
 idle = models.XBDCNN(replace(models.AS_WRITTEN, width=4))
@@ -346,6 +346,9 @@ with torch.no_grad():
 # %% [markdown]
 # The assertion also settles the sign. The paper adds the residual, so $\mathcal R \approx g - f$ is
 # *minus* the noise; the released code subtracts it. A network learns either equally well.
+#
+# Now the trained network on the noisy patch. If it does what it should, its residual goes up and
+# down with the true $g - f$; a correlation of 1 would be a perfect match, up to its scale.
 
 # %%
 with torch.no_grad():
@@ -388,16 +391,15 @@ for eta, sigma in [(0.4, 5), (0.4, 15), (0.8, 10), (1.5, 5), (1.5, 15)]:
     print(f"true η {eta}, σ {sigma:2d}; estimated η {found[0].item():.2f}, σ {found[1].item():.1f}")
 
 # %% [markdown]
-# Known levels can be handed in instead, which makes the network non-blind. One expects the truth to
-# help.
+# Known levels can be handed in instead, which makes the network non-blind: the NLE is then skipped.
+# One expects the truth to help.
 
 # %%
 known = noise.level_maps(0.6, 10.0, noisy, pretrained.recipe.level_scaling)
 with torch.no_grad():
     informed = pretrained.network(noisy, known).restored
-print(
-    f"blind {after:.3f} dB, told η and σ {metrics.psnr(informed.clamp(0, 1), clean).item():.3f} dB"
-)
+told = metrics.psnr(informed.clamp(0, 1), clean).item()
+print(f"blind {after:.3f} dB, told η and σ {told:.3f} dB")
 
 # %% [markdown]
 # Where the truth does worse than the network's own estimate, the reason is training: the U-Net has
@@ -420,7 +422,8 @@ with torch.no_grad():
         assert out.shape[-2:] == (height, width)
 
 # %% [markdown]
-# **Check.** Padding may alter the border, but nothing farther from it than the receptive field.
+# **Check.** Padding may alter the border, but nothing farther from it than the receptive field. We
+# cut a few rows and columns off, restore again, and compare with what the whole patch gave there.
 
 # %%
 with torch.no_grad():

@@ -50,9 +50,9 @@ from xbdcnn.batches import TrainConfig, as_pool, draw_batch
 from xbdcnn.classical import CLASSICAL
 from xbdcnn.data import find_source
 from xbdcnn.notebook import show_source
-from xbdcnn.plotting.style import new_figure
 from xbdcnn.profiles import get_profile
 
+# %%
 settings = get_profile(profile)
 source = find_source(data)
 figures = Path(output) / "figures"
@@ -97,9 +97,15 @@ show_source(losses.tv_loss)
 # $$\mathcal L_{MSE} = \sum_{\mathbf x \in \Omega} \bigl(\hat g(\mathbf x) - g(\mathbf x)\bigr)^2.$$
 #
 # Despite its name the equation is a sum. A sum over a 128×128 patch is 16,384 times its mean.
+# Alone that would only rescale the learning rate, and Adam does not mind; beside other terms it
+# decides who is heard.
 
 # %%
 show_source(losses.mse_loss)
+
+# %% [markdown]
+# One short function makes that choice for every term. Even its "sum" is a mean over the batch, since
+# the paper's equations are written for one image.
 
 # %%
 show_source(losses.reduce)
@@ -118,6 +124,7 @@ show_source(losses.ssim_loss)
 # $$SSIM(\hat g, g) = \frac{(2\mu_{\hat g}\mu_g + C_1)(2\sigma_{\hat g g} + C_2)}
 #   {(\mu_{\hat g}^2 + \mu_g^2 + C_1)(\sigma_{\hat g}^2 + \sigma_g^2 + C_2)}.$$
 #
+# The first factor compares brightness, the second structure; both are 1 for equal images.
 # The paper calls $C_1$ and $C_2$ "positive constants". The usual choice is $(0.01 L)^2$ and
 # $(0.03 L)^2$, where $L$ is the distance between black and white. Remember $L$; it returns twice.
 
@@ -142,7 +149,8 @@ show_source(metrics.window_mean)
 show_source(losses.mixed_loss)
 
 # %% [markdown]
-# The released code feeds SSIM not with images but with residuals, and that choice has a function:
+# A recipe (notebook 03) names the weights and the reading of each term. The released code feeds SSIM
+# not with images but with residuals, and that choice has a function:
 
 # %%
 show_source(losses.ssim_operands)
@@ -157,6 +165,9 @@ show_source(losses.ssim_operands)
 
 # %%
 show_source(metrics.psnr)
+
+# %% [markdown]
+# The second differs in its numerator only: the image's own energy takes the place of the peak.
 
 # %%
 show_source(metrics.snr)
@@ -178,9 +189,8 @@ show_source(metrics.snr)
 # %%
 fig = plotting.loss_landscape(true=1.0)
 caption = "Eq. 3 in its three readings; circle: the second zero of the released weight."
-plotting.save_figure(
-    fig, figures / "04_asymmetry", caption, facts | {"data": "none"}, smoke=settings.is_smoke
-)
+no_data = facts | {"data": "none"}
+plotting.save_figure(fig, figures / "04_asymmetry", caption, no_data, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
@@ -188,7 +198,8 @@ fig
 # at the truth. The released weight $|\alpha - \text{relu}(\tilde l - \hat l)|$ is zero a second
 # time, at $\tilde l - \alpha$.
 #
-# Gradient descent shows what the shapes mean. We start from several estimates and walk downhill.
+# Gradient descent shows what the shapes mean. No network is needed: the estimate itself is the
+# parameter, one number in two tiny maps. We start from several estimates and walk downhill.
 
 
 # %%
@@ -205,6 +216,9 @@ def descend(start, kind, steps=800, rate=0.02):
         level = (level - rate * torch.autograd.grad(loss, level)[0]).detach().requires_grad_()
     return level.mean().item()
 
+
+# %% [markdown]
+# One row per starting point, one column per reading; a fair loss ends at 1 in every row.
 
 # %%
 readings = ("text", "equation", "released")
@@ -250,12 +264,13 @@ for batch_size in (1, 8, 64):
 # %%
 config = TrainConfig(batch_size=4 if settings.is_smoke else 16, patch_size=64)
 pool = as_pool(source.images("train", 8))
-recipes = {
-    "AS_WRITTEN": models.AS_WRITTEN,
-    "AS_RELEASED": models.AS_RELEASED,
-    "BALANCED": models.BALANCED,
-}
+names = ("AS_WRITTEN", "AS_RELEASED", "BALANCED")
+recipes = {name: getattr(models, name) for name in names}
 terms = ("mse", "ssim", "asymm", "tv")
+
+
+# %% [markdown]
+# To single out a term we set the other three weights to zero and let `mixed_loss` do the rest.
 
 
 # %%
@@ -275,8 +290,13 @@ for name, recipe in recipes.items():
     network = zoo.build_network("xbdcnn", replace(recipe, width=16))
     batch = draw_batch(pool, recipe, config, 0, torch.device("cpu"))
     pulls[name] = {term: pull(recipe, term, network, batch) for term in terms}
+
+# %% [markdown]
+# Only ratios within a recipe mean something: Adam rescales a whole gradient, but not its parts. So
+# each column is divided by its MSE term.
+
+# %%
 pulls = pd.DataFrame(pulls)
-print("gradient norm of each weighted term, relative to the MSE term of the same recipe")
 print((pulls / pulls.loc["mse"]).map("{:.3g}".format).to_string())
 
 # %% [markdown]
@@ -301,15 +321,17 @@ def ssim_over_mse(recipe, batch, share):
 
 # %%
 shares = (0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
-walks = {
-    name: np.array([ssim_over_mse(recipe, batch, share) for share in shares])
-    for name, recipe in recipes.items()
-}
-for name, walk in walks.items():
-    print(f"{name:12s}", ", ".join(f"{ratio:.3g}" for ratio in walk[:, 1]))
+walks = {}
+for name, recipe in recipes.items():
+    walks[name] = np.array([ssim_over_mse(recipe, batch, share) for share in shares])
+    print(f"{name:12s}", ", ".join(f"{ratio:.3g}" for ratio in walks[name][:, 1]))
+
+# %% [markdown]
+# Seven numbers per recipe are easier to read against the PSNR reached. Above the dotted line SSIM
+# pulls harder than MSE.
 
 # %%
-fig = new_figure(5.6, 3.2, layout="constrained")
+fig = plotting.new_figure(5.6, 3.2, layout="constrained")
 axis = fig.subplots()
 for (name, walk), marker in zip(walks.items(), "osD", strict=True):
     axis.semilogy(*walk.T, marker + "-", ms=4, label=name)
@@ -323,7 +345,9 @@ fig
 # %% [markdown]
 # The pull of the SSIM term, relative to the MSE term, along the way from noisy to clean (profile
 # and data as printed at the top). As written, the SSIM term steers and the MSE term, which is what
-# PSNR measures, is a passenger. As released, SSIM hardly exists.
+# PSNR measures, is a passenger. As released, SSIM hardly exists. A caveat: real training does not
+# follow a straight line, and Adam weighs each parameter by its own history; the orders of magnitude
+# survive that, the exact ratios do not.
 #
 # **Check.** The two statements in numbers, at both ends of the way.
 
@@ -341,6 +365,9 @@ assert 0.01 < walks["BALANCED"][-1, 1] < 10
 for data_range in (1.0, 255.0):
     c1, c2 = ((k * data_range) ** 2 for k in (0.01, 0.03))
     print(f"data range {data_range:5.0f}: C1 = {c1:.4g}, C2 = {c2:.4g}")
+
+# %% [markdown]
+# A network that does nothing returns a residual of zero. What similarity is it granted?
 
 # %%
 residuals = batch.noisy - batch.clean
@@ -363,30 +390,37 @@ for data_range in (1.0, 255.0):
 # %%
 for scaling in ("released", "unit"):
     levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, scaling)
-    zero = torch.zeros_like(levels)
-    by_map = [
-        losses.asymmetric_loss(zero[:, i], levels[:, i], reduction="mean").item() for i in (0, 1)
-    ]
-    print(f"{scaling:8s} loss of an estimate of zero: η map {by_map[0]:.4f}, σ map {by_map[1]:.4f}")
+    eta, sigma = (losses.asymmetric_loss(0 * m, m, reduction="mean") for m in levels.unbind(1))
+    print(f"{scaling:8s} loss of an estimate of zero: η map {eta:.4f}, σ map {sigma:.4f}")
 
 # %% [markdown]
 # ### PSNR, SNR and the paper's columns
 #
-# Now the inequality. First on real images: the gap between PSNR and SNR for a noisy and for a
-# restored version of the same radiographs.
+# Now the inequality. First on real images: the gap between PSNR and SNR for a noisy and for a better
+# version of the same radiographs. Half noisy, half clean will do for "better"; which method made it
+# is just what must not matter.
 
 # %%
 count = 1 if settings.is_smoke else 10
 images = [torch.from_numpy(image.copy()) for image in source.images("table2", count)]
 generator = torch.Generator().manual_seed(0)
-rows = []
-for clean in images:
-    noisy = noise.add_hybrid_noise(clean, 0.4, 5.0, generator)
-    halfway = (noisy + clean) / 2
-    gaps = [metrics.psnr(x, clean) - metrics.snr(x, clean) for x in (noisy, halfway)]
-    rows.append((*gaps, 255 * clean.square().mean().sqrt().item()))
-gaps = pd.DataFrame(rows, columns=["gap, noisy", "gap, better", "rms grey level"])
+pairs = [(noise.add_hybrid_noise(clean, 0.4, 5.0, generator), clean) for clean in images]
+
+
+# %%
+def psnr_minus_snr(image, clean):
+    """The gap between both ratios in dB."""
+    return metrics.psnr(image, clean) - metrics.snr(image, clean)
+
+
+gaps = pd.DataFrame()
+gaps["gap, noisy"] = [psnr_minus_snr(noisy, clean) for noisy, clean in pairs]
+gaps["gap, better"] = [psnr_minus_snr((noisy + clean) / 2, clean) for noisy, clean in pairs]
+gaps["rms grey level"] = [255 * clean.square().mean().sqrt().item() for clean in images]
 gaps.round(3)
+
+# %% [markdown]
+# **Check.** The gap ignores the method, follows from the brightness alone, and is never negative.
 
 # %%
 assert np.allclose(gaps["gap, noisy"], gaps["gap, better"])
@@ -398,12 +432,7 @@ assert (gaps["gap, noisy"] >= 0).all()
 # whatever they are, PSNR − SNR must be one and the same positive number in all its 27 cells.
 
 # %% tags=["nbval-check-output"]
-printed = pd.DataFrame(
-    {
-        level: {m: cell.psnr - cell.snr for m, cell in row.items()}
-        for level, row in paper.TABLE_2.items()
-    }
-).T
+printed = pd.DataFrame(paper.TABLE_2).T.map(lambda cell: cell.psnr - cell.snr)
 printed.index.names = ["eta", "sigma"]
 print(printed.round(4).to_string())
 
@@ -415,6 +444,10 @@ print(printed.round(4).to_string())
 gap = -printed.to_numpy().mean()
 print(f"PSNR - SNR, columns exchanged: {gap:.4f} dB, rms grey level {255 / 10 ** (gap / 20):.1f}")
 assert np.allclose(-printed, 4.2829, atol=1.01e-4)
+
+# %% [markdown]
+# Is that plausible? Compare it with the radiographs at hand. Exposure and cropping vary, so expect the
+# same region and not the same number.
 
 # %%
 ours = gaps["rms grey level"]
@@ -428,6 +461,9 @@ print(f"mean gap {gaps['gap, noisy'].mean():.2f} dB on {len(images)} images")
 
 # %%
 show_source(paper.corrected)
+
+# %% [markdown]
+# Table I as printed, as corrected, and the gap that remains:
 
 # %% tags=["nbval-check-output"]
 table = pd.DataFrame({name: cell[:2] for name, cell in paper.TABLE_1.items()}, ["SNR", "PSNR"]).T
@@ -446,7 +482,8 @@ show_source(metrics.snr_pooled)
 # %% [markdown]
 # Pooling does not rescue the printed order. The logarithm is concave, so the mean of PSNRs is at
 # least the PSNR of the pooled error, which in turn is at least the pooled SNR. It does widen the
-# gap, since bright patches rule the sum, and that by an amount that depends on the method.
+# gap, since bright patches rule the sum, and that by an amount that depends on the method. A pair of
+# flat patches, one bright and one dark, makes it visible.
 
 # %%
 bright, dark = torch.full((64, 64), 0.8), torch.full((64, 64), 0.1)
@@ -468,22 +505,25 @@ clean = images[0].numpy()[:256, :256]
 noisy = noise.add_hybrid_noise_numpy(clean, 0.6, 10.0, np.random.default_rng(0))
 smoothed = CLASSICAL["TV"](noisy, eta=0.6, sigma=10.0)
 
+# %% [markdown]
+# The first convention has the window of the original SSIM article and leaves the border out, the second keeps
+# the border by mirroring, the third is what scikit-image computes if nothing is asked for.
+
 # %%
 conventions = {
     "Gaussian 11, valid": dict(),
     "Gaussian 11, mirrored border": dict(border="reflect"),
     "uniform 7, valid, n - 1": dict(window="uniform", size=7, unbiased=True),
 }
-table = pd.DataFrame(
-    {
-        (label, data_range): {
-            "noisy": metrics.ssim(noisy, clean, data_range=data_range, **options),
-            "smoothed": metrics.ssim(smoothed, clean, data_range=data_range, **options),
-        }
-        for label, options in conventions.items()
-        for data_range in (1, 2, 255)
-    }
-).T
+
+# %%
+scores = {}
+for label, options in conventions.items():
+    for data_range in (1, 2, 255):
+        convention = options | {"data_range": data_range}
+        pair = [metrics.ssim(image, clean, **convention) for image in (noisy, smoothed)]
+        scores[label, data_range] = pair
+table = pd.DataFrame(scores, ["noisy", "smoothed"]).T
 table.index.names = ["window and border", "data range"]
 table.round(4)
 

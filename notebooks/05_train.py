@@ -49,15 +49,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from xbdcnn import batches, metrics, models, paper, plotting, training, zoo
-from xbdcnn.batches import TrainConfig
+from xbdcnn import batches, files, metrics, models, paper, plotting, training, zoo
 from xbdcnn.data import find_source
-from xbdcnn.files import atomic_path
 from xbdcnn.notebook import show_source
-from xbdcnn.plotting.style import new_figure
 from xbdcnn.profiles import PROFILES, get_profile
 from xbdcnn.runs import train_named
 
+# %%
 settings = get_profile(profile)
 source = find_source(data)
 figures = Path(output) / "figures"
@@ -83,7 +81,8 @@ else:
 #   \qquad \mathcal L \text{ from Eq. 8.}$$
 #
 # The expectation over noise costs nothing, since noise can be made anew for every batch. The paper
-# makes it once and divides the noisy patches 7:2:1; the released code draws it on the fly.
+# makes it once and divides the noisy patches 7:2:1; the released code draws it on the fly. We draw,
+# too, which needs no disk and shows the network each patch under many noise levels.
 
 # %%
 show_source(batches.draw_batch)
@@ -93,7 +92,8 @@ show_source(batches.draw_batch)
 # table met the same patches under the same noise, and a resumed run needs no record of a random
 # state.
 #
-# One step: draw, restore, compare, go downhill.
+# One step: draw, restore, compare, go downhill. `accelerator` is a thin layer that hides whether this
+# happens on a CPU, a GPU or several, and in which precision.
 
 # %%
 show_source(training._step)
@@ -129,21 +129,21 @@ print(f"η from {batch.eta.min():.2f} to {batch.eta.max():.2f}, ", end="")
 print(f"σ from {batch.sigma.min():.1f} to {batch.sigma.max():.1f}")
 
 # %%
-fig = new_figure(7.6, 2.9, layout="constrained")
-axes = fig.subplots(2, 6)
-for index, (upper, lower) in enumerate(axes.T):
-    for axis, picture in ((upper, batch.clean), (lower, batch.noisy)):
-        axis.imshow(picture[index, 0], cmap="gray", vmin=0, vmax=1)
-        axis.axis("off")
-    lower.set_title(f"η {batch.eta[index]:.2f}, σ {batch.sigma[index]:.1f}", size=8)
+pictures = {}
+for clean, noisy, eta, sigma in list(zip(*batch, strict=True))[:6]:
+    pictures[f"η {eta:.2f}, σ {sigma:.1f}"] = torch.cat([clean[0], noisy[0]]).numpy()
+fig = plotting.show_images(pictures)
 caption = "Six patches of one batch, clean above and noisy below; each has its own noise level."
 plotting.save_figure(fig, figures / "05_batch", caption, facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
-# Six patches of the first batch, clean and noisy (profile and data as printed at the top).
+# Six patches of the first batch, clean above and noisy below (profile and data as printed at the
+# top). Compare a small η with a large one: the former is the noisier, most of all in bright bone.
+# Some patches show little but background; the network has to leave those alone, too.
 #
-# **Check.** The same seed and step give the same batch, and another step gives another.
+# **Check.** The same seed and step give the same batch, and another step gives another. All the
+# comparisons in notebooks 06 and 07 stand on this.
 
 # %%
 again, later = (
@@ -155,14 +155,16 @@ assert not torch.equal(batch.clean, later.clean)
 # %% [markdown]
 # ### The budgets
 #
-# What the profiles spend on one network, beside the paper. The last column counts pixels, since
-# patches differ in size.
+# What the profiles spend on one network; the row `paper` is the paper's own budget. The last column
+# counts pixels, since patches differ in size.
 
-# %% tags=["nbval-check-output"]
+# %%
 budgets = pd.DataFrame({name: asdict(p.train) for name, p in PROFILES.items()}).T
 budgets["steps"] = [p.train.steps for p in PROFILES.values()]
 budgets["width"] = [p.width for p in PROFILES.values()]
 budgets["megapixels"] = (budgets["patches"] * budgets["patch_size"] ** 2 / 1e6).astype(int)
+
+# %% tags=["nbval-check-output"]
 shown = ["width", "patches", "patch_size", "batch_size", "steps", "schedule", "precision"]
 print(budgets[[*shown, "megapixels"]].to_string())
 
@@ -184,13 +186,12 @@ print(f"{rate:.0f} patches of {paper.PATCH_SIZE} x {paper.PATCH_SIZE} per second
 # %%
 names = ["xbdcnn"] if settings.shipped_weights else list(zoo.ZOO)
 runs = Path(output) / "runs" / f"{profile}-{source.fingerprint[:8]}"
+
+# %%
 paths = {}
 for name in names:
-    found = (runs / name / "checkpoint.pt").exists()
-    print(f"{name}: {'resuming its checkpoint' if found else 'starting'}", flush=True)
-    paths[name] = train_named(
-        name, source, config, runs / name, width=settings.width, progress=False
-    )
+    print(name, "resumes" if (runs / name / "checkpoint.pt").exists() else "starts", flush=True)
+    paths[name] = train_named(name, source, config, runs / name, settings.width, progress=False)
 
 # %% [markdown]
 # Profiles that train the networks of the tables put finished weights where notebook 06 looks for
@@ -199,20 +200,26 @@ for name in names:
 # %%
 if not settings.shipped_weights:
     for path in paths.values():
-        with atomic_path(Path(output) / "weights" / path.name) as temporary:
+        with files.atomic_path(Path(output) / "weights" / path.name) as temporary:
             temporary.write_bytes(path.read_bytes())
         print(f"weights/{path.name}: {path.stat().st_size / 1e6:.1f} MB")
 
 # %% [markdown]
 # ### The curves
 #
-# The loop logs one row per validation. Here is the log of X-BDCNN with the balanced loss.
+# The loop logs one row per validation. Here is the log of X-BDCNN with the balanced loss, thinned to
+# a handful of rows. The loss is that of one batch and jumps with its noise levels; trust the columns
+# that start with `val_`, whose material never changes.
 
 # %%
 histories = {zoo.ZOO[name].label: pd.read_csv(runs / name / "log.csv") for name in names}
 log = histories["X-BDCNN balanced"]
 shown = ["step", "seconds", "loss", "loss_mse", "val_psnr", "val_eta_rmse", "val_sigma_rmse"]
 log[shown].iloc[np.linspace(0, len(log) - 1, min(6, len(log))).astype(int)].round(4)
+
+# %% [markdown]
+# All of it as curves. Look for a PSNR that still rises at the end, the mark of a run that was too short,
+# and for a term that does not fall at all, the mark of one that nobody listens to.
 
 # %%
 fig = plotting.training_curves(histories)
@@ -222,14 +229,19 @@ fig
 
 # %% [markdown]
 # Validation PSNR and the loss terms during this run (profile and data as printed at the top). How
-# does the end compare with the noisy images, and the level estimates with someone who always says
-# the middle of the range? The latter errs by the range over $\sqrt{12}$.
+# does the best state compare with the noisy images it was given?
 
 # %%
 validation = batches.validation_batch(source.images("val"), config)
 unrestored = np.mean(metrics.psnr(validation.noisy, validation.clean))
 print(f"noisy {unrestored:.2f} dB, best {log.val_psnr.max():.2f} dB ", end="")
 print(f"after {log.step[log.val_psnr.idxmax()]} steps, {log.seconds.iloc[-1]:.0f} s in all")
+
+# %% [markdown]
+# And the level estimates, with someone who never looks and always says the middle of the range? For
+# levels spread evenly that guess errs by the range over $\sqrt{12}$.
+
+# %%
 for level, (low, high) in {"eta": paper.ETA_RANGE, "sigma": paper.SIGMA_RANGE}.items():
     error, guess = log[f"val_{level}_rmse"].iloc[-1], (high - low) / 12**0.5
     print(f"{level}: error {error:.2f}, blind guess {guess:.2f}")
@@ -246,41 +258,56 @@ assert settings.is_smoke or log.val_psnr.max() > unrestored + 3
 # ### Pulling the plug
 #
 # A run that is interrupted and resumed must end in the same weights as one that is not: not similar
-# ones, the same bits. We train a tiny network twice, and stop the second run by an error in the
-# middle of a step, which is as rude as a power cut.
+# ones, the same bits. We try it on a tiny network, which validates and saves a checkpoint every few
+# steps and keeps averaged weights, so that every part of the state is at stake.
 
 # %%
 tiny = replace(models.BALANCED, width=4)
-short = TrainConfig(
+short = batches.TrainConfig(
     patches=60, patch_size=32, batch_size=4, validate_every=3, checkpoint_seconds=0.0, ema=0.9
 )
 images = [image[:128, :128] for image in source.images("train", 2)]
 
+# %% [markdown]
+# The accident is an error in the middle of a step, after the batch is drawn and before the weights
+# move, which is as rude as a power cut. A hook counts forward passes and raises it.
 
+
+# %%
 class PowerCut(Exception):
     """What happens to computers."""
 
 
-def train_tiny(folder, cut_after=None):
-    """Train the tiny network; let the power fail at its n-th forward pass."""
-    network = zoo.build_network("xbdcnn", tiny)
+def power_cut(at):
+    """A hook that lets the power fail at the n-th forward pass."""
     passes = itertools.count(1)
 
-    def fail(*_):
-        if next(passes) == cut_after:
+    def hook(*_):
+        if next(passes) == at:
             raise PowerCut
 
-    hook = network.nbd.register_forward_pre_hook(fail)
+    return hook
+
+
+# %%
+def train_tiny(folder, hook=None):
+    """Train the tiny network in a folder, or go on with the run that the folder holds."""
+    network = zoo.build_network("xbdcnn", tiny)
+    if hook:
+        network.nbd.register_forward_pre_hook(hook)
     training.train(network, tiny, images, images, short, folder, progress=False)
-    hook.remove()
     return network
 
+
+# %% [markdown]
+# Two runs in two folders. The second is cut, then called again with the same arguments and no hook,
+# as one would after a real power cut.
 
 # %%
 with TemporaryDirectory() as folder:
     uninterrupted = train_tiny(Path(folder) / "whole")
     try:
-        train_tiny(Path(folder) / "cut", cut_after=11)
+        train_tiny(Path(folder) / "cut", power_cut(at=11))
     except PowerCut:
         saved = torch.load(Path(folder) / "cut" / "checkpoint.pt", weights_only=True)
         print(f"power cut; the checkpoint is of step {saved['step']} of {short.steps}")
@@ -309,46 +336,42 @@ assert not different
 # here**.
 
 # %%
-print(
-    f"threads {torch.get_num_threads()}, CPU capability {torch.backends.cpu.get_cpu_capability()}, ",
-    end="",
-)
-print(f"CUDA {torch.cuda.is_available()}")
+cpu = torch.backends.cpu.get_cpu_capability()
+print(f"{torch.get_num_threads()} threads, {cpu}, CUDA {torch.cuda.is_available()}")
 speed = log.patches.iloc[-1] / log.seconds.iloc[-1]
-print(f"this run: precision {config.precision}, width {settings.width}, ", end="")
-print(f"{speed:.1f} patches of {config.patch_size} x {config.patch_size} per second")
+print(f"precision {config.precision}, width {settings.width}, side {config.patch_size}: ", end="")
+print(f"{speed:.1f} patches per second")
 
 # %% [markdown]
 # ### How the shipped weights were trained
 #
-# Each weight file carries its own birth certificate. The table is read from those headers, so it
-# cannot drift away from the files.
+# Each weight file carries its own birth certificate: recipe, budget, duration, scores and data. The
+# table is read from those headers, so it cannot drift away from the files.
 
 # %%
-rows = {}
-for name in zoo.shipped_names():
-    _, header = zoo.read_weights(zoo.shipped_path(name))
-    budget, scores = header["budget"], header["scores"]
-    rows[zoo.ZOO[name].label] = {
-        "width": header["recipe"]["width"] if header["architecture"] == "xbdcnn" else "",
-        "patches": budget["patches"],
-        "side": budget["patch_size"],
-        "batch": budget["batch_size"],
-        "rates": "–".join(f"{rate:g}" for rate in budget["learning_rates"]),
-        "precision": budget["precision"],
-        "minutes": round(header["seconds"] / 60, 1),
-        "val. PSNR": round(scores["val_psnr"], 2),
-        "data": header["provenance"]["data"],
-    }
-shipped = pd.DataFrame(rows).T
-shipped
+loaded = {name: zoo.load_network(zoo.shipped_path(name)) for name in zoo.shipped_names()}
+headers = {zoo.ZOO[name].label: header for name, (_, header) in loaded.items()}
+shipped = pd.DataFrame({label: header["budget"] for label, header in headers.items()}).T
+shipped = shipped[["patches", "patch_size", "batch_size", "learning_rates", "precision"]]
+
+# %% [markdown]
+# To the budget we add the size, the time on the machine that trained them, the best validation score
+# and the data. Minutes tell nothing about quality: the networks differ in cost per step.
+# Hold the parameters against those of notebook 03 to see whether X-BDCNN has its full width here.
+
+# %%
+shipped["parameters"] = [models.count_parameters(network) for network, _ in loaded.values()]
+shipped["minutes"] = [header["seconds"] / 60 for header in headers.values()]
+shipped["val_psnr"] = [header["scores"]["val_psnr"] for header in headers.values()]
+shipped["data"] = [header["provenance"]["data"] for header in headers.values()]
+shipped.round(2)
 
 # %% [markdown]
 # **Check.** A comparison is fair only at equal budget, so the script that ships weights must have
 # used one for all. If this fails, the tables compare budgets instead of methods.
 
 # %%
-megapixels = shipped["patches"] * shipped["side"] ** 2 / 1e6
+megapixels = shipped["patches"] * shipped["patch_size"] ** 2 / 1e6
 share = megapixels.max() / budgets.loc["paper", "megapixels"]
 print(f"budget per network {megapixels.max():.0f} megapixels, {share:.2%} of the paper's")
 assert megapixels.nunique() == 1

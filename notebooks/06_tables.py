@@ -53,6 +53,11 @@ from xbdcnn.models import count_parameters
 from xbdcnn.notebook import show_source
 from xbdcnn.profiles import get_profile
 
+# %% [markdown]
+# Profile and data decide how much the numbers below are worth, so they are printed first and again
+# above each table.
+
+# %%
 settings = get_profile(profile)
 source = find_source(data)
 figures = Path(output) / "figures"
@@ -157,19 +162,19 @@ else:
 def biography(path):
     """One line about a weight file, from its header."""
     network, header = zoo.load_network(path)
-    entry, budget = zoo.entry(header["name"]), header["budget"]
-    intended = count_parameters(zoo.build_network(entry.architecture, entry.recipe))
-    return {
-        "network": entry.label,
-        "parameters": count_parameters(network),
-        "share of full size": count_parameters(network) / intended,
-        "patches of 128 x 128": budget["patches"] * (budget["patch_size"] / 128) ** 2,
-        "minutes": header["seconds"] / 60,
-        "trained on": header["provenance"]["data"],
-        "seed": budget["seed"],
-        "validation PSNR": header["scores"]["val_psnr"],
-    }
+    entry, budget, size = zoo.entry(header["name"]), header["budget"], count_parameters(network)
+    full_size = count_parameters(zoo.build_network(entry.architecture, entry.recipe))
+    patches = budget["patches"] * (budget["patch_size"] / 128) ** 2
+    row = {"network": entry.label, "parameters": size, "share of full size": size / full_size}
+    row |= {"patches of 128 x 128": patches, "minutes": header["seconds"] / 60}
+    row |= {"trained on": header["provenance"]["data"], "seed": budget["seed"]}
+    return row | {"validation PSNR": header["scores"]["val_psnr"]}
 
+
+# %% [markdown]
+# Patches of another size are converted to the paper's 128 × 128 by their area, since it is pixels
+# that a training run sees. "Share of full size" compares the number of parameters with that of the
+# network as the paper describes it.
 
 # %%
 biographies = pd.DataFrame([biography(path) for path in files])
@@ -216,12 +221,9 @@ tables.readable(table_1)
 def about(results):
     """How many images stand behind a table, and whether they are images at all."""
     count, cases = results["image"].nunique(), results["case"].nunique()
-    if source.index is None:
-        kind = f"{count} field(s) of ONE radiograph (one patient)"
-    else:
-        kind = f"{count} radiograph(s)"
-    note = " Too few for an interval to mean much." if count < 8 else ""
-    return f"{source.name}, profile {profile}: {kind}, {cases} noisy versions in all.{note}"
+    kind = "field(s) of ONE radiograph (one patient)" if source.index is None else "radiograph(s)"
+    note = " Too few for an interval to mean much." if count < tables.ENOUGH else ""
+    return f"{source.name}, profile {profile}: {count} {kind}, {cases} noisy versions in all.{note}"
 
 
 print(about(results_1))
@@ -237,12 +239,14 @@ print(about(results_1))
 
 # %%
 case = evaluation.table_1_cases(source, settings)[-1]
-path = files[-1]
-restored = load_pretrained(path).denoise(evaluation.noisy_image(case))
-label = zoo.entry(load_pretrained(path).metadata["name"]).label
-on_file = results_1[results_1["method"] == label].iloc[-1]
-print(f"{label}: {metrics.psnr(restored, case.clean):.4f} dB, on file {on_file['psnr']:.4f} dB")
-assert abs(metrics.psnr(restored, case.clean) - on_file["psnr"]) < 1e-2
+pretrained = load_pretrained(files[-1])
+again = metrics.psnr(pretrained.denoise(evaluation.noisy_image(case)), case.clean)
+label = zoo.entry(pretrained.metadata["name"]).label
+on_file = results_1.loc[results_1["method"] == label, "psnr"].iloc[-1]
+print(f"{label}: {again:.4f} dB, on file {on_file:.4f} dB")
+
+# %%
+assert abs(again - on_file) < 1e-2
 assert (results_1["snr"] <= results_1["psnr"]).all()
 
 # %% [markdown]
@@ -255,18 +259,23 @@ assert (results_1["snr"] <= results_1["psnr"]).all()
 # %%
 def neighbours(results, table):
     """Each of the paper's rows against the next lower one: the lead there, and here."""
-    rivals = table[table["corrected_psnr"].notna() & (table["method"] != evaluation.BEFORE)]
-    ranked = rivals.sort_values("corrected_psnr", ascending=False)
+    rivals = table[table["method"] != evaluation.BEFORE].set_index("method")["corrected_psnr"]
+    ranked = rivals.dropna().sort_values(ascending=False)
     rows = []
-    for upper, lower in pairwise(ranked.to_dict("records")):
-        pair = results[results["method"].isin([upper["method"], lower["method"]])]
-        ours = evaluation.paired_differences(pair, lower["method"]).iloc[0]
-        lead = upper["corrected_psnr"] - lower["corrected_psnr"]
-        names = {"above": upper["method"], "below": lower["method"], "paper": lead}
-        rows.append(names | {"ours": ours.psnr, "low": ours.psnr_low, "high": ours.psnr_high})
+    for above, below in pairwise(ranked.index):
+        pair = results[results["method"].isin([above, below])]
+        ours = evaluation.paired_differences(pair, below).iloc[0]
+        lead = {"above": above, "below": below, "paper": ranked[above] - ranked[below]}
+        rows.append(lead | {"ours": ours.psnr, "low": ours.psnr_low, "high": ours.psnr_high})
     return pd.DataFrame(rows)
 
 
+# %% [markdown]
+# A positive number under "ours" keeps the paper's order; "low" and "high" bound it. A pair keeps its
+# order *surely* if the whole interval is above zero, and is reversed if the whole interval is below.
+# Anything between is undecided by these images.
+
+# %%
 leads_1 = neighbours(results_1, table_1)
 leads_1.round(2)
 
@@ -274,16 +283,11 @@ leads_1.round(2)
 # %%
 def verdict(name, leads):
     """One sentence: is the order of the paper's rows reproduced, and how surely."""
-    held, sure, against = (
-        (leads["ours"] > 0).sum(),
-        (leads["low"] > 0).sum(),
-        (leads["high"] < 0).sum(),
-    )
+    held, sure = (leads["ours"] > 0).sum(), (leads["low"] > 0).sum()
     answer = "is reproduced" if held == len(leads) else "is NOT fully reproduced"
-    return (
-        f"{name}: the paper's ordering {answer}: {held} of {len(leads)} neighbouring pairs keep "
-        f"their order ({sure} with an interval above zero), {against} reversed (interval below zero)."
-    )
+    text = f"{name}: the paper's ordering {answer}: {held} of {len(leads)} neighbouring pairs keep"
+    text += f" their order ({sure} with an interval above zero), {(leads['high'] < 0).sum()}"
+    return text + " reversed (interval below zero)."
 
 
 print(verdict("Table I", leads_1))
@@ -338,7 +342,8 @@ fig
 # Gain in PSNR over the noisy image, one panel per noise level, for the profile and data printed above.
 # Filled dots are ours with their intervals over images; open circles are the paper's, corrected.
 #
-# The same question as for Table I, in each of the nine cells:
+# The same question as for Table I, in each of the nine cells. The nine are not nine independent
+# answers, because the same images stand in all of them:
 
 # %%
 cell = ["eta", "sigma"]
@@ -366,6 +371,11 @@ def contest(results):
     return {"best": best["method"], "PSNR": best["psnr"], "not clearly worse": ", ".join(ties)}
 
 
+# %% [markdown]
+# Ten contests: Table I as a whole, and each cell of Table II. Where the last column is empty, the
+# first column names a clear winner.
+
+# %%
 contests = {"Table I": contest(results_1)}
 contests |= {f"Table II {level}": contest(part) for level, part in by_cell.items()}
 pd.DataFrame(contests).T
@@ -404,6 +414,10 @@ print(about(results_1), verdict("Table I", leads_1))
 print(about(results_2), verdict("Table II", leads_2))
 print("seeds of the trainings:", ", ".join(map(str, sorted(biographies["seed"].unique()))))
 
+# %% [markdown]
+# Two comparisons with the paper's absolute numbers follow. The first concerns the noisy images, on
+# which no method has yet worked; the second the gain of X-BDCNN over them.
+
 # %%
 noisy = table_2[table_2["method"] == evaluation.BEFORE].set_index(cell)
 offset = noisy["psnr"] - noisy["corrected_psnr"]
@@ -414,9 +428,7 @@ gains = table_2.set_index([*cell, "method"])["gain"].unstack()
 claimed = theirs[theirs["method"] == "X-BDCNN"].set_index(cell)["psnr"] - noisy["corrected_psnr"]
 for label in ("X-BDCNN", "X-BDCNN balanced"):
     excess = gains[label] - claimed
-    print(
-        f"{label}: gain over noisy {excess.mean():+.2f} dB against the paper's X-BDCNN on average,"
-    )
+    print(f"{label}: gain minus that of the paper's X-BDCNN {excess.mean():+.2f} dB on average,")
     print(f"at or above it in {(excess >= 0).sum()} of {len(excess)} cells")
 
 # %% [markdown]

@@ -44,7 +44,6 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from xbdcnn import evaluation, metrics, paper, plotting, tables, zoo
@@ -54,6 +53,7 @@ from xbdcnn.models import NLE
 from xbdcnn.notebook import show_source
 from xbdcnn.profiles import get_profile
 
+# %%
 settings = get_profile(profile)
 source = find_source(data)
 figures = Path(output) / "figures"
@@ -132,6 +132,11 @@ def flips(recipe, reference):
     return {name: f"{old} -> {new}" for (name, old), new in pairs if old != new}
 
 
+# %% [markdown]
+# Read the list as the paper's choices on the left of each arrow and the variant's on the right. What
+# is not listed is the same for all.
+
+# %%
 flipped = {label: flips(v.recipe, variants[REFERENCE].recipe) for label, v in variants.items()}
 for label in flipped:
     print(label, *(f"{name}: {change}" for name, change in flipped[label].items()), sep="\n    ")
@@ -144,10 +149,13 @@ for label in flipped:
 expected = {"X-BDCNN w/o SSIM loss": {"loss_weights"}, "X-BDCNN w/o the NLE": {"use_nle"}}
 ablations = [label for label in expected if label in variants]
 assert all(set(flipped[label]) == expected[label] for label in ablations)
-assert all(
-    (v.network.nle is None) == (label == "X-BDCNN w/o the NLE") for label, v in variants.items()
-)
+without_nle = [label for label, v in variants.items() if v.network.nle is None]
+assert without_nle == [label for label in ablations if "NLE" in label]
 print("ablations at hand:", ", ".join(ablations) or "none")
+
+# %% [markdown]
+# One flipped choice is half of a fair comparison; the other half is that both networks had the same
+# number of patches, of the same size, in the same order.
 
 # %%
 budgets = [v.metadata["budget"] for v in variants.values()]
@@ -177,7 +185,7 @@ results = pd.read_csv(folder / "table_1_results.csv")
 results = results[results["method"].isin(variants)]
 unit = "fields of ONE radiograph" if source.index is None else "radiographs"
 images, patches = results["image"].nunique(), results["case"].nunique()
-few = ". Too few for an interval to mean more than that they agree" if images < 8 else ""
+few = ". Too few for an interval to mean more than agreement" if images < tables.ENOUGH else ""
 print(f"{source.name}, profile {profile}: {patches} patches of {images} {unit}{few}")
 
 # %% [markdown]
@@ -193,6 +201,9 @@ assert abs(again - on_file) < 1e-2
 
 # %% [markdown]
 # ### Paired differences
+#
+# Each row is a variant minus the full model, averaged over images, with its 95 % interval. Look at
+# PSNR and SSIM together: a part that serves one of them may well cost the other.
 
 # %%
 differences = evaluation.paired_differences(results, REFERENCE)
@@ -213,20 +224,19 @@ fig
 # %% [markdown]
 # ### The paper's claim against ours
 #
-# For each ablation one sentence, put together from the numbers. It speaks of these weights on these
-# images. "Open" means that the interval includes zero: these images cannot tell.
+# For each variant one sentence, put together from the numbers. It speaks of these weights on these
+# images. "Open" means that the interval includes zero: these images cannot tell. An ablation that
+# comes out *worse* agrees with the paper, since the part that was left out is missed; one that comes
+# out *better* contradicts it.
 
 
 # %%
 def verdict(row):
-    """What the paired interval says about leaving a part out."""
-    if row.psnr_high < 0:
-        return "leaving it out hurts, as the paper says" if row.method in claims else "worse"
-    if row.psnr_low > 0:
-        return "leaving it out helps, against the paper" if row.method in claims else "better"
-    return "open"
+    """What the paired interval says about a variant, against the full model."""
+    return "worse" if row.psnr_high < 0 else "better" if row.psnr_low > 0 else "open"
 
 
+# %%
 for row in differences.itertuples():
     interval = f"{row.psnr:+.3f} dB [{row.psnr_low:+.3f}, {row.psnr_high:+.3f}]"
     claim = f"; the paper has {-claims[row.method]:+.3f} dB" if row.method in claims else ""
@@ -248,7 +258,8 @@ for label in ablations:
 #
 # The NLE is trained to name η and σ. So let it: each test patch carries its own levels, and the
 # network's two maps, averaged over the patch, are its answer. A point on the diagonal is a perfect
-# estimate. A horizontal band is an estimator that always gives the same answer.
+# estimate. A horizontal band is an estimator that always gives the same answer. The variant without
+# NLE has nothing to ask and is left out.
 
 # %%
 cases = evaluation.table_1_cases(source, settings)
@@ -287,26 +298,24 @@ fig
 
 
 # %%
-def judged(part, level):
+def judged(true, guess):
     """Error of an estimate, of the best constant; correlation with and spread beside the truth."""
-    true, guess = part[level], part[f"est. {level}"]
-    error = np.sqrt(((guess - true) ** 2).mean())
-    together = np.corrcoef(true, guess)[0, 1] if guess.std() > 1e-6 else 0.0
-    spread = guess.std() / true.std()
-    return {
-        "rms error": error,
-        "of a constant": true.std(ddof=0),
-        "correlation": together,
-        "spread": spread,
-    }
+    error = ((guess - true) ** 2).mean() ** 0.5
+    together = guess.corr(true) if guess.std() > 1e-6 else 0.0
+    row = {"rms error": error, "of a constant": true.std(ddof=0)}
+    return row | {"correlation": together, "spread": guess.std() / true.std()}
 
 
-judgement = {
-    (label, level): judged(part, level)
-    for label, part in estimates.groupby("method", sort=False)
-    for level in ("eta", "sigma")
-}
+# %%
+judgement = {}
+for label, part in estimates.groupby("method", sort=False):
+    for level in ("eta", "sigma"):
+        judgement[label, level] = judged(part[level], part[f"est. {level}"])
 pd.DataFrame(judgement).T.round(3)
+
+# %% [markdown]
+# In words: an error near that of a constant answer means that nothing was learnt about the level, and
+# one above it that the constant would have been the better estimator.
 
 # %%
 for (label, level), row in judgement.items():
@@ -341,11 +350,8 @@ for (label, level), row in judgement.items():
 # architectures, not one with and without the part.
 
 # %%
-final = variants[REFERENCE].metadata["scores"]
-weights_of_terms = zip(
-    ("mse", "ssim", "asymm", "tv"), variants[REFERENCE].recipe.loss_weights, strict=True
-)
-for term, weight in weights_of_terms:
+final, lambdas = variants[REFERENCE].metadata["scores"], variants[REFERENCE].recipe.loss_weights
+for term, weight in zip(("mse", "ssim", "asymm", "tv"), lambdas, strict=True):
     print(f"{REFERENCE}, weighted {term} term at the end: {weight * final[f'loss_{term}']:.3g}")
 
 # %%

@@ -81,8 +81,6 @@ def test_what_the_notebooks_show_is_the_same_code(shown) -> None:
     assert ast.dump(parsed) == ast.dump(whole)
 
 
-def test_display_is_highlighted_python() -> None:
+def test_display_is_fenced_python() -> None:
     shown = show_source(documented)
-    assert shown.data == source_without_docstring(documented)
-    html = shown._repr_html_()
-    assert "highlight" in html and "documented" in html
+    assert shown.data == f"```python\n{source_without_docstring(documented)}\n```"

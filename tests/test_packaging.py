@@ -28,7 +28,7 @@ LAYERS = (
     {"models", "metrics", "losses", "baselines", "classical", "zoo", "batches", "profiles"},
     {"inference", "training", "runs"},
     {"explorer", "evaluation", "tables", "plotting"},
-    {"reproduce", "cli"},
+    {"reproduce", "cli", "__main__"},
 )
 PROJECT = environment.read_project()
 CONSTRAINTS = environment.read_constraints()
