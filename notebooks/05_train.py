@@ -96,7 +96,7 @@ show_source(batches.draw_batch)
 # happens on a CPU, a GPU or several, and in which precision.
 
 # %%
-show_source(training._step)
+show_source(training.train_step)
 
 # %% [markdown]
 # The optimiser is Adam. Its rate is $10^{-3}$ in the first half and $10^{-4}$ in the second, as in
@@ -191,7 +191,8 @@ runs = Path(output) / "runs" / f"{profile}-{source.fingerprint[:8]}"
 paths = {}
 for name in names:
     print(name, "resumes" if (runs / name / "checkpoint.pt").exists() else "starts", flush=True)
-    paths[name] = train_named(name, source, config, runs / name, settings.width, progress=False)
+    size = {"width": settings.width, "count": settings.train_images}
+    paths[name] = train_named(name, source, config, runs / name, **size, progress=False)
 
 # %% [markdown]
 # Profiles that train the networks of the tables put finished weights where notebook 06 looks for
@@ -232,7 +233,7 @@ fig
 # does the best state compare with the noisy images it was given?
 
 # %%
-validation = batches.validation_batch(source.images("val"), config)
+validation = batches.validation_batch(source.images("val", 20), config)
 unrestored = np.mean(metrics.psnr(validation.noisy, validation.clean))
 print(f"noisy {unrestored:.2f} dB, best {log.val_psnr.max():.2f} dB ", end="")
 print(f"after {log.step[log.val_psnr.idxmax()]} steps, {log.seconds.iloc[-1]:.0f} s in all")

@@ -221,9 +221,9 @@ tables.readable(table_1)
 def about(results):
     """How many images stand behind a table, and whether they are images at all."""
     count, cases = results["image"].nunique(), results["case"].nunique()
-    kind = "field(s) of ONE radiograph (one patient)" if source.index is None else "radiograph(s)"
     note = " Too few for an interval to mean much." if count < tables.ENOUGH else ""
-    return f"{source.name}, profile {profile}: {count} {kind}, {cases} noisy versions in all.{note}"
+    size = f"{count} {source.unit}, {cases} noisy versions in all"
+    return f"{source.name}, profile {profile}: {size}.{note}"
 
 
 print(about(results_1))

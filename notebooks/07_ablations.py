@@ -183,10 +183,9 @@ if (known.get("profile"), known.get("data_sha256")) != (profile, source.fingerpr
 # %%
 results = pd.read_csv(folder / "table_1_results.csv")
 results = results[results["method"].isin(variants)]
-unit = "fields of ONE radiograph" if source.index is None else "radiographs"
 images, patches = results["image"].nunique(), results["case"].nunique()
 few = ". Too few for an interval to mean more than agreement" if images < tables.ENOUGH else ""
-print(f"{source.name}, profile {profile}: {patches} patches of {images} {unit}{few}")
+print(f"{source.name}, profile {profile}: {patches} patches of {images} {source.unit}{few}")
 
 # %% [markdown]
 # **Check.** The results on file must come from the weights at hand: restored afresh, the last patch

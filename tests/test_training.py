@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from xbdcnn import batches, training, zoo
+from xbdcnn import batches, runs, training, zoo
 from xbdcnn.batches import TrainConfig, draw_batch, validation_batch
 from xbdcnn.data import find_source
 from xbdcnn.errors import XbdcnnError
@@ -180,6 +180,10 @@ def test_bfloat16_and_clipping_train_too():
 def test_train_named_exports_weights_with_provenance(tmp_path, monkeypatch):
     monkeypatch.delenv("XBDCNN_DATA", raising=False)
     path = train_named("xbdcnn", find_source(), CONFIG, tmp_path, width=8, progress=False)
+    seen = []
+    monkeypatch.setattr(runs, "train", lambda *args: seen.extend(args[2]) or train(*args))
+    train_named("xbdcnn", find_source(), CONFIG, tmp_path / "few", 8, count=3, progress=False)
+    assert len(seen) == 3
     network, header = zoo.load_network(path)
     assert path.name == "xbdcnn.safetensors"
     assert header["recipe"]["width"] == network.recipe.width == 8

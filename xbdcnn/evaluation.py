@@ -74,7 +74,7 @@ def informed(denoise: Callable[..., NDArray]) -> Method:
 
 def table_1_cases(source: Source, profile: Profile, seed: int = 0) -> list[Case]:
     """Patches of 128 x 128 from the test radiographs, each at a random (eta, sigma)."""
-    images = source.images("test")
+    images = source.images("test", profile.table1_images)
     rng = np.random.default_rng(seed)
     owners = np.arange(profile.table1_patches) % len(images)
     patches = [random_patches(images[i], 1, _patch_side(images[i]), rng)[0] for i in owners]

@@ -20,6 +20,10 @@ class Profile:
     """Channels of the X-BDCNN trained in notebook 05; the paper's is 64."""
     shipped_weights: bool
     """True: tables use the weights in the package. False: those that notebook 05 has trained."""
+    train_images: int | None
+    """Radiographs to train on, None for all; they are held in memory."""
+    table1_images: int
+    """Radiographs from which Table I's patches are cut."""
     table1_patches: int
     """Patches of 128 x 128 in Table I."""
     table2_images: int
@@ -46,6 +50,8 @@ PROFILES = {
             ),
             width=8,
             shipped_weights=True,
+            train_images=4,
+            table1_images=2,
             table1_patches=2,
             table2_images=1,
             table2_size=96,
@@ -64,6 +70,8 @@ PROFILES = {
             ),
             width=32,
             shipped_weights=True,
+            train_images=40,
+            table1_images=30,
             table1_patches=40,
             table2_images=4,
             table2_size=256,
@@ -83,6 +91,8 @@ PROFILES = {
             ),
             width=64,
             shipped_weights=False,
+            train_images=None,
+            table1_images=30,
             table1_patches=960,
             table2_images=10,
             table2_size=1024,
@@ -94,6 +104,8 @@ PROFILES = {
             train=TrainConfig(),
             width=64,
             shipped_weights=False,
+            train_images=7_000,
+            table1_images=1_000,
             table1_patches=32_000,
             table2_images=10,
             table2_size=1024,

@@ -11,6 +11,9 @@ from xbdcnn.provenance import provenance
 from xbdcnn.training import train
 from xbdcnn.zoo import build_network, entry, save_weights
 
+VALIDATION_IMAGES = 20
+"""Radiographs whose central fields score a network during training."""
+
 
 def train_named(
     name: str,
@@ -18,6 +21,7 @@ def train_named(
     config: TrainConfig,
     folder: Path | str,
     width: int | None = None,
+    count: int | None = None,
     progress: bool = True,
 ) -> Path:
     """Train a network of `zoo.ZOO` on a source's `train` split, resuming what `folder` holds.
@@ -28,6 +32,7 @@ def train_named(
         config: budget and optimiser, the same for networks that are to be compared.
         folder: where checkpoint.pt, log.csv and the finished <name>.safetensors go.
         width: channels of an X-BDCNN at full resolution, None for the recipe's own.
+        count: train on at most so many radiographs, all of which are held in memory.
         progress: show a progress bar.
 
     Returns:
@@ -36,7 +41,7 @@ def train_named(
     chosen = entry(name)
     recipe = replace(chosen.recipe, width=width) if width else chosen.recipe
     network = build_network(chosen.architecture, recipe, config.seed)
-    images, validation = source.images("train"), source.images("val")
+    images, validation = source.images("train", count), source.images("val", VALIDATION_IMAGES)
     history = train(network, recipe, images, validation, config, folder, progress)
     path = Path(folder) / f"{name}.safetensors"
     best = history.loc[history["val_psnr"].idxmax()].dropna()

@@ -65,7 +65,11 @@ def run_table(
     results = evaluate(collect_methods(profile, weights), cases, progress)
     table = {1: table_1, 2: table_2}[number](results)
     facts = provenance(
-        profile=profile.name, data=source.name, data_sha256=source.fingerprint, seed=0
+        profile=profile.name,
+        data=source.name,
+        unit=source.unit,
+        data_sha256=source.fingerprint,
+        seed=0,
     )
     stem = Path(output) / f"table_{number}"
     write_csv(results, stem.with_name(f"{stem.name}_results.csv"))
@@ -123,7 +127,8 @@ def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
     smoke = "SMOKE TEST, NOT A RESULT. " if facts["profile"] == "smoke" else ""
     return (
         f"{smoke}Table {'I' * number}, profile {facts['profile']}, {facts['data']}: {images} "
-        f"images, {cases} noisy images. Mean over images, 95 % bootstrap interval over images"
+        f"{facts['unit']}, {cases} noisy images. Mean and 95 % bootstrap interval over "
+        f"{facts['unit']}"
         f"{FEW if images < ENOUGH else ''}. "
         "PSNR and SNR in dB; SSIM with an 11-pixel Gaussian window and data range 1, or 2 where "
         "named; seconds per image on this CPU, median. 'corrected' exchanges SNR and PSNR where "

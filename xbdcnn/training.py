@@ -140,7 +140,7 @@ def train(
     bar = tqdm(total=config.steps, initial=run.step, desc="training", disable=not progress)
     with bar:
         while run.step < config.steps:
-            loss, terms = _step(accelerator, forward, optimizer, run, pool)
+            loss, terms = train_step(accelerator, forward, optimizer, run, pool)
             bar.update(1)
             run.seconds = time.perf_counter() - started
             due = run.step % config.validate_every == 0 or run.step == config.steps
@@ -160,7 +160,7 @@ def train(
     return pd.DataFrame(run.history)
 
 
-def _step(
+def train_step(
     accelerator: Accelerator,
     forward: nn.Module,
     optimizer: torch.optim.Optimizer,

@@ -144,9 +144,8 @@ def train(
 
     given = {"patches": patches, "batch_size": batch_size, "seed": seed}
     config = replace(chosen.train, **{k: v for k, v in given.items() if v is not None})
-    path = train_named(
-        name, find_source(data), config, folder or Path("runs") / name, width or chosen.width
-    )
+    source, target = find_source(data), folder or Path("runs") / name
+    path = train_named(name, source, config, target, width or chosen.width, chosen.train_images)
     typer.echo(f"weights: {zoo.ship(path, name) if ship else path}")
 
 

@@ -101,6 +101,11 @@ class Source:
     name: str
     index: pd.DataFrame | None = None
 
+    @property
+    def unit(self) -> str:
+        """What `images` returns, for captions: radiographs, or fields of a single one."""
+        return "fields of ONE radiograph" if self.index is None else "radiographs"
+
     def paths(self, split: str, count: int | None = None) -> list[Path]:
         """Return the files of a split, at most `count`, in the order of their names.
 
