@@ -44,8 +44,9 @@ def sources(folder: Path = ROOT / "figures") -> str:
     first, second = (pd.read_csv(folder / f"table_{n}_results.csv") for n in (1, 2))
     return (
         f"*Ours: profile {facts['profile']}, {facts['data']}; Table I on {first['case'].nunique()} "
-        f"patches of {first['image'].nunique()} images, Table II on {second['image'].nunique()} "
-        f"images, mean of the nine cells; commit {facts['commit']}. Intervals, SNR, SSIM, times: "
+        f"patches of {first['image'].nunique()} {facts['unit']}, Table II on "
+        f"{second['image'].nunique()} {facts['unit']}, mean of the nine cells; "
+        f"commit {facts['commit']}. Intervals, SNR, SSIM, times: "
         "[Table I](figures/table_1.md), [Table II](figures/table_2.md).*"
     )
 

@@ -1,0 +1,31 @@
+"""The README shows what the files say, and points at nothing that is not there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import readme
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+LINKS = sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT)))
+
+
+def test_results_are_those_in_figures():
+    command = [sys.executable, "tools/readme.py", "--check"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_an_altered_number_is_noticed():
+    altered = re.sub(r"\d\d\.\d\d", "99.99", TEXT, count=1)
+    assert altered != TEXT and readme.filled(altered) == TEXT
+
+
+@pytest.mark.parametrize("link", [link for link in LINKS if "://" not in link and link[:2] != ".."])
+def test_links_lead_somewhere(link):
+    assert (ROOT / link).exists()
