@@ -29,7 +29,7 @@ from xbdcnn.models import (
     count_parameters,
     pad_to_multiple,
 )
-from xbdcnn.noise import add_hybrid_noise, level_maps
+from xbdcnn.noise import add_hybrid_noise, level_maps, mid_range_levels
 
 REACH = 52
 """Pixels beyond which the border cannot be felt; `test_receptive_field` measures it."""
@@ -210,10 +210,13 @@ def test_shared_nle_applies_one_convolution_three_times() -> None:
     assert not torch.allclose(shared(noisy), separate(noisy))
 
 
-def test_nle_starts_alive_for_every_seed() -> None:
+@pytest.mark.parametrize("scaling", ["released", "unit"])
+def test_nle_starts_near_the_middle_of_the_range(scaling: str) -> None:
+    middle = mid_range_levels(scaling)
     for seed in range(20):
         torch.manual_seed(seed)
-        assert (NLE()(image(1, 1, 32, 32)).amax(dim=(-2, -1)) > 0).all()
+        maps = NLE(level_scaling=scaling)(image(1, 1, 32, 32)).mean(dim=(0, 2, 3))
+        assert ((maps - middle).abs() < 0.1 * middle).all()
 
 
 @pytest.mark.parametrize("shape", [(17, 23), (16, 16), (30, 21)])

@@ -138,6 +138,12 @@ def test_level_maps_are_constant_and_invertible(scaling, expected):
     torch.testing.assert_close(torch.stack(back), torch.stack([eta, sigma]))
 
 
+def test_mid_range_levels_lie_in_the_middle_of_the_training_ranges():
+    eta, sigma = noise.levels_from_maps(noise.mid_range_levels("unit")[None, :, None, None], "unit")
+    assert eta.item() == pytest.approx((0.4 + 1.9) / 2)
+    assert sigma.item() == pytest.approx(10.0)
+
+
 @pytest.mark.parametrize("eta, sigma", [(0.4, 5.0), (0.8, 15.0), (1.9, 0.0)])
 def test_photon_transfer_recovers_the_levels(eta, sigma):
     clean = np.linspace(0, 1, 1024)[None].repeat(1024, 0).astype(np.float32)

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from xbdcnn import paper
 from xbdcnn.errors import XbdcnnError
-from xbdcnn.noise import LevelScaling
+from xbdcnn.noise import LevelScaling, mid_range_levels
 
 MINIMUM_SIDE = 16
 NLE_WIDTH = 32
@@ -44,6 +44,8 @@ class Recipe:
     """Which reading of Eq. 3's weight, see `losses.asymmetric_loss`."""
     reduction: Literal["sum", "mean"] = "sum"
     """Sum over pixels (Eq. 3, 5, 6) or mean (released code)."""
+    fidelity: Literal["absolute", "relative"] = "absolute"
+    """Eq. 5's squared error, or its share of the noise that was there, see `losses`."""
     tv_reduction: Literal["sum", "mean", "released"] = "sum"
     """Eq. 4's norm, its mean, or the released per-pixel mean summed over the batch."""
     ssim_domain: Literal["image", "residual"] = "image"
@@ -100,14 +102,19 @@ class NLE(nn.Module):
     (B, 1, H, W) noisy -> (B, 2, H, W) non-negative maps of eta and sigma. Sec. II-B.
     """
 
-    def __init__(self, share_weights: bool = False) -> None:
+    def __init__(
+        self, share_weights: bool = False, level_scaling: LevelScaling = "released"
+    ) -> None:
         super().__init__()
         self.first = conv3x3(1, NLE_WIDTH)
         count = 1 if share_weights else 3
         self.middle = nn.ModuleList(conv3x3(NLE_WIDTH, NLE_WIDTH) for _ in range(count))
         self.last = conv3x3(NLE_WIDTH, 2)
-        # A ReLU output that starts at zero for every image gets no gradient and stays there.
-        nn.init.constant_(self.last.bias, 0.1)
+        # A ReLU output that falls to zero for every image gets no gradient and stays there, so
+        # both maps start near the middle of the range that they will have to report.
+        with torch.no_grad():
+            self.last.weight.mul_(0.01)
+            self.last.bias.copy_(mid_range_levels(level_scaling))
 
     def forward(self, noisy: Tensor) -> Tensor:
         """Estimate the noise level maps of a batch (B, 1, H, W)."""
@@ -151,7 +158,7 @@ class XBDCNN(nn.Module):
     def __init__(self, recipe: Recipe = AS_WRITTEN) -> None:
         super().__init__()
         self.recipe = recipe
-        self.nle = NLE(recipe.share_nle_weights) if recipe.use_nle else None
+        self.nle = NLE(recipe.share_nle_weights, recipe.level_scaling) if recipe.use_nle else None
         channels = 3 if recipe.use_nle else 1
         self.nbd = NBD(channels, recipe.width, recipe.output_kernel)
 

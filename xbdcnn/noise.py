@@ -164,6 +164,12 @@ def levels_from_maps(maps: Tensor, scaling: LevelScaling = "released") -> tuple[
     return eta, sigma
 
 
+def mid_range_levels(scaling: LevelScaling = "released") -> Tensor:
+    """(2,) eta and sigma in the middle of the paper's training ranges, in units of `scaling`."""
+    eta, sigma = (sum(limits) / 2 for limits in (paper.ETA_RANGE, paper.SIGMA_RANGE))
+    return level_maps(eta, sigma, torch.zeros(1, 1, 1, 1), scaling).flatten()
+
+
 class PhotonTransfer(NamedTuple):
     """Photon transfer curve: noise variance against mean signal, and the line through it.
 

@@ -144,7 +144,7 @@ def write_table(table: pd.DataFrame, stem: Path, text: str, facts: dict[str, Any
     _write(stem.with_suffix(".md"), markdown)
     latex = rounded.to_latex(index=False, escape=True, caption=text.replace("%", r"\%"))
     _write(stem.with_suffix(".tex"), latex)
-    _write(stem.with_suffix(".json"), json.dumps({"caption": text} | facts, indent=2) + "\n")
+    write_json({"caption": text} | facts, stem.with_suffix(".json"))
 
 
 def readable(table: pd.DataFrame) -> pd.DataFrame:
@@ -180,6 +180,11 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a DataFrame as csv, atomically."""
     with atomic_path(path) as temporary:
         table.to_csv(temporary, index=False)
+
+
+def write_json(facts: dict[str, Any], path: Path) -> None:
+    """Write plain values as JSON, atomically."""
+    _write(path, json.dumps(facts, indent=2) + "\n")
 
 
 def _write(path: Path, text: str) -> None:

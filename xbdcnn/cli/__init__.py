@@ -149,6 +149,35 @@ def train(
     typer.echo(f"weights: {zoo.ship(path, name) if ship else path}")
 
 
+@app.command(
+    rich_help_panel=REPRODUCE,
+    epilog="Example: [bold]xbdcnn trials ablation --seed 0 --seed 1[/bold]",
+)
+def trials(
+    series: Annotated[str, typer.Argument(help="Which series: recipe or ablation.")],
+    data: Data = None,
+    folder: Annotated[Path, typer.Option(help="Checkpoints, to resume from.")] = Path(
+        "runs/trials"
+    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the csv and its provenance.")
+    ] = Path("tables"),
+    seed: Annotated[list[int] | None, typer.Option(help="Repeatable; 0 by default.")] = None,
+    patches: Annotated[
+        int | None, typer.Option(min=1, help="Patches of 64 x 64 that each training sees.")
+    ] = None,
+) -> None:
+    """Train small networks that differ in one choice, and tabulate what each choice brings."""
+    from xbdcnn.data import find_source
+    from xbdcnn.trials import BUDGET, SERIES, run_series
+
+    if series not in SERIES:
+        raise BadUse(f"unknown series {series!r}; choose from {', '.join(SERIES)}")
+    budget = replace(BUDGET, patches=patches or BUDGET.patches)
+    table = run_series(series, find_source(data), folder, output, seed or [0], budget)
+    typer.echo(table.round(2).to_string(index=False))
+
+
 @app.command(rich_help_panel=REPRODUCE, epilog="Example: [bold]xbdcnn evaluate --table 2[/bold]")
 def evaluate(
     table: Annotated[

@@ -1,0 +1,126 @@
+"""Short trainings of equal budget that differ in one choice, so that each choice is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xbdcnn.batches import TrainConfig
+from xbdcnn.data import Source
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.models import Recipe
+from xbdcnn.profiles import PROFILES
+from xbdcnn.provenance import provenance
+from xbdcnn.runs import VALIDATION_IMAGES
+from xbdcnn.tables import write_csv, write_json
+from xbdcnn.training import train
+from xbdcnn.zoo import build_network, entry
+
+WIDTH = 32
+"""Channels of the networks on trial: half of the paper's, a quarter of its arithmetic."""
+
+BUDGET = replace(PROFILES["cpu"].train, patches=24_000, validate_every=250)
+"""24,000 patches of 64 x 64, the pixels of 6,000 of 128 x 128."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training: a network of the zoo and what is changed about it."""
+
+    label: str
+    network: str = "xbdcnn"
+    recipe: dict[str, Any] = field(default_factory=dict)
+    """Fields of the network's recipe to replace."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """Fields of the budget to replace; the number of training pixels stays the same."""
+
+    def settings(self, budget: TrainConfig, seed: int) -> tuple[Recipe, TrainConfig]:
+        """Recipe and training configuration of this trial."""
+        recipe = replace(entry(self.network).recipe, **{"width": WIDTH, **self.recipe})
+        config = replace(budget, **self.config, seed=seed)
+        pixels = budget.patches * budget.patch_size**2
+        return recipe, replace(config, patches=pixels // config.patch_size**2)
+
+
+RELATIVE = {"fidelity": "relative", "loss_weights": (1.0, 0.01, 0.1, 0.01)}
+
+SERIES: dict[str, tuple[Trial, ...]] = {
+    "recipe": (
+        Trial("balanced"),
+        Trial("relative MSE", recipe=RELATIVE),
+        Trial("MSE and level maps only", recipe={"loss_weights": (1.0, 0.0, 0.01, 0.001)}),
+        Trial("ten times the SSIM weight", recipe={"loss_weights": (1.0, 0.01, 0.01, 0.001)}),
+        Trial("ten times the level weights", recipe={"loss_weights": (1.0, 0.001, 0.1, 0.01)}),
+        Trial("level maps in released units", recipe={"level_scaling": "released"}),
+        Trial("patches of 128, 4 per step", config={"patch_size": 128, "batch_size": 4}),
+        Trial("8 patches per step", config={"batch_size": 8}),
+        Trial("flips and turns", config={"augment": True}),
+        Trial("averaged weights (EMA 0.999)", config={"ema": 0.999}),
+        Trial("twice the learning rate", config={"learning_rates": (2e-3, 2e-5)}),
+    ),
+    "ablation": (
+        Trial("X-BDCNN", "xbdcnn-as-written"),
+        Trial("X-BDCNN w/o SSIM loss", "xbdcnn-without-ssim"),
+        Trial("X-BDCNN w/o the NLE", "xbdcnn-without-nle"),
+    ),
+}
+"""Series by name: which recipe serves the network best, and what Table I's ablations bring."""
+
+
+def run_series(
+    name: str,
+    source: Source,
+    folder: Path | str,
+    output: Path | str,
+    seeds: Sequence[int] = (0,),
+    budget: TrainConfig = BUDGET,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Train every trial of a series once per seed, resuming what `folder` holds.
+
+    Args:
+        name: a key of `SERIES`.
+        source: radiographs; trained on `train`, scored on `val`.
+        folder: checkpoints, one folder per trial and seed.
+        output: where trials_<name>.csv and .json (provenance) go.
+        seeds: of initial weights, patches and noise.
+        budget: what every trial spends.
+        progress: show a progress bar per training.
+
+    Returns:
+        One row per trial and seed with the scores of the last validation, see `training.score`.
+
+    Raises:
+        XbdcnnError: there is no such series.
+    """
+    if name not in SERIES:
+        raise XbdcnnError(f"unknown series {name!r}; choose from {', '.join(SERIES)}")
+    rows = [
+        {"trial": trial.label, "seed": seed}
+        | run_trial(trial, source, Path(folder) / name, budget, seed, progress)
+        for seed in seeds
+        for trial in SERIES[name]
+    ]
+    table = pd.DataFrame(rows)
+    write_csv(table, Path(output) / f"trials_{name}.csv")
+    facts = {"data": source.name, "data_sha256": source.fingerprint, "width": WIDTH}
+    facts |= {"budget": asdict(budget), "seeds": list(seeds)}
+    write_json(provenance(**facts), Path(output) / f"trials_{name}.json")
+    return table
+
+
+def run_trial(
+    trial: Trial, source: Source, folder: Path, budget: TrainConfig, seed: int, progress: bool
+) -> dict[str, float]:
+    """Train one network and return its last scores and its training time in seconds."""
+    recipe, config = trial.settings(budget, seed)
+    network = build_network(entry(trial.network).architecture, recipe, seed)
+    images, validation = source.images("train"), source.images("val", VALIDATION_IMAGES)
+    place = folder / f"{trial.label.replace(' ', '-').replace('/', '')}-{seed}"
+    history = train(network, recipe, images, validation, config, place, progress)
+    scores = history.filter(regex="^(val_|seconds)").iloc[-1]
+    return {key: float(value) for key, value in scores.items()}
