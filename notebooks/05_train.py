@@ -103,7 +103,7 @@ show_source(training.train_step)
 # the paper, or falls between its two ends along half a cosine, which suits short runs.
 
 # %%
-show_source(training.learning_rate)
+show_source(batches.learning_rate)
 
 # %% [markdown]
 # Around the step stands the loop: it validates from time to time, keeps the best weights, writes

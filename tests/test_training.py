@@ -135,6 +135,8 @@ def test_resume_is_exact(tmp_path, monkeypatch, architecture, ema):
     resumed = zoo.build_network(architecture, recipe, seed=99)
     train(resumed, recipe, ramps(), ramps(), config, tmp_path / "killed", progress=False)
     assert_same(state_of(whole), state_of(resumed))
+    logged = pd.read_csv(tmp_path / "killed" / "log.csv")
+    assert logged["cpu_seconds"].is_monotonic_increasing and logged["seconds"].iloc[0] > 0
 
 
 @pytest.mark.parametrize("changed", ["config", "recipe", "images"])
@@ -191,3 +193,7 @@ def test_train_named_exports_weights_with_provenance(tmp_path, monkeypatch):
     assert header["provenance"]["data"] == "built-in radiograph"
     assert len(header["provenance"]["data_sha256"]) == 64
     assert header["scores"]["val_psnr"] > 10
+    assert header["seconds"] > 0 and header["cpu_seconds"] > 0
+    log = pd.read_csv(tmp_path / "log.csv")
+    assert header["curve"]["patches"] == log["patches"].tolist()
+    assert header["curve"]["val_psnr"] == log["val_psnr"].round(3).tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -46,6 +47,14 @@ class TrainConfig:
     def steps(self) -> int:
         """Optimiser steps of the whole run."""
         return max(1, self.patches // self.batch_size)
+
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """Learning rate at a step of the run."""
+    first, last = config.learning_rates
+    if config.schedule == "step":
+        return first if step < config.steps / 2 else last
+    return last + (first - last) * 0.5 * (1 + math.cos(math.pi * step / config.steps))
 
 
 class Batch(NamedTuple):

@@ -14,6 +14,12 @@ from xbdcnn.zoo import build_network, entry, save_weights
 VALIDATION_IMAGES = 20
 """Radiographs whose central fields score a network during training."""
 
+SPENT = ("seconds", "cpu_seconds")
+"""Time of a training by the clock, pauses included, and by its processors together."""
+
+CURVE = ("patches", "val_psnr")
+"""Columns of the log that travel with the weights, so that every curve can be drawn from them."""
+
 
 def train_named(
     name: str,
@@ -36,7 +42,7 @@ def train_named(
         progress: show a progress bar.
 
     Returns:
-        The weight file; its header holds recipe, budget, data, validation scores and provenance.
+        The weight file; its header holds recipe, budget, times, data, scores, curve, provenance.
     """
     chosen = entry(name)
     recipe = replace(chosen.recipe, width=width) if width else chosen.recipe
@@ -53,7 +59,8 @@ def train_named(
         recipe,
         name=name,
         budget=asdict(config),
-        seconds=round(float(history["seconds"].iloc[-1]), 1),
+        **{name: round(float(history[name].iloc[-1]), 1) for name in SPENT},
+        curve=history[list(CURVE)].round(3).to_dict("list"),
         scores={key: round(float(value), 4) for key, value in best.items()},
         provenance=facts,
     )

@@ -26,6 +26,7 @@ from xbdcnn.batches import (
     TrainConfig,
     as_pool,
     draw_batch,
+    learning_rate,
     pool_digest,
     validation_batch,
 )
@@ -38,13 +39,8 @@ from xbdcnn.models import Recipe
 LOG_EVERY = 20
 """Steps between two looks at the loss; each look waits for the device."""
 
-
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """Learning rate at a step of the run."""
-    first, last = config.learning_rates
-    if config.schedule == "step":
-        return first if step < config.steps / 2 else last
-    return last + (first - last) * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+PLAIN = ("step", "seconds", "cpu_seconds", "best", "history")
+"""What a checkpoint holds of a run besides the states of its parts."""
 
 
 class Run:
@@ -61,7 +57,7 @@ class Run:
             if config.ema
             else None
         )
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
         self.best: tuple[float, dict[str, Tensor]] = (-math.inf, {})
         self.history: list[dict[str, float]] = []
 
@@ -78,8 +74,7 @@ class Run:
     def save(self, path: Path) -> None:
         """Write the checkpoint atomically; tensors and plain values only, so no pickled code."""
         state = {name: part.state_dict() for name, part in self.parts().items()}
-        state |= {"identity": self.identity, "step": self.step, "seconds": self.seconds}
-        state |= {"best": self.best, "history": self.history}
+        state |= {name: getattr(self, name) for name in ("identity", *PLAIN)}
         with atomic_path(path) as temporary:
             torch.save(state, temporary)
 
@@ -96,8 +91,8 @@ class Run:
                 part.load_state_dict(state[name])
         except (UnpicklingError, RuntimeError, KeyError, OSError, EOFError) as error:
             raise XbdcnnError(f"{path}: damaged checkpoint ({error}); delete it") from None
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.best, self.history = state["best"], state["history"]
+        for name in PLAIN:
+            setattr(self, name, state[name])
 
 
 def train(
@@ -137,12 +132,14 @@ def train(
         run.load(checkpoint)
     forward, optimizer = accelerator.prepare(run.network, run.optimizer)
     saved = started = time.perf_counter() - run.seconds
+    cpu_started = time.process_time() - run.cpu_seconds
     bar = tqdm(total=config.steps, initial=run.step, desc="training", disable=not progress)
     with bar:
         while run.step < config.steps:
             loss, terms = train_step(accelerator, forward, optimizer, run, pool)
             bar.update(1)
             run.seconds = time.perf_counter() - started
+            run.cpu_seconds = time.process_time() - cpu_started
             due = run.step % config.validate_every == 0 or run.step == config.steps
             if run.step % LOG_EVERY and not due:
                 continue
@@ -220,7 +217,8 @@ def _validate(
             name: value.detach().cpu().clone() for name, value in run.kept.state_dict().items()
         }
         run.best = (scores["val_psnr"], state)
-    row = {"step": run.step, "patches": run.step * run.config.batch_size, "seconds": run.seconds}
+    row = {"step": run.step, "patches": run.step * run.config.batch_size}
+    row |= {"seconds": run.seconds, "cpu_seconds": run.cpu_seconds}
     row |= {"learning_rate": learning_rate(run.step - 1, run.config), "loss": float(loss)}
     row |= {f"loss_{name}": float(term) for name, term in terms.items()} | scores
     run.history.append(row)
