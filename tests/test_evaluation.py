@@ -119,6 +119,7 @@ def test_tables_are_written_in_all_formats(source, tmp_path, monkeypatch, number
     assert len(pd.read_csv(tmp_path / f"{stem}.csv")) == len(table)
     text = (tmp_path / f"{stem}.md").read_text()
     assert "SMOKE TEST" in text and "hardly more than their range" in text
+    assert "networks trained with seed 0" in text and "ordering cannot be checked" in text
     assert "\\begin{table}" in (tmp_path / f"{stem}.tex").read_text()
     facts = json.loads((tmp_path / f"{stem}.json").read_text())
     assert facts["profile"] == "smoke" and facts["data"] == "built-in radiograph"
@@ -147,6 +148,22 @@ def test_methods_come_from_shipped_or_own_weights(tmp_path):
     network = zoo.build_network("xbdcnn", recipe)
     zoo.save_weights(network, tmp_path / "xbdcnn.safetensors", "xbdcnn", recipe, name="xbdcnn")
     assert list(evaluation.collect_methods(SMOKE, tmp_path)) == [OURS, *SMOKE.classical]
+
+
+def test_methods_can_be_chosen_by_name():
+    assert list(evaluation.collect_methods(SMOKE, only=["TV", "dncnn"])) == ["TV", "DnCNN"]
+    with pytest.raises(XbdcnnError, match=r"no method bm4d; choose from dncnn, .*GAT"):
+        evaluation.collect_methods(SMOKE, only=["bm4d"])
+
+
+def test_only_a_clear_winner_is_bold(results):
+    table = tables.table_1(results)
+    best = table.set_index("method")["clearly_best"]
+    assert not best[[BEFORE, OURS]].any()  # the same image, hence a tie
+    table["clearly_best"] = table["method"] == "mean"
+    shown = tables.readable(table, "**{}**")["our PSNR"].tolist()
+    assert [text.startswith("**") for text in shown] == [False, False, True]
+    assert "*" not in "".join(tables.readable(table)["our PSNR"])
 
 
 def test_profiles_grow_from_smoke_to_paper():

@@ -27,7 +27,7 @@ LAYERS = (
     {"data"},
     {"models", "metrics", "losses", "baselines", "classical", "zoo", "batches", "profiles"},
     {"inference", "training", "runs"},
-    {"explorer", "evaluation", "tables", "plotting", "trials"},
+    {"explorer", "evaluation", "ranking", "tables", "plotting", "trials"},
     {"reproduce", "cli", "__main__"},
 )
 PROJECT = environment.read_project()

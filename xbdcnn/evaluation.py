@@ -20,7 +20,7 @@ from xbdcnn.data import Source, random_patches
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.inference import load_pretrained
 from xbdcnn.profiles import Profile
-from xbdcnn.zoo import ZOO, shipped_names
+from xbdcnn.zoo import ZOO, read_weights, shipped_names, shipped_path
 
 Method = Callable[[NDArray[np.float32], float, float], NDArray[np.float32]]
 """(noisy (H, W) in [0, 1], eta, sigma) -> restored; blind methods ignore eta and sigma."""
@@ -39,19 +39,44 @@ class Case(NamedTuple):
     seed: int
 
 
-def collect_methods(profile: Profile, weights: Path | str | None = None) -> dict[str, Method]:
+def collect_methods(
+    profile: Profile, weights: Path | str | None = None, only: Sequence[str] | None = None
+) -> dict[str, Method]:
     """Every row of the tables by label: networks first, then the classical methods.
 
-    weights: folder of *.safetensors to use instead of the shipped ones (profiles that train).
+    Args:
+        profile: names the classical methods.
+        weights: folder of *.safetensors to use instead of the shipped ones (profiles that train).
+        only: names of networks (as in `zoo.ZOO`) and classical methods; None for all.
+
+    Raises:
+        XbdcnnError: no weights, or a name in `only` that is not at hand.
     """
-    names = shipped_names() if weights is None else trained_names(weights)
+    paths = weight_paths(weights)
+    if unknown := sorted(set(only or ()) - set(paths) - set(profile.classical)):
+        known = ", ".join([*paths, *profile.classical])
+        raise XbdcnnError(f"no method {', '.join(unknown)}; choose from {known}")
+    wanted = only or (*paths, *profile.classical)
     methods: dict[str, Method] = {}
-    for name in names:
-        source = name if weights is None else Path(weights) / f"{name}.safetensors"
-        methods[ZOO[name].label] = blind(load_pretrained(source).denoise)
-    for name in profile.classical:
-        methods[name] = informed(CLASSICAL[name])
+    for name in wanted:
+        if name in paths:
+            methods[ZOO[name].label] = blind(load_pretrained(paths[name]).denoise)
+        else:
+            methods[name] = informed(CLASSICAL[name])
     return methods
+
+
+def weight_paths(weights: Path | str | None = None) -> dict[str, Path]:
+    """Weight files of the networks by name: shipped ones, or those in a folder."""
+    if weights is None:
+        return {name: shipped_path(name) for name in shipped_names()}
+    return {name: Path(weights) / f"{name}.safetensors" for name in trained_names(weights)}
+
+
+def training_seeds(weights: Path | str | None = None) -> list[int]:
+    """Seeds with which the networks at hand were trained, from their headers."""
+    headers = [read_weights(path)[1] for path in weight_paths(weights).values()]
+    return sorted({header["provenance"]["seed"] for header in headers})
 
 
 def trained_names(weights: Path | str) -> list[str]:

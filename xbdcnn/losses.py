@@ -16,6 +16,9 @@ Reduction = Literal["sum", "mean"]
 Asymmetry = Literal["text", "equation", "released"]
 TvReduction = Literal["sum", "mean", "released"]
 
+QUIET = 2.0
+"""Noise in grey levels below which `relative_mse_loss` asks for no more."""
+
 
 def asymmetric_loss(
     estimated: Tensor,
@@ -69,11 +72,12 @@ def relative_mse_loss(restored: Tensor, noisy: Tensor, clean: Tensor) -> Tensor:
     """Share of the noise's energy that is left, ||g_hat - g||^2 / ||f - g||^2, mean over images.
 
     Not in the paper. Eq. 5 lets the strongest noise of a batch decide; here every image counts
-    the same, as it does in a mean PSNR. No image counts as having less noise than 8-bit rounding.
+    the same, as it does in a mean PSNR, unless its noise is below `QUIET` anyway: there a young
+    network's smallest bias would outweigh the whole batch.
     """
     left = (restored - clean).square().mean(dim=(1, 2, 3))
     there = (noisy - clean).square().mean(dim=(1, 2, 3))
-    return (left / there.clamp_min(1 / (12 * GREY_LEVELS**2))).mean()
+    return (left / there.clamp_min((QUIET / GREY_LEVELS) ** 2)).mean()
 
 
 def ssim_loss(

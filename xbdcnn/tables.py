@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ from xbdcnn.evaluation import (
     summarise,
     table_1_cases,
     table_2_cases,
+    training_seeds,
 )
 from xbdcnn.files import atomic_path
 from xbdcnn.profiles import Profile
 from xbdcnn.provenance import provenance
+from xbdcnn.ranking import clear_winners, neighbours, neighbours_by_cell, ordering_sentence
 from xbdcnn.zoo import ZOO
 
 PRINTED_AS = {entry.label: entry.printed_as for entry in ZOO.values() if entry.printed_as} | {
@@ -45,6 +47,7 @@ def run_table(
     source: Source,
     output: Path | str,
     weights: Path | str | None = None,
+    only: Sequence[str] | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Measure Table I or II and write it, with the rows behind it, to `output`.
@@ -54,7 +57,8 @@ def run_table(
 
     Args:
         number: 1 or 2.
-        profile: sizes; source: radiographs; weights: see `evaluation.collect_methods`.
+        profile: sizes; source: radiographs.
+        weights, only: which methods, see `evaluation.collect_methods`.
         output: folder, made if need be.
         progress: show a progress bar.
 
@@ -62,22 +66,25 @@ def run_table(
         The table, see `table_1` and `table_2`.
     """
     cases = {1: table_1_cases, 2: table_2_cases}[number](source, profile)
-    results = evaluate(collect_methods(profile, weights), cases, progress)
+    methods = collect_methods(profile, weights, only)
+    results = evaluate(methods, cases, progress)
     table = {1: table_1, 2: table_2}[number](results)
+    leads = {1: neighbours, 2: neighbours_by_cell}[number](results, table)
     facts = provenance(
         profile=profile.name,
         data=source.name,
         unit=source.unit,
         data_sha256=source.fingerprint,
         seed=0,
+        training_seeds=training_seeds(weights),
+        ordering=ordering_sentence(leads),
     )
     stem = Path(output) / f"table_{number}"
     write_csv(results, stem.with_name(f"{stem.name}_results.csv"))
     by = ["method"] if number == 1 else [*CELL, "method"]
-    write_csv(
-        paired_differences(results, ZOO["xbdcnn"].label, by),
-        stem.with_name(f"{stem.name}_differences.csv"),
-    )
+    reference = ZOO["xbdcnn"].label if ZOO["xbdcnn"].label in methods else next(iter(methods))
+    differences = paired_differences(results, reference, by).assign(reference=reference)
+    write_csv(differences, stem.with_name(f"{stem.name}_differences.csv"))
     write_table(table, stem, caption(number, results, facts), facts)
     return table
 
@@ -85,6 +92,8 @@ def run_table(
 def table_1(results: pd.DataFrame) -> pd.DataFrame:
     """Table I: one row per method, ours beside the paper as printed and as corrected."""
     summary = summarise(results)
+    best = clear_winners(results)
+    summary["clearly_best"] = [(method,) in best for method in summary["method"]]
     printed = summary["method"].map(_printed_in_table_1)
     return _beside_paper(summary, printed)
 
@@ -92,7 +101,9 @@ def table_1(results: pd.DataFrame) -> pd.DataFrame:
 def table_2(results: pd.DataFrame) -> pd.DataFrame:
     """Table II: one row per noise level and method, with `gain`, the PSNR won over the noisy."""
     summary = summarise(results, [*CELL, "method"])
-    cells = zip(summary["eta"], summary["sigma"], summary["method"], strict=True)
+    cells = list(zip(summary["eta"], summary["sigma"], summary["method"], strict=True))
+    best = clear_winners(results, CELL)
+    summary["clearly_best"] = [cell in best for cell in cells]
     printed = pd.Series([_printed_in_table_2(*cell) for cell in cells], index=summary.index)
     table = _beside_paper(summary, printed)
     noisy = summary[summary["method"] == BEFORE].set_index(CELL)["psnr"]
@@ -125,11 +136,14 @@ def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
     """Say what a table shows: data, profile, how many images, which conventions."""
     images, cases = results["image"].nunique(), results["case"].nunique()
     smoke = "SMOKE TEST, NOT A RESULT. " if facts["profile"] == "smoke" else ""
+    seeds = ", ".join(map(str, facts["training_seeds"]))
     return (
         f"{smoke}Table {'I' * number}, profile {facts['profile']}, {facts['data']}: {images} "
         f"{facts['unit']}, {cases} noisy images. Mean and 95 % bootstrap interval over "
         f"{facts['unit']}"
-        f"{FEW if images < ENOUGH else ''}. "
+        f"{FEW if images < ENOUGH else ''}; noise of seed {facts['seed']}, networks trained with "
+        f"seed {seeds}. {facts['ordering']} "
+        "Bold: better than every other method, each paired interval excluding zero. "
         "PSNR and SNR in dB; SSIM with an 11-pixel Gaussian window and data range 1, or 2 where "
         "named; seconds per image on this CPU, median. 'corrected' exchanges SNR and PSNR where "
         "the paper prints SNR > PSNR, which no image can have."
@@ -139,20 +153,25 @@ def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
 def write_table(table: pd.DataFrame, stem: Path, text: str, facts: dict[str, Any]) -> None:
     """Write a table as csv (full precision), Markdown and LaTeX, and its provenance as JSON."""
     write_csv(table, stem.with_suffix(".csv"))
-    rounded = readable(table)
-    markdown = f"{text}\n\n{rounded.to_markdown(index=False, disable_numparse=True)}\n"
-    _write(stem.with_suffix(".md"), markdown)
-    latex = rounded.to_latex(index=False, escape=True, caption=text.replace("%", r"\%"))
+    rounded = readable(table, "**{}**").to_markdown(index=False, disable_numparse=True)
+    _write(stem.with_suffix(".md"), f"{text}\n\n{rounded}\n")
+    latex = readable(table, r"\textbf{{{}}}").to_latex(
+        index=False, caption=text.replace("%", r"\%")
+    )
     _write(stem.with_suffix(".tex"), latex)
     write_json({"caption": text} | facts, stem.with_suffix(".json"))
 
 
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns that people compare, rounded and as text, intervals in brackets."""
+def readable(table: pd.DataFrame, best: str = "{}") -> pd.DataFrame:
+    """The columns that people compare, rounded and as text, intervals in brackets.
+
+    best: how to print the PSNR of a method that is clearly the best, e.g. "**{}**".
+    """
     columns: dict[str, Any] = {name: table[name] for name in [*CELL, "method"] if name in table}
     columns["paper PSNR printed"] = table["printed_psnr"].map(_number(2))
     columns["paper PSNR corrected"] = table["corrected_psnr"].map(_number(2))
-    columns["our PSNR"] = _with_interval(table, "psnr", 2)
+    ours = zip(_with_interval(table, "psnr", 2), table["clearly_best"], strict=True)
+    columns["our PSNR"] = [best.format(text) if clear else text for text, clear in ours]
     columns["our SNR"] = table["snr"].map(_number(2))
     if "gain" in table:
         columns["our gain"] = table["gain"].map(_number(2))

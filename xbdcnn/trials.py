@@ -51,7 +51,7 @@ RELATIVE = {"fidelity": "relative", "loss_weights": (1.0, 0.01, 0.1, 0.01)}
 SERIES: dict[str, tuple[Trial, ...]] = {
     "recipe": (
         Trial("balanced"),
-        Trial("relative MSE", recipe=RELATIVE),
+        Trial("relative MSE", recipe=RELATIVE, config={"clip_norm": 1.0}),
         Trial("MSE and level maps only", recipe={"loss_weights": (1.0, 0.0, 0.01, 0.001)}),
         Trial("ten times the SSIM weight", recipe={"loss_weights": (1.0, 0.01, 0.01, 0.001)}),
         Trial("ten times the level weights", recipe={"loss_weights": (1.0, 0.001, 0.1, 0.01)}),

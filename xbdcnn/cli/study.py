@@ -1,0 +1,139 @@
+"""Commands that reproduce the paper: reproduce, train, trials, evaluate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xbdcnn.cli.commandline import BadUse, command_line
+from xbdcnn.cli.options import Data, ProfileName, chosen_profile
+
+
+def reproduce(
+    profile: ProfileName = "quick",
+    data: Data = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for notebooks, figures and tables.")
+    ] = Path("reproduction"),
+    only: Annotated[
+        list[str] | None, typer.Option(help="Run this notebook only, e.g. 06; repeatable.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Run what is unchanged, too.")] = False,
+    notebooks: Annotated[
+        Path | None, typer.Option(help="Folder of the sources, if not that of the clone.")
+    ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Then refresh notebooks/ and figures/ of the clone.")
+    ] = False,
+) -> None:
+    """Make every table and figure by running the notebooks; skip what is unchanged."""
+    from xbdcnn.reproduce import reproduce as run
+    from xbdcnn.reproduce.execution import notebooks_folder, select
+    from xbdcnn.reproduce.publishing import publish as publish_into
+
+    chosen_profile(profile)
+    folder = notebooks_folder(notebooks)
+    with command_line():
+        select(folder, only)
+    outcomes = run(profile, data, output, only, force, folder)
+    done = [outcome for outcome in outcomes if outcome.status == "done"]
+    minutes = sum(outcome.seconds for outcome in done) / 60
+    typer.echo(
+        f"{len(done)} notebooks run in {minutes:.1f} min, {len(outcomes) - len(done)} unchanged; "
+        f"results are in {output}"
+    )
+    if publish:
+        written = publish_into(output, folder.parent)
+        typer.echo(f"{len(written)} files refreshed in notebooks/ and figures/")
+
+
+def train(
+    name: Annotated[str, typer.Argument(help="Which network, e.g. xbdcnn or dncnn.")],
+    profile: ProfileName = "quick",
+    data: Data = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Checkpoint, log and weights. Default: runs/NAME.")
+    ] = None,
+    patches: Annotated[int | None, typer.Option(min=1, help="Patches seen in total.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Patches per step.")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Channels of an X-BDCNN.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of initial weights, patches, noise.")] = None,
+    ship: Annotated[
+        bool, typer.Option("--ship", help="Then copy the weights into the package.")
+    ] = False,
+) -> None:
+    """Train a network of the paper's tables, going on where an interrupted run stopped."""
+    from xbdcnn import zoo
+
+    chosen = chosen_profile(profile)
+    with command_line():
+        zoo.entry(name)
+    from xbdcnn.data import find_source
+    from xbdcnn.runs import train_named
+
+    given = {"patches": patches, "batch_size": batch_size, "seed": seed}
+    config = replace(chosen.train, **{k: v for k, v in given.items() if v is not None})
+    source, target = find_source(data), folder or Path("runs") / name
+    path = train_named(name, source, config, target, width or chosen.width, chosen.train_images)
+    typer.echo(f"weights: {zoo.ship(path, name) if ship else path}")
+
+
+def trials(
+    series: Annotated[str, typer.Argument(help="Which series: recipe or ablation.")],
+    data: Data = None,
+    folder: Annotated[Path, typer.Option(help="Checkpoints, to resume from.")] = Path(
+        "runs/trials"
+    ),
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the csv and its provenance.")
+    ] = Path("tables"),
+    seed: Annotated[list[int] | None, typer.Option(help="Repeatable; 0 by default.")] = None,
+    patches: Annotated[
+        int | None, typer.Option(min=1, help="Patches of 64 x 64 that each training sees.")
+    ] = None,
+) -> None:
+    """Train small networks that differ in one choice, and tabulate what each choice brings."""
+    from xbdcnn.data import find_source
+    from xbdcnn.trials import BUDGET, SERIES, run_series
+
+    if series not in SERIES:
+        raise BadUse(f"unknown series {series!r}; choose from {', '.join(SERIES)}")
+    budget = replace(BUDGET, patches=patches or BUDGET.patches)
+    table = run_series(series, find_source(data), folder, output, seed or [0], budget)
+    typer.echo(table.round(2).to_string(index=False))
+
+
+def evaluate(
+    table: Annotated[
+        list[int] | None, typer.Option(min=1, max=2, help="Table 1 or 2; both by default.")
+    ] = None,
+    profile: ProfileName = "cpu",
+    data: Data = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for csv, Markdown and LaTeX.")
+    ] = Path("tables"),
+    method: Annotated[
+        list[str] | None,
+        typer.Option(help="This method only, e.g. xbdcnn or GAT+BM3D; repeatable."),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Folder of weights of your own; default: the shipped.")
+    ] = None,
+) -> None:
+    """Measure Table I and II of the paper: printed, corrected and ours side by side.
+
+    The default profile takes ten whole radiographs, which is an hour for all methods;
+    `--profile quick` or a few `--method` take minutes.
+    """
+    from xbdcnn.data import find_source
+    from xbdcnn.tables import readable, run_table
+
+    chosen = chosen_profile(profile)
+    source = find_source(data)
+    for number in table or (1, 2):
+        results = run_table(number, chosen, source, output, weights, method)
+        typer.echo(readable(results).to_string(index=False))
+    typer.echo(f"tables are in {output}")
