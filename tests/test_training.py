@@ -102,6 +102,7 @@ def test_training_reduces_the_loss_and_logs_it(tmp_path):
     logged = pd.read_csv(tmp_path / "log.csv")
     pd.testing.assert_frame_equal(logged, history, check_exact=False)
     assert {"loss_mse", "loss_ssim", "loss_asymm", "loss_tv", "val_eta_rmse"} <= set(history)
+    assert history["val_ssim"].between(0, 1).all()
 
 
 def test_the_best_validated_weights_are_kept():

@@ -29,19 +29,33 @@ def test_labels_are_unique_within_a_series():
         assert len({trial.label for trial in series}) == len(series)
 
 
-def test_each_recipe_trial_differs_from_the_first_in_what_it_names():
-    first, *others = SERIES["recipe"]
-    assert first == Trial("balanced")
-    plain = [asdict(part) for part in first.settings(BUDGET, 0)]
+def different(first: Trial, second: Trial) -> set[str]:
+    """Fields of recipe and configuration in which two trials differ."""
+    pairs = zip(first.settings(BUDGET, 0), second.settings(BUDGET, 0), strict=True)
+    both = [(asdict(old), asdict(new)) for old, new in pairs]
+    return {key for old, new in both for key in old if old[key] != new[key]}
+
+
+@pytest.mark.parametrize("series", ["recipe", "flips"])
+def test_each_trial_differs_from_the_first_in_what_it_names(series):
+    first, *others = SERIES[series]
+    assert not first.recipe and not first.config
     for trial in others:
-        changed = [asdict(part) for part in trial.settings(BUDGET, 0)]
-        different = {
-            key
-            for old, new in zip(plain, changed, strict=True)
-            for key in old
-            if old[key] != new[key]
-        }
-        assert different - {"patches"} == set(trial.recipe) | set(trial.config)
+        if trial.network == first.network:
+            assert different(first, trial) - {"patches"} == set(trial.recipe) | set(trial.config)
+            assert trial.recipe or trial.config
+
+
+def test_each_ablation_flips_one_field():
+    full, *ablations = SERIES["ablation"]
+    assert [different(full, trial) for trial in ablations] == [{"loss_weights"}, {"use_nle"}]
+
+
+def test_flips_lead_from_the_text_to_the_released_code():
+    """The fields flipped one at a time include all in which the two recipes differ."""
+    first, *others = SERIES["flips"]
+    flipped = set().union(*(trial.recipe for trial in others))
+    assert different(first, others[-1]) <= flipped
 
 
 def test_series_is_tabulated_and_resumed(tmp_path, monkeypatch):
@@ -73,5 +87,5 @@ def resumed_only(build):
 
 
 def test_unknown_series_lists_the_names(tmp_path):
-    with pytest.raises(XbdcnnError, match="recipe, ablation"):
+    with pytest.raises(XbdcnnError, match="recipe, ablation, flips"):
         run_series("colour", find_source("builtin"), tmp_path, tmp_path)

@@ -33,7 +33,7 @@ from xbdcnn.batches import (
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import atomic_path
 from xbdcnn.losses import mixed_loss
-from xbdcnn.metrics import psnr
+from xbdcnn.metrics import psnr, ssim
 from xbdcnn.models import Recipe
 
 LOG_EVERY = 20
@@ -188,11 +188,13 @@ def train_step(
 def score(
     network: nn.Module, batch: Batch, recipe: Recipe, device: torch.device
 ) -> dict[str, float]:
-    """Mean PSNR in dB and root mean square errors of the estimated levels on a batch."""
+    """Mean PSNR in dB, mean SSIM, and rms errors of the estimated levels on a batch."""
     network.eval()
     outputs = [network(noisy.to(device)) for noisy in batch.noisy.split(4)]
     restored = torch.cat([output.restored.float().cpu() for output in outputs])
-    scores = {"val_psnr": float(np.mean(psnr(restored.clamp(0, 1), batch.clean)))}
+    restored = restored.clamp(0, 1)
+    scores = {"val_psnr": float(np.mean(psnr(restored, batch.clean)))}
+    scores["val_ssim"] = float(np.mean(ssim(restored, batch.clean)))
     if outputs[0].levels is not None:
         maps = torch.cat([output.levels.float().cpu() for output in outputs])
         eta, sigma = noise.levels_from_maps(maps, recipe.level_scaling)

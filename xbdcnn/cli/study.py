@@ -82,7 +82,7 @@ def train(
 
 
 def trials(
-    series: Annotated[str, typer.Argument(help="Which series: recipe or ablation.")],
+    series: Annotated[str, typer.Argument(help="Which series: recipe, ablation or flips.")],
     data: Data = None,
     folder: Annotated[Path, typer.Option(help="Checkpoints, to resume from.")] = Path(
         "runs/trials"
