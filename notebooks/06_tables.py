@@ -41,12 +41,11 @@ data = None
 output = "../reproduction"
 
 # %%
-from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 
-from xbdcnn import evaluation, metrics, paper, plotting, tables, zoo
+from xbdcnn import evaluation, methods, metrics, paper, plotting, ranking, tables, zoo
 from xbdcnn.data import find_source
 from xbdcnn.inference import load_pretrained
 from xbdcnn.models import count_parameters
@@ -137,10 +136,10 @@ show_source(evaluation.paired_differences)
 # what BM3D was made for. Plain BM3D, NLM and TV boil η and σ down to one averaged standard deviation.
 
 # %%
-show_source(evaluation.blind)
+show_source(methods.blind)
 
 # %%
-show_source(evaluation.informed)
+show_source(methods.informed)
 
 # %% [markdown]
 # ## Practical
@@ -155,7 +154,7 @@ weights = None if settings.shipped_weights else Path(output) / "weights"
 if weights is None:
     files = [zoo.shipped_path(name) for name in zoo.shipped_names()]
 else:
-    files = [weights / f"{name}.safetensors" for name in evaluation.trained_names(weights)]
+    files = [weights / f"{name}.safetensors" for name in methods.trained_names(weights)]
 
 
 # %%
@@ -255,20 +254,8 @@ assert (results_1["snr"] <= results_1["psnr"]).all()
 # Sort the paper's rows by their corrected PSNR and walk down: each row should beat the one below. For
 # each such pair of neighbours we look up the paper's difference and measure ours, paired.
 
-
 # %%
-def neighbours(results, table):
-    """Each of the paper's rows against the next lower one: the lead there, and here."""
-    rivals = table[table["method"] != evaluation.BEFORE].set_index("method")["corrected_psnr"]
-    ranked = rivals.dropna().sort_values(ascending=False)
-    rows = []
-    for above, below in pairwise(ranked.index):
-        pair = results[results["method"].isin([above, below])]
-        ours = evaluation.paired_differences(pair, below).iloc[0]
-        lead = {"above": above, "below": below, "paper": ranked[above] - ranked[below]}
-        rows.append(lead | {"ours": ours.psnr, "low": ours.psnr_low, "high": ours.psnr_high})
-    return pd.DataFrame(rows)
-
+show_source(ranking.neighbours)
 
 # %% [markdown]
 # A positive number under "ours" keeps the paper's order; "low" and "high" bound it. A pair keeps its
@@ -276,21 +263,11 @@ def neighbours(results, table):
 # Anything between is undecided by these images.
 
 # %%
-leads_1 = neighbours(results_1, table_1)
+leads_1 = ranking.neighbours(results_1, table_1)
 leads_1.round(2)
 
-
 # %%
-def verdict(name, leads):
-    """One sentence: is the order of the paper's rows reproduced, and how surely."""
-    held, sure = (leads["ours"] > 0).sum(), (leads["low"] > 0).sum()
-    answer = "is reproduced" if held == len(leads) else "is NOT fully reproduced"
-    text = f"{name}: the paper's ordering {answer}: {held} of {len(leads)} neighbouring pairs keep"
-    text += f" their order ({sure} with an interval above zero), {(leads['high'] < 0).sum()}"
-    return text + " reversed (interval below zero)."
-
-
-print(verdict("Table I", leads_1))
+print("Table I:", ranking.ordering_sentence(leads_1))
 
 # %% [markdown]
 # The correction matters for this very question. As printed, the "PSNR" column puts BM3D above
@@ -346,13 +323,8 @@ fig
 # answers, because the same images stand in all of them:
 
 # %%
-cell = ["eta", "sigma"]
-by_cell = {level: part for level, part in results_2.groupby(cell, sort=False)}
-leads_2 = pd.concat(
-    neighbours(by_cell[level], part).assign(eta=level[0], sigma=level[1])
-    for level, part in table_2.groupby(cell, sort=False)
-)
-print(verdict("Table II", leads_2))
+leads_2 = ranking.neighbours_by_cell(results_2, table_2)
+print("Table II:", ranking.ordering_sentence(leads_2))
 
 # %% [markdown]
 # ### Which method wins where
@@ -360,31 +332,25 @@ print(verdict("Table II", leads_2))
 # A winner must beat *every* rival with a paired interval that excludes zero. Where it does not, the
 # rivals that it cannot shake off are named. (With one image there is no interval, hence no winner.)
 
-
 # %%
-def contest(results):
-    """Best method by mean PSNR, and all that cannot be told apart from it."""
-    summary = evaluation.summarise(results)
-    best = summary.loc[summary["psnr"].idxmax()]
-    rivals = evaluation.paired_differences(results, best["method"])
-    ties = rivals.loc[~(rivals["psnr_high"] < 0), "method"]
-    return {"best": best["method"], "PSNR": best["psnr"], "not clearly worse": ", ".join(ties)}
-
+show_source(ranking.contest)
 
 # %% [markdown]
 # Ten contests: Table I as a whole, and each cell of Table II. Where the last column is empty, the
 # first column names a clear winner.
 
 # %%
-contests = {"Table I": contest(results_1)}
-contests |= {f"Table II {level}": contest(part) for level, part in by_cell.items()}
-pd.DataFrame(contests).T
+cell = ["eta", "sigma"]
+contests = {"Table I": ranking.contest(results_1)}
+for level, part in results_2.groupby(cell, sort=False):
+    contests[f"Table II {level}"] = ranking.contest(part)
+pd.DataFrame(contests, index=ranking.Contest._fields).T
 
 # %%
-alone = [place for place, outcome in contests.items() if not outcome["not clearly worse"]]
+alone = [place for place, outcome in contests.items() if not outcome.ties]
 print(f"a clear winner in {len(alone)} of {len(contests)} contests")
-for winner in sorted({contests[place]["best"] for place in alone}):
-    places = [place for place in alone if contests[place]["best"] == winner]
+for winner in sorted({contests[place].best for place in alone}):
+    places = [place for place in alone if contests[place].best == winner]
     print(f"{winner}: {', '.join(places)}")
 
 # %% [markdown]
@@ -410,8 +376,8 @@ times.drop(evaluation.BEFORE).sort_values("128 x 128, s").round(4)
 # Everything in one place, each line computed from the results above:
 
 # %%
-print(about(results_1), verdict("Table I", leads_1))
-print(about(results_2), verdict("Table II", leads_2))
+print(about(results_1), ranking.ordering_sentence(leads_1))
+print(about(results_2), ranking.ordering_sentence(leads_2))
 print("seeds of the trainings:", ", ".join(map(str, sorted(biographies["seed"].unique()))))
 
 # %% [markdown]

@@ -46,7 +46,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from xbdcnn import evaluation, metrics, paper, plotting, tables, zoo
+from xbdcnn import evaluation, methods, metrics, paper, plotting, tables, zoo
 from xbdcnn.data import find_source
 from xbdcnn.inference import load_pretrained
 from xbdcnn.models import NLE
@@ -119,7 +119,7 @@ for label in ("X-BDCNN w/o SSIM loss", "X-BDCNN w/o the NLE"):
 
 # %% tags=["needs:05_train@cpu+paper"]
 weights = None if settings.shipped_weights else Path(output) / "weights"
-names = zoo.shipped_names() if weights is None else evaluation.trained_names(weights)
+names = zoo.shipped_names() if weights is None else methods.trained_names(weights)
 paths = {n: zoo.shipped_path(n) if weights is None else weights / f"{n}.safetensors" for n in names}
 variants = {zoo.entry(n).label: load_pretrained(p) for n, p in paths.items() if "xbdcnn" in n}
 REFERENCE = zoo.entry("xbdcnn-as-written").label

@@ -46,7 +46,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_laplace
 
-from xbdcnn import evaluation, metrics, noise, plotting, zoo
+from xbdcnn import evaluation, methods, metrics, noise, plotting, zoo
 from xbdcnn.data import find_source
 from xbdcnn.inference import load_pretrained
 from xbdcnn.notebook import show_source
@@ -148,7 +148,7 @@ for (eta, sigma), image in noisy.items():
 
 # %% tags=["needs:05_train@cpu+paper"]
 weights = None if settings.shipped_weights else Path(output) / "weights"
-at_hand = zoo.shipped_names() if weights is None else evaluation.trained_names(weights)
+at_hand = zoo.shipped_names() if weights is None else methods.trained_names(weights)
 names = [n for n in ("dncnn", "xrecnn", "xbdcnn-as-written", "xbdcnn") if n in at_hand]
 paths = [zoo.shipped_path(n) if weights is None else weights / f"{n}.safetensors" for n in names]
 networks = {zoo.entry(n).label: load_pretrained(path) for n, path in zip(names, paths, strict=True)}

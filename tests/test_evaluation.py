@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from xbdcnn import evaluation, metrics, paper, tables, zoo
 from xbdcnn.data import find_source
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.evaluation import BEFORE, Case, bootstrap_interval, evaluate, paired_differences
+from xbdcnn.journal import Journal
 from xbdcnn.profiles import PROFILES, get_profile
 
 SMOKE = get_profile("smoke")
@@ -111,10 +111,10 @@ def test_tables_are_written_in_all_formats(source, tmp_path, monkeypatch, number
     )
     table = tables.run_table(number, SMOKE, source, tmp_path, progress=False)
     stem = f"table_{number}"
+    parts = ("results.csv", "results.json", "differences.csv")
     written = {path.name for path in tmp_path.iterdir()}
     assert written == {
-        f"{stem}{end}"
-        for end in (".csv", ".md", ".tex", ".json", "_results.csv", "_differences.csv")
+        f"{stem}{end}" for end in (".csv", ".md", ".tex", ".json", *(f"_{part}" for part in parts))
     }
     assert len(pd.read_csv(tmp_path / f"{stem}.csv")) == len(table)
     text = (tmp_path / f"{stem}.md").read_text()
@@ -123,6 +123,44 @@ def test_tables_are_written_in_all_formats(source, tmp_path, monkeypatch, number
     assert "\\begin{table}" in (tmp_path / f"{stem}.tex").read_text()
     facts = json.loads((tmp_path / f"{stem}.json").read_text())
     assert facts["profile"] == "smoke" and facts["data"] == "built-in radiograph"
+
+
+def test_an_interrupted_measurement_goes_on(source, tmp_path, monkeypatch):
+    calls = []
+
+    def counted(noisy, eta, sigma):
+        calls.append(eta)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return noisy
+
+    monkeypatch.setattr(tables, "collect_methods", lambda *_: {OURS: counted, "TV": mean_filter})
+    with pytest.raises(KeyboardInterrupt):
+        tables.run_table(2, SMOKE, source, tmp_path, progress=False)
+    tables.run_table(2, SMOKE, source, tmp_path, resume=True, progress=False)
+    assert len(calls) == 9 + 1  # nine cells, of which one was interrupted
+    results = pd.read_csv(tmp_path / "table_2_results.csv")
+    assert len(results) == 9 * 3
+    tables.run_table(2, SMOKE, source, tmp_path, progress=False)
+    assert len(calls) == 9 + 1 + 9
+    fresh = pd.read_csv(tmp_path / "table_2_results.csv")
+    pd.testing.assert_frame_equal(results.drop(columns="seconds"), fresh.drop(columns="seconds"))
+
+
+@pytest.mark.parametrize("changed", ["profile", "data_sha256", "method"])
+def test_rows_of_another_measurement_are_not_kept(tmp_path, changed):
+    identity = {"profile": "quick", "data_sha256": "1", "methods": {"a": "v1", "b": "v1"}}
+    journal = Journal(tmp_path / "rows.csv", identity)
+    assert journal.known() is None
+    journal.begin()
+    journal.keep(pd.DataFrame({"method": ["a", "b"], "case": [0, 0]}))
+    assert journal.known()["method"].tolist() == ["a", "b"]
+    other = {"methods": {"a": "v2", "b": "v1"}} if changed == "method" else {changed: "other"}
+    known = Journal(tmp_path / "rows.csv", identity | other).known()
+    assert known["method"].tolist() == ["b"] if changed == "method" else known is None
+    journal.record.write_text("[1]")
+    with pytest.raises(XbdcnnError, match=r"rows\.csv: damaged"):
+        journal.known()
 
 
 def test_paper_values_stand_beside_ours(results):
@@ -137,23 +175,6 @@ def test_paper_values_stand_beside_ours(results):
     assert np.isnan(cells.loc[(0.6, 5.0, "BM3D"), "printed_psnr"])
     gain = cells["psnr"] - cells.xs(BEFORE, level="method")["psnr"]
     pd.testing.assert_series_equal(cells["gain"], gain, check_names=False)
-
-
-def test_methods_come_from_shipped_or_own_weights(tmp_path):
-    methods = evaluation.collect_methods(SMOKE)
-    assert {OURS, "DnCNN", "BM3D", "GAT+BM3D", "NLM", "TV"} <= set(methods)
-    with pytest.raises(XbdcnnError, match="no weights there"):
-        evaluation.collect_methods(SMOKE, tmp_path)
-    recipe = replace(zoo.ZOO["xbdcnn"].recipe, width=8)
-    network = zoo.build_network("xbdcnn", recipe)
-    zoo.save_weights(network, tmp_path / "xbdcnn.safetensors", "xbdcnn", recipe, name="xbdcnn")
-    assert list(evaluation.collect_methods(SMOKE, tmp_path)) == [OURS, *SMOKE.classical]
-
-
-def test_methods_can_be_chosen_by_name():
-    assert list(evaluation.collect_methods(SMOKE, only=["TV", "dncnn"])) == ["TV", "DnCNN"]
-    with pytest.raises(XbdcnnError, match=r"no method bm4d; choose from dncnn, .*GAT"):
-        evaluation.collect_methods(SMOKE, only=["bm4d"])
 
 
 def test_only_a_clear_winner_is_bold(results):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,15 +14,10 @@ from scipy.stats import bootstrap
 from tqdm.auto import tqdm
 
 from xbdcnn import metrics, noise, paper
-from xbdcnn.classical import CLASSICAL
 from xbdcnn.data import Source, random_patches
 from xbdcnn.errors import XbdcnnError
-from xbdcnn.inference import load_pretrained
+from xbdcnn.methods import Method
 from xbdcnn.profiles import Profile
-from xbdcnn.zoo import ZOO, read_weights, shipped_names, shipped_path
-
-Method = Callable[[NDArray[np.float32], float, float], NDArray[np.float32]]
-"""(noisy (H, W) in [0, 1], eta, sigma) -> restored; blind methods ignore eta and sigma."""
 
 BEFORE = "Before Denoising"
 SCORES = ("psnr", "snr", "ssim", "ssim_range_2")
@@ -37,64 +31,6 @@ class Case(NamedTuple):
     eta: float
     sigma: float
     seed: int
-
-
-def collect_methods(
-    profile: Profile, weights: Path | str | None = None, only: Sequence[str] | None = None
-) -> dict[str, Method]:
-    """Every row of the tables by label: networks first, then the classical methods.
-
-    Args:
-        profile: names the classical methods.
-        weights: folder of *.safetensors to use instead of the shipped ones (profiles that train).
-        only: names of networks (as in `zoo.ZOO`) and classical methods; None for all.
-
-    Raises:
-        XbdcnnError: no weights, or a name in `only` that is not at hand.
-    """
-    paths = weight_paths(weights)
-    if unknown := sorted(set(only or ()) - set(paths) - set(profile.classical)):
-        known = ", ".join([*paths, *profile.classical])
-        raise XbdcnnError(f"no method {', '.join(unknown)}; choose from {known}")
-    wanted = only or (*paths, *profile.classical)
-    methods: dict[str, Method] = {}
-    for name in wanted:
-        if name in paths:
-            methods[ZOO[name].label] = blind(load_pretrained(paths[name]).denoise)
-        else:
-            methods[name] = informed(CLASSICAL[name])
-    return methods
-
-
-def weight_paths(weights: Path | str | None = None) -> dict[str, Path]:
-    """Weight files of the networks by name: shipped ones, or those in a folder."""
-    if weights is None:
-        return {name: shipped_path(name) for name in shipped_names()}
-    return {name: Path(weights) / f"{name}.safetensors" for name in trained_names(weights)}
-
-
-def training_seeds(weights: Path | str | None = None) -> list[int]:
-    """Seeds with which the networks at hand were trained, from their headers."""
-    headers = [read_weights(path)[1] for path in weight_paths(weights).values()]
-    return sorted({header["provenance"]["seed"] for header in headers})
-
-
-def trained_names(weights: Path | str) -> list[str]:
-    """Names of the networks whose weights lie in a folder, in table order."""
-    names = [name for name in ZOO if (Path(weights) / f"{name}.safetensors").exists()]
-    if not names:
-        raise XbdcnnError(f"{weights}: no weights there; train them with `xbdcnn train`")
-    return names
-
-
-def blind(denoise: Callable[[NDArray], NDArray]) -> Method:
-    """Wrap a method that sees the noisy image only."""
-    return lambda noisy, eta, sigma: denoise(noisy)
-
-
-def informed(denoise: Callable[..., NDArray]) -> Method:
-    """Wrap a method that is told the true eta and sigma."""
-    return lambda noisy, eta, sigma: denoise(noisy, eta=eta, sigma=sigma)
 
 
 def table_1_cases(source: Source, profile: Profile, seed: int = 0) -> list[Case]:
@@ -124,27 +60,47 @@ def table_2_cases(source: Source, profile: Profile, seed: int = 0) -> list[Case]
 
 
 def evaluate(
-    methods: dict[str, Method], cases: Sequence[Case], progress: bool = True
+    methods: dict[str, Method],
+    cases: Sequence[Case],
+    progress: bool = True,
+    known: pd.DataFrame | None = None,
+    keep: Callable[[pd.DataFrame], None] | None = None,
 ) -> pd.DataFrame:
     """Score every method on every case.
 
     The methods take turns on each case, so that their times compare on a noisy machine.
 
+    Args:
+        methods, cases: what to score on what.
+        progress: show a progress bar.
+        known: rows of an earlier call with the same cases, which are not measured again.
+        keep: called with all rows at hand after each case, so that they can be put on file.
+
     Returns:
-        One row per case and method: method, image, case, eta, sigma, psnr and snr in dB, ssim
-        (data range 1) and ssim_range_2, seconds. The unrestored image is a method of its own.
+        One row per case and method: method, image, case, eta, sigma, seconds, psnr and snr in dB,
+        ssim (data range 1) and ssim_range_2. The unrestored image is a method of its own.
     """
-    rows = []
+    on_file = [] if known is None else known.to_dict("records")
+    rows: dict[tuple[int, str], dict[str, Any]] = {(r["case"], r["method"]): r for r in on_file}
+    methods = {BEFORE: lambda f, eta, sigma: f, **methods}
     for number, case in enumerate(tqdm(cases, desc="evaluating", disable=not progress)):
-        noisy = noisy_image(case)
-        for label, method in {BEFORE: lambda f, eta, sigma: f, **methods}.items():
-            started = time.perf_counter()
-            restored = method(noisy, case.eta, case.sigma)
-            seconds = time.perf_counter() - started
-            facts = {"method": label, "image": case.image, "case": number}
-            facts |= {"eta": case.eta, "sigma": case.sigma, "seconds": seconds}
-            rows.append(facts | score(restored, case.clean))
-    return pd.DataFrame(rows)
+        for label, method in methods.items():
+            if (number, label) not in rows:
+                facts = {"method": label, "case": number}
+                rows[number, label] = facts | measure(method, case)
+        if keep:
+            keep(pd.DataFrame(rows.values()))
+    return pd.DataFrame(rows[n, label] for n in range(len(cases)) for label in methods)
+
+
+def measure(method: Method, case: Case) -> dict[str, Any]:
+    """Restore one case; what it was, how long it took, and how good the result is."""
+    noisy = noisy_image(case)
+    started = time.perf_counter()
+    restored = method(noisy, case.eta, case.sigma)
+    seconds = time.perf_counter() - started
+    facts = {"image": case.image, "eta": case.eta, "sigma": case.sigma, "seconds": seconds}
+    return facts | score(restored, case.clean)
 
 
 def noisy_image(case: Case) -> NDArray[np.float32]:

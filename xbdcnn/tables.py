@@ -13,15 +13,15 @@ from xbdcnn import paper
 from xbdcnn.data import Source
 from xbdcnn.evaluation import (
     BEFORE,
-    collect_methods,
     evaluate,
     paired_differences,
     summarise,
     table_1_cases,
     table_2_cases,
-    training_seeds,
 )
 from xbdcnn.files import atomic_path
+from xbdcnn.journal import Journal
+from xbdcnn.methods import collect_methods, method_versions, training_seeds
 from xbdcnn.profiles import Profile
 from xbdcnn.provenance import provenance
 from xbdcnn.ranking import clear_winners, neighbours, neighbours_by_cell, ordering_sentence
@@ -48,18 +48,21 @@ def run_table(
     output: Path | str,
     weights: Path | str | None = None,
     only: Sequence[str] | None = None,
+    resume: bool = False,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Measure Table I or II and write it, with the rows behind it, to `output`.
 
-    Files: table_N.csv|md|tex (the table), table_N_results.csv (one row per image and method),
-    table_N_differences.csv (paired, against X-BDCNN), table_N.json (provenance).
+    Files: table_N.csv|md|tex (the table), table_N_results.csv (one row per image and method) and
+    .json (versions of the methods), table_N_differences.csv (paired, against X-BDCNN),
+    table_N.json (provenance).
 
     Args:
         number: 1 or 2.
         profile: sizes; source: radiographs.
-        weights, only: which methods, see `evaluation.collect_methods`.
+        weights, only: which methods, see `methods.collect_methods`.
         output: folder, made if need be.
+        resume: keep rows that an interrupted measurement left in `output` and that are still valid.
         progress: show a progress bar.
 
     Returns:
@@ -67,7 +70,14 @@ def run_table(
     """
     cases = {1: table_1_cases, 2: table_2_cases}[number](source, profile)
     methods = collect_methods(profile, weights, only)
-    results = evaluate(methods, cases, progress)
+    stem = Path(output) / f"table_{number}"
+    identity = {"profile": profile.name, "data_sha256": source.fingerprint}
+    identity |= {"methods": method_versions(methods, weights)}
+    journal = Journal(stem.with_name(f"{stem.name}_results.csv"), identity)
+    known = journal.known() if resume else None
+    journal.begin()
+    results = evaluate(methods, cases, progress, known, journal.keep)
+    journal.keep(results)
     table = {1: table_1, 2: table_2}[number](results)
     leads = {1: neighbours, 2: neighbours_by_cell}[number](results, table)
     facts = provenance(
@@ -79,8 +89,6 @@ def run_table(
         training_seeds=training_seeds(weights),
         ordering=ordering_sentence(leads),
     )
-    stem = Path(output) / f"table_{number}"
-    write_csv(results, stem.with_name(f"{stem.name}_results.csv"))
     by = ["method"] if number == 1 else [*CELL, "method"]
     reference = ZOO["xbdcnn"].label if ZOO["xbdcnn"].label in methods else next(iter(methods))
     differences = paired_differences(results, reference, by).assign(reference=reference)

@@ -119,6 +119,9 @@ def evaluate(
         list[str] | None,
         typer.Option(help="This method only, e.g. xbdcnn or GAT+BM3D; repeatable."),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep what an interrupted evaluation has measured.")
+    ] = False,
     weights: Annotated[
         Path | None, typer.Option(help="Folder of weights of your own; default: the shipped.")
     ] = None,
@@ -134,6 +137,6 @@ def evaluate(
     chosen = chosen_profile(profile)
     source = find_source(data)
     for number in table or (1, 2):
-        results = run_table(number, chosen, source, output, weights, method)
+        results = run_table(number, chosen, source, output, weights, method, resume)
         typer.echo(readable(results).to_string(index=False))
     typer.echo(f"tables are in {output}")

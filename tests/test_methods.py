@@ -1,0 +1,43 @@
+"""Methods by name: which are found, and what their results depend on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from xbdcnn import methods, zoo
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.profiles import get_profile
+
+SMOKE = get_profile("smoke")
+OURS = zoo.ZOO["xbdcnn"].label
+
+
+def test_methods_come_from_shipped_or_own_weights(tmp_path):
+    found = methods.collect_methods(SMOKE)
+    assert {OURS, "DnCNN", "BM3D", "GAT+BM3D", "NLM", "TV"} <= set(found)
+    with pytest.raises(XbdcnnError, match="no weights there"):
+        methods.collect_methods(SMOKE, tmp_path)
+    recipe = replace(zoo.ZOO["xbdcnn"].recipe, width=8)
+    network = zoo.build_network("xbdcnn", recipe)
+    zoo.save_weights(network, tmp_path / "xbdcnn.safetensors", "xbdcnn", recipe, name="xbdcnn")
+    assert list(methods.collect_methods(SMOKE, tmp_path)) == [OURS, *SMOKE.classical]
+
+
+def test_methods_can_be_chosen_by_name():
+    assert list(methods.collect_methods(SMOKE, only=["TV", "dncnn"])) == ["TV", "DnCNN"]
+    with pytest.raises(XbdcnnError, match=r"no method bm4d; choose from dncnn, .*GAT"):
+        methods.collect_methods(SMOKE, only=["bm4d"])
+
+
+def test_versions_change_with_the_weights(tmp_path):
+    recipe = replace(zoo.ZOO["xbdcnn"].recipe, width=8)
+    found = []
+    for seed in (0, 1):
+        network = zoo.build_network("xbdcnn", recipe, seed)
+        zoo.save_weights(network, tmp_path / "xbdcnn.safetensors", "xbdcnn", recipe, name="xbdcnn")
+        found.append(methods.method_versions([OURS, "TV"], tmp_path))
+    assert found[0][OURS] != found[1][OURS]
+    assert found[0]["TV"] == found[1]["TV"]
+    assert "scikit-image" in found[0]["TV"]

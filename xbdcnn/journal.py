@@ -1,0 +1,54 @@
+"""Rows of a long measurement on file, so that an interrupted one goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.files import atomic_path
+
+
+class Journal:
+    """A csv with one row per case and method, and a JSON that says what they were measured with.
+
+    path: the csv; the JSON lies beside it. identity: profile, data_sha256, and `methods`, which
+    maps labels to versions. A row stays valid while profile, data and its method's version do.
+    """
+
+    def __init__(self, path: Path, identity: dict[str, Any]) -> None:
+        self.path, self.identity = path, identity
+        self.record = path.with_suffix(".json")
+
+    def known(self) -> pd.DataFrame | None:
+        """Rows on file that are still valid; None if there are none.
+
+        Raises:
+            XbdcnnError: the files are damaged.
+        """
+        if not (self.path.exists() and self.record.exists()):
+            return None
+        try:
+            old = json.loads(self.record.read_text(encoding="utf-8"))
+            if any(old[name] != self.identity[name] for name in ("profile", "data_sha256")):
+                return None
+            versions = old["methods"].items()
+            valid = [label for label, v in versions if self.identity["methods"].get(label) == v]
+            rows = pd.read_csv(self.path)
+            return rows[rows["method"].isin(valid)]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise XbdcnnError(f"{self.path}: damaged ({error}); delete it to start anew") from None
+
+    def begin(self) -> None:
+        """Forget what is on file and write down what the coming rows are measured with."""
+        self.path.unlink(missing_ok=True)
+        with atomic_path(self.record) as temporary:
+            temporary.write_text(json.dumps(self.identity, indent=2) + "\n", encoding="utf-8")
+
+    def keep(self, rows: pd.DataFrame) -> None:
+        """Put all rows so far on file."""
+        with atomic_path(self.path) as temporary:
+            rows.to_csv(temporary, index=False)

@@ -1,0 +1,90 @@
+"""Every row of the tables as a function: shipped or own networks, and classical methods."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbdcnn.classical import CLASSICAL
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.files import sha256_of
+from xbdcnn.inference import load_pretrained
+from xbdcnn.profiles import Profile
+from xbdcnn.provenance import installed_versions
+from xbdcnn.zoo import ZOO, read_weights, shipped_names, shipped_path
+
+Method = Callable[[NDArray[np.float32], float, float], NDArray[np.float32]]
+"""(noisy (H, W) in [0, 1], eta, sigma) -> restored; blind methods ignore eta and sigma."""
+
+CLASSICAL_PACKAGES = ("numpy", "scikit-image", "bm3d")
+
+
+def collect_methods(
+    profile: Profile, weights: Path | str | None = None, only: Sequence[str] | None = None
+) -> dict[str, Method]:
+    """Every row of the tables by label: networks first, then the classical methods.
+
+    Args:
+        profile: names the classical methods.
+        weights: folder of *.safetensors to use instead of the shipped ones (profiles that train).
+        only: names of networks (as in `zoo.ZOO`) and classical methods; None for all.
+
+    Raises:
+        XbdcnnError: no weights, or a name in `only` that is not at hand.
+    """
+    paths = weight_paths(weights)
+    if unknown := sorted(set(only or ()) - set(paths) - set(profile.classical)):
+        known = ", ".join([*paths, *profile.classical])
+        raise XbdcnnError(f"no method {', '.join(unknown)}; choose from {known}")
+    wanted = only or (*paths, *profile.classical)
+    methods: dict[str, Method] = {}
+    for name in wanted:
+        if name in paths:
+            methods[ZOO[name].label] = blind(load_pretrained(paths[name]).denoise)
+        else:
+            methods[name] = informed(CLASSICAL[name])
+    return methods
+
+
+def weight_paths(weights: Path | str | None = None) -> dict[str, Path]:
+    """Weight files of the networks by name: shipped ones, or those in a folder."""
+    if weights is None:
+        return {name: shipped_path(name) for name in shipped_names()}
+    return {name: Path(weights) / f"{name}.safetensors" for name in trained_names(weights)}
+
+
+def method_versions(methods: Iterable[str], weights: Path | str | None = None) -> dict[str, str]:
+    """What each method's results depend on: the SHA-256 of its weights, or its package versions."""
+    digests = {ZOO[name].label: sha256_of(path) for name, path in weight_paths(weights).items()}
+    packages = json.dumps(
+        {n: v for n, v in installed_versions().items() if n in CLASSICAL_PACKAGES}
+    )
+    return {label: digests.get(label, packages) for label in methods}
+
+
+def training_seeds(weights: Path | str | None = None) -> list[int]:
+    """Seeds with which the networks at hand were trained, from their headers."""
+    headers = [read_weights(path)[1] for path in weight_paths(weights).values()]
+    return sorted({header["provenance"]["seed"] for header in headers})
+
+
+def trained_names(weights: Path | str) -> list[str]:
+    """Names of the networks whose weights lie in a folder, in table order."""
+    names = [name for name in ZOO if (Path(weights) / f"{name}.safetensors").exists()]
+    if not names:
+        raise XbdcnnError(f"{weights}: no weights there; train them with `xbdcnn train`")
+    return names
+
+
+def blind(denoise: Callable[[NDArray], NDArray]) -> Method:
+    """Wrap a method that sees the noisy image only."""
+    return lambda noisy, eta, sigma: denoise(noisy)
+
+
+def informed(denoise: Callable[..., NDArray]) -> Method:
+    """Wrap a method that is told the true eta and sigma."""
+    return lambda noisy, eta, sigma: denoise(noisy, eta=eta, sigma=sigma)
