@@ -52,8 +52,8 @@ from xbdcnn import metrics, models, noise, plotting, zoo
 from xbdcnn.data import find_source
 from xbdcnn.inference import load_pretrained
 from xbdcnn.notebook import show_source
-from xbdcnn.plotting.tracing import record
 from xbdcnn.profiles import get_profile
+from xbdcnn.tracing import record
 
 # %%
 settings = get_profile(profile)

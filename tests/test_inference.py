@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from xbdcnn import inference, load_pretrained, metrics, noise, zoo
+from xbdcnn import inference, load_pretrained, metrics, noise, paper, precision, zoo
 from xbdcnn.data import find_source
 from xbdcnn.errors import XbdcnnError
-from xbdcnn.inference import HALO, Pretrained, tiles
+from xbdcnn.inference import Pretrained
 from xbdcnn.models import BALANCED, WITHOUT_NLE
 
 RANDOM = np.random.default_rng(0)
@@ -79,25 +81,23 @@ def test_odd_tiles_are_refused(tile):
         untrained().denoise(np.zeros((32, 32)), tile)
 
 
-def test_tiles_cover_every_pixel_once():
-    seen = np.zeros((130, 70), int)
-    for window, halo in tiles(seen.shape, 32):
-        seen[window] += 1
-        assert all(
-            h.start <= w.start and w.stop <= h.stop for w, h in zip(window, halo, strict=True)
-        )
-    assert (seen == 1).all()
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_image_and_levels_come_from_one_pass(precision, monkeypatch):
+    model = replace(untrained(), precision=precision)
+    assert model.field.halo == 52
+    image = np.round(RANDOM.random((40, 52)) * 65535).astype(np.uint16)
+    calls = []
+    forward = model.computing.forward
+    monkeypatch.setattr(model.computing, "forward", lambda x: calls.append(x.shape) or forward(x))
+    restored, levels = model.restore(image)
+    assert calls == [(1, 1, 40, 52)]
+    np.testing.assert_array_equal(restored, model.denoise(image))
+    assert levels == model.estimate(image)
 
 
-@pytest.mark.parametrize("architecture", ["xbdcnn", "dncnn", "xrecnn"])
-def test_halo_exceeds_the_receptive_field(architecture):
-    recipe = replace(BALANCED, width=8) if architecture == "xbdcnn" else zoo.PLAIN_MSE
-    network = zoo.build_network(architecture, recipe).eval()
-    side = 2 * HALO + 60
-    image = torch.rand(1, 1, side, side, requires_grad=True)
-    network(image).restored[0, 0, side // 2, side // 2].backward()
-    reach = (image.grad[0, 0] != 0).nonzero() - side // 2
-    assert 5 < reach.abs().max() <= HALO
+def test_progress_goes_by_tiles(capsys):
+    untrained().restore(np.zeros((64, 64)), tile=32, progress=True)
+    assert "4/4" in capsys.readouterr().err
 
 
 def test_networks_without_nle_estimate_nothing():
@@ -112,6 +112,61 @@ def test_load_from_a_file_of_one_s_own(tmp_path):
     zoo.save_weights(zoo.build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="mine")
     assert load_pretrained(path).metadata["name"] == "mine"
     assert load_pretrained(str(path)).recipe == recipe
+
+
+@pytest.mark.parametrize("name", zoo.shipped_names())
+def test_bfloat16_stays_within_a_fiftieth_of_a_decibel(name):
+    clean = find_source("builtin").images("test", 1)[0][160:288, 160:288]
+    exact, fast = (load_pretrained(name, precision=p) for p in ("fp32", "bf16"))
+    for seed, (eta, sigma) in enumerate(paper.TABLE_2):
+        noisy = noise.add_hybrid_noise_numpy(clean, eta, sigma, np.random.default_rng(seed))
+        restored, quick = exact.denoise(noisy), fast.denoise(noisy)
+        assert not np.array_equal(restored, quick)
+        assert abs(metrics.psnr(quick, clean) - metrics.psnr(restored, clean)) < 0.02
+
+
+@pytest.mark.parametrize("name", zoo.shipped_names())
+def test_the_fast_layout_agrees_with_the_plain_one(name):
+    noisy = RANDOM.random((100, 90)).astype(np.float32)
+    plain, _ = zoo.load_network(zoo.shipped_path(name))
+    with torch.inference_mode():
+        expected = plain(torch.from_numpy(noisy)[None, None]).restored[0, 0].clamp(0, 1)
+    exact = load_pretrained(name, precision="fp32")
+    np.testing.assert_allclose(exact.denoise(noisy, 64), expected, atol=1e-4)
+
+
+def test_precision_follows_the_machine_unless_it_is_chosen(monkeypatch):
+    for native, expected in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(precision, "native_bfloat16", lambda device, native=native: native)
+        assert load_pretrained("xbdcnn").precision == expected
+        assert load_pretrained("xbdcnn", precision="fp32").precision == "fp32"
+    with pytest.raises(XbdcnnError, match="auto, fp32, bf16"):
+        load_pretrained("xbdcnn", precision="fp64")
+
+
+PEAK = """
+import resource, sys
+import numpy as np
+from xbdcnn import zoo
+from xbdcnn.inference import Pretrained
+from xbdcnn.models import BALANCED
+
+network = zoo.build_network("xbdcnn", BALANCED).eval()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+image = np.random.default_rng(0).integers(0, 65536, (6000, 6000), dtype=np.uint16)
+restored, levels = Pretrained(network, BALANCED, {}, sys.argv[1]).restore(image)
+assert restored.shape == image.shape and restored.dtype == image.dtype and levels.eta > 0
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in other units elsewhere")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_six_thousand_pixels_squared_fit_in_two_gigabytes(precision):
+    command = [sys.executable, "-c", PEAK, precision]
+    peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert int(peak) < 2e9
 
 
 def test_shipped_network_denoises_a_real_radiograph():

@@ -23,9 +23,11 @@ ROOT = Path(__file__).resolve().parents[1]
 # Lowest first. A room (a module or a folder of modules) may import from its own layer or from a
 # lower one; no circles anywhere, not even inside a room.
 LAYERS = (
-    {"errors", "files", "journal", "paper", "provenance", "noise", "notebook"},
+    {"errors", "files", "journal", "memory", "notebook", "paper", "precision", "provenance"},
+    {"noise"},
     {"data"},
     {"models", "metrics", "losses", "baselines", "classical", "zoo", "batches", "profiles"},
+    {"tracing", "tiling"},
     {"inference", "training", "runs"},
     {"explorer", "evaluation", "methods", "ranking", "tables", "plotting", "trials"},
     {"reproduce", "cli", "__main__"},

@@ -24,7 +24,7 @@ from xbdcnn.plotting.charts import LOSS_TERMS, spread
 from xbdcnn.plotting.panels import radial_spectrum
 from xbdcnn.plotting.pictures import INSET
 from xbdcnn.plotting.style import PNG_LIMIT, WATERMARK, lean_png, method_colours, new_figure
-from xbdcnn.plotting.tracing import record
+from xbdcnn.tracing import record
 
 FACTS = {"profile": "quick", "data": "built-in radiograph", "seed": 3}
 CLEAN = np.add.outer(np.linspace(0.1, 0.6, 64), np.linspace(0, 0.3, 64)).astype(np.float32)

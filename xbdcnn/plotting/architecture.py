@@ -16,7 +16,7 @@ from xbdcnn.models import XBDCNN, count_parameters
 from xbdcnn.noise import level_maps
 from xbdcnn.plotting.sketch import EDGE, FILL, FULL_HEIGHT, NODE, SKIP, Sketch
 from xbdcnn.plotting.style import INK, MUTED, new_figure, styled
-from xbdcnn.plotting.tracing import Layer, record
+from xbdcnn.tracing import Layer, record
 
 WIDTH = 9.5
 HATS = {"η": r"$\hat{\eta}$", "σ": r"$\hat{\sigma}$"}

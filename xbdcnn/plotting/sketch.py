@@ -12,7 +12,7 @@ from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from xbdcnn.plotting.style import INK
-from xbdcnn.plotting.tracing import Layer
+from xbdcnn.tracing import Layer
 
 FILL = {"conv": "#8FBFE3", "linear": "#F2D479", "pool": "#E48A6A", "up": "#7CC4A4"}
 EDGE = "#3d4a55"

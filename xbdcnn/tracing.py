@@ -1,4 +1,7 @@
-"""What a network does to an image, recorded during a forward pass: the raw material of Fig. 1."""
+"""What a network does to an image, recorded during a forward pass.
+
+The record is the raw material of Fig. 1 and of the receptive field by which tiles overlap.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,7 @@ class Layer:
     weight: str = ""
     """Name of the filter's parameter, which starts with the subnetwork's; "" if it has none."""
     kernel: int = 0
+    dilation: int = 1
     relu: bool = False
 
     @property
@@ -76,6 +80,9 @@ class Recorder(TorchFunctionMode):
         layer = Layer(kind, sources, result.shape[1], result.shape[2])
         if kind in ("conv", "up"):
             layer.weight, layer.kernel = self.names[id(args[1])], args[1].shape[-1]
+        if kind == "conv":
+            # conv2d(input, weight, bias, stride, padding, dilation, groups), as nn.Conv2d calls it
+            layer.dilation = args[5][0]
         return layer
 
 

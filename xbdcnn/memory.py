@@ -1,0 +1,41 @@
+"""An allocator that keeps its pages: half of what it takes to be fast on a CPU."""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+# Parameters of mallopt(3), and where the library's own adjustment of them would end.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
+_USUAL = {_M_MMAP_MAX: 65536, _M_MMAP_THRESHOLD: 2**25, _M_TRIM_THRESHOLD: 2**26}
+
+
+@contextmanager
+def kept_pages() -> Iterator[None]:
+    """Let freed memory be reused inside the block instead of going back to the system.
+
+    The C library of Linux returns every large block at once, so each activation of a network is
+    made of new pages, which the kernel has to clear: a quarter of the processor time of a
+    1024 x 1024 radiograph. Elsewhere the block runs as it is. All is returned at the end.
+    """
+    library = _glibc()
+    if library is None:
+        yield
+        return
+    library.mallopt(_M_MMAP_MAX, 0)
+    library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+    try:
+        yield
+    finally:
+        for parameter, value in _USUAL.items():
+            library.mallopt(parameter, value)
+        library.malloc_trim(0)
+
+
+@cache
+def _glibc() -> ctypes.CDLL | None:
+    """The C library, if it is the one whose parameters these are."""
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
