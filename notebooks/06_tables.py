@@ -238,7 +238,7 @@ print(about(results_1))
 
 # %%
 case = evaluation.table_1_cases(source, settings)[-1]
-pretrained = load_pretrained(files[-1])
+pretrained = load_pretrained(files[-1], precision="fp32")
 again = metrics.psnr(pretrained.denoise(evaluation.noisy_image(case)), case.clean)
 label = zoo.entry(pretrained.metadata["name"]).label
 on_file = results_1.loc[results_1["method"] == label, "psnr"].iloc[-1]

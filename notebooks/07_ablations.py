@@ -121,7 +121,11 @@ for label in ("X-BDCNN w/o SSIM loss", "X-BDCNN w/o the NLE"):
 weights = None if settings.shipped_weights else Path(output) / "weights"
 names = zoo.shipped_names() if weights is None else methods.trained_names(weights)
 paths = {n: zoo.shipped_path(n) if weights is None else weights / f"{n}.safetensors" for n in names}
-variants = {zoo.entry(n).label: load_pretrained(p) for n, p in paths.items() if "xbdcnn" in n}
+variants = {
+    zoo.entry(name).label: load_pretrained(path, precision="fp32")
+    for name, path in paths.items()
+    if "xbdcnn" in name
+}
 REFERENCE = zoo.entry("xbdcnn-as-written").label
 
 

@@ -151,7 +151,10 @@ weights = None if settings.shipped_weights else Path(output) / "weights"
 at_hand = zoo.shipped_names() if weights is None else methods.trained_names(weights)
 names = [n for n in ("dncnn", "xrecnn", "xbdcnn-as-written", "xbdcnn") if n in at_hand]
 paths = [zoo.shipped_path(n) if weights is None else weights / f"{n}.safetensors" for n in names]
-networks = {zoo.entry(n).label: load_pretrained(path) for n, path in zip(names, paths, strict=True)}
+networks = {
+    zoo.entry(name).label: load_pretrained(path, precision="fp32")
+    for name, path in zip(names, paths, strict=True)
+}
 
 # %%
 for label, network in networks.items():

@@ -122,6 +122,7 @@ def test_version():
         (["denoise"], "Missing argument 'IN...'; see 'xbdcnn denoise --help'"),
         (["denoise", "a.png"], "Missing option '--output' / '-o'; name a folder"),
         (["denoise", "a.png", "-o", "x", "--network", "nobody"], "unknown network 'nobody'; choo"),
+        (["denoise", "a.png", "-o", "x", "--precision", "f"], "unknown precision 'f'; choose from"),
         (["evaluate", "--table", "3"], "Invalid value for '--table': "),
         (["evaluate", "--profile", "huge"], "unknown profile 'huge'; choose from smoke, quick"),
         (["reproduce", "--profile", "huge"], "unknown profile 'huge'; choose from smoke, quick"),
@@ -273,6 +274,20 @@ def test_estimate_only_prints_levels_and_writes_nothing(scans, weights):
     levels = load_pretrained(weights).estimate(load_radiograph(scans / "eight.png"))
     expected = f"{scans / 'eight.png'}: eta {levels.eta:.2f}, sigma {levels.sigma:.1f}"
     assert expected in lines
+
+
+def test_restoring_prints_the_levels_too(scans, tmp_path, weights):
+    path = scans / "sixteen.png"
+    options = ["-o", tmp_path / "out", "--network", weights, "--precision", "fp32"]
+    result = run("denoise", path, *options)
+    assert result.exit_code == 0, result.stderr
+    image = load_radiograph(path)
+    restored, levels = load_pretrained(weights, precision="fp32").restore(image)
+    line, summary = result.stdout.splitlines()
+    assert line == f"{path}: eta {levels.eta:.2f}, sigma {levels.sigma:.1f}"
+    assert summary == f"1 of 1 radiographs restored into {tmp_path / 'out'}"
+    stored = np.asarray(Image.open(tmp_path / "out" / "sixteen.png"))
+    np.testing.assert_array_equal(stored, np.round(restored * 65535.0).astype(np.uint16))
 
 
 def test_missing_and_unreadable_inputs_are_named(scans, tmp_path, weights):

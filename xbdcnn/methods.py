@@ -13,12 +13,16 @@ from xbdcnn.classical import CLASSICAL
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import sha256_of
 from xbdcnn.inference import load_pretrained
+from xbdcnn.precision import Precision
 from xbdcnn.profiles import Profile
 from xbdcnn.provenance import installed_versions
 from xbdcnn.zoo import ZOO, read_weights, shipped_names, shipped_path
 
 Method = Callable[[NDArray[np.float32], float, float], NDArray[np.float32]]
 """(noisy (H, W) in [0, 1], eta, sigma) -> restored; blind methods ignore eta and sigma."""
+
+PRECISION: Precision = "fp32"
+"""What tables are measured in: the exact path, so that every machine finds the same scores."""
 
 CLASSICAL_PACKAGES = ("numpy", "scikit-image", "bm3d")
 
@@ -44,7 +48,8 @@ def collect_methods(
     methods: dict[str, Method] = {}
     for name in wanted:
         if name in paths:
-            methods[ZOO[name].label] = blind(load_pretrained(paths[name]).denoise)
+            pretrained = load_pretrained(paths[name], precision=PRECISION)
+            methods[ZOO[name].label] = blind(pretrained.denoise)
         else:
             methods[name] = informed(CLASSICAL[name])
     return methods

@@ -21,7 +21,7 @@ from xbdcnn.evaluation import (
 )
 from xbdcnn.files import atomic_path
 from xbdcnn.journal import Journal
-from xbdcnn.methods import collect_methods, method_versions, training_seeds
+from xbdcnn.methods import PRECISION, collect_methods, method_versions, training_seeds
 from xbdcnn.profiles import Profile
 from xbdcnn.provenance import provenance
 from xbdcnn.ranking import clear_winners, neighbours, neighbours_by_cell, ordering_sentence
@@ -86,6 +86,7 @@ def run_table(
         unit=source.unit,
         data_sha256=source.fingerprint,
         seed=0,
+        precision=PRECISION,
         training_seeds=training_seeds(weights),
         ordering=ordering_sentence(leads),
     )

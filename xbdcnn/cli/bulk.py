@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from xbdcnn.data.radiograph import load_radiograph
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import atomic_path
-from xbdcnn.inference import Pretrained
+from xbdcnn.inference import Levels, Pretrained
 
 KEPT = (".png", ".tif", ".tiff")
 """Suffixes that the output shares with the input."""
@@ -85,17 +85,27 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def denoise_file(
-    pretrained: Pretrained, source: Path, target: Path, overwrite: bool = False
-) -> None:
+    pretrained: Pretrained,
+    source: Path,
+    target: Path,
+    overwrite: bool = False,
+    progress: bool = False,
+) -> Levels | None:
     """Restore one radiograph into `target`, with as many bits per pixel as `source` has.
+
+    progress: show a progress bar over the tiles of the image.
+
+    Returns:
+        The noise level that was seen in `source`; None if the network has no NLE.
 
     Raises:
         XbdcnnError: `source` cannot be read, or `target` exists and is not to be overwritten.
     """
     if target.exists() and not overwrite:
         raise XbdcnnError(f"{source}: {target} exists already; allow it with --overwrite")
-    restored = pretrained.denoise(load_radiograph(source))
+    restored, levels = pretrained.restore(load_radiograph(source), progress=progress)
     save_radiograph(restored, target, pixel_dtype(source))
+    return levels
 
 
 def pixel_dtype(path: Path) -> DTypeLike:

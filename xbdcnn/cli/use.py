@@ -23,6 +23,9 @@ def denoise(
     network: Annotated[
         str, typer.Option(help="Shipped network, or a .safetensors file of your own.")
     ] = "xbdcnn",
+    precision: Annotated[
+        str, typer.Option(help="auto (bf16 where the CPU has it: twice as fast), fp32 or bf16.")
+    ] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace old outputs.")] = False,
     estimate_only: Annotated[
         bool, typer.Option("--estimate-only", help="Print eta and sigma, write nothing.")
@@ -31,7 +34,8 @@ def denoise(
     """Restore radiographs: one output file per input, inputs are never touched.
 
     PNG and TIFF keep name, format and bits per pixel; JPEG becomes PNG, DICOM 16-bit PNG. A file
-    that cannot be used is reported in one line and the others are done all the same.
+    that cannot be used is reported in one line and the others are done all the same. The noise
+    level that the network saw is printed for each file. Any size goes, in bounded memory.
     """
     from xbdcnn.cli import bulk
 
@@ -40,14 +44,16 @@ def denoise(
         if output is None and not estimate_only:
             raise BadUse("Missing option '--output' / '-o'; name a folder for the results")
         targets = {} if estimate_only else bulk.plan(files, output)
-    pretrained = chosen_network(network)
+    pretrained = chosen_network(network, precision)
+    bar = len(files) == 1 and sys.stderr.isatty()
 
     def work(file: Path) -> None:
         if estimate_only:
             levels = pretrained.estimate(bulk.load_radiograph(file))
-            typer.echo(f"{file}: eta {levels.eta:.2f}, sigma {levels.sigma:.1f}")
         else:
-            bulk.denoise_file(pretrained, file, targets[file], overwrite)
+            levels = bulk.denoise_file(pretrained, file, targets[file], overwrite, bar)
+        if levels:
+            typer.echo(f"{file}: eta {levels.eta:.2f}, sigma {levels.sigma:.1f}")
 
     failures = for_each(files, work)
     what = "estimated" if estimate_only else f"restored into {output}"
@@ -56,15 +62,19 @@ def denoise(
         raise typer.Exit(1)
 
 
-def chosen_network(name: str) -> Any:
-    """Load weights by the name on the command line; an unknown name is bad use."""
+def chosen_network(name: str, precision: str) -> Any:
+    """Load weights by the name on the command line; an unknown name or precision is bad use."""
+    import torch
+
     from xbdcnn import zoo
     from xbdcnn.inference import load_pretrained
+    from xbdcnn.precision import chosen_precision
 
-    if not name.endswith(".safetensors"):
-        with command_line():
+    with command_line():
+        chosen_precision(precision, torch.device("cpu"))
+        if not name.endswith(".safetensors"):
             zoo.entry(name)
-    return load_pretrained(name)
+    return load_pretrained(name, precision=precision)
 
 
 def for_each(files: list[Path], work: Callable[[Path], None]) -> int:
