@@ -322,7 +322,7 @@ def test_train_then_evaluate_with_those_weights(tmp_path, monkeypatch):
 
 
 def test_train_can_ship_the_weights(tmp_path, monkeypatch):
-    def train_named(name, source, config, folder, width, count):
+    def train_named(name, source, config, folder, width, count, pool):
         recipe = Recipe(width=width)
         path = Path(folder) / f"{name}.safetensors"
         network = zoo.build_network("xbdcnn", recipe)

@@ -28,7 +28,7 @@ LAYERS = (
     {"data"},
     {"models", "metrics", "losses", "baselines", "classical", "zoo", "batches", "profiles"},
     {"tracing", "tiling"},
-    {"inference", "training", "runs"},
+    {"checkpoints", "inference", "processes", "training", "runs"},
     {"explorer", "evaluation", "methods", "ranking", "tables", "plotting", "trials"},
     {"reproduce", "cli", "__main__"},
 )

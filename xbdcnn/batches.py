@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xbdcnn import noise, paper
+from xbdcnn.data import PatchStore
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.models import Recipe
 
@@ -66,6 +67,29 @@ class Batch(NamedTuple):
     sigma: Tensor
 
 
+class StoredPatches(Sequence[Tensor]):
+    """The patches of some radiographs of a store, as training material.
+
+    store: from `data.build_store`; images: numbers of the radiographs to use, in its order. Each
+    item is a uint8 tensor (size, size), so `draw_batch` takes whole patches at random.
+    """
+
+    def __init__(self, store: PatchStore, images: NDArray[np.integer]) -> None:
+        self.patches = torch.from_numpy(store.patches)
+        self.rows = (images[:, None] * store.per_image + np.arange(store.per_image)).ravel()
+        self.digest = hashlib.sha256(store.digest.encode() + self.rows.tobytes()).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int) -> Tensor:
+        return self.patches[self.rows[position]]
+
+
+Pool = Sequence[Tensor]
+"""What patches are cut from: uint8 radiographs or stored patches, (H, W) each."""
+
+
 def as_pool(images: Sequence[NDArray[np.floating]]) -> list[Tensor]:
     """Radiographs in [0, 1] as uint8 tensors (H, W): the paper's 8-bit data, a quarter the size."""
     return [
@@ -73,8 +97,18 @@ def as_pool(images: Sequence[NDArray[np.floating]]) -> list[Tensor]:
     ]
 
 
-def pool_digest(pool: Sequence[Tensor]) -> str:
+def resident(pool: Pool, device: torch.device) -> Pool:
+    """Move stored patches to a GPU if they take at most half of the memory that is free there."""
+    if device.type != "cuda" or not isinstance(pool, StoredPatches):
+        return pool
+    fits = len(pool) * pool[0].numel() < torch.cuda.mem_get_info(device)[0] / 2
+    return pool.patches[pool.rows].to(device) if fits else pool
+
+
+def pool_digest(pool: Pool) -> str:
     """SHA-256 over all training pixels, so that a run never resumes on other images unnoticed."""
+    if isinstance(pool, StoredPatches):
+        return pool.digest
     digest = hashlib.sha256()
     for image in pool:
         digest.update(str(tuple(image.shape)).encode() + image.numpy().tobytes())
@@ -82,7 +116,7 @@ def pool_digest(pool: Sequence[Tensor]) -> str:
 
 
 def draw_batch(
-    pool: Sequence[Tensor], recipe: Recipe, config: TrainConfig, step: int, device: torch.device
+    pool: Pool, recipe: Recipe, config: TrainConfig, step: int, device: torch.device
 ) -> Batch:
     """Cut random patches and add fresh noise; everything follows from (seed, step).
 
@@ -100,7 +134,7 @@ def draw_batch(
     return Batch(clean, noisy, eta, sigma)
 
 
-def random_patch(pool: Sequence[Tensor], config: TrainConfig, generator: torch.Generator) -> Tensor:
+def random_patch(pool: Pool, config: TrainConfig, generator: torch.Generator) -> Tensor:
     """One (size, size) patch of a random radiograph at a random place, turned if asked for."""
     size = config.patch_size
     which, u, v, turns, flip = torch.rand(5, generator=generator).tolist()

@@ -35,7 +35,7 @@ class Case(NamedTuple):
 
 def table_1_cases(source: Source, profile: Profile, seed: int = 0) -> list[Case]:
     """Patches of 128 x 128 from the test radiographs, each at a random (eta, sigma)."""
-    images = source.images("test", profile.table1_images)
+    images = source.drawn(profile.images).images("test", profile.table1_images)
     rng = np.random.default_rng(seed)
     owners = np.arange(profile.table1_patches) % len(images)
     patches = [random_patches(images[i], 1, _patch_side(images[i]), rng)[0] for i in owners]
@@ -51,7 +51,7 @@ def table_1_cases(source: Source, profile: Profile, seed: int = 0) -> list[Case]
 
 def table_2_cases(source: Source, profile: Profile, seed: int = 0) -> list[Case]:
     """The central field of each radiograph at the nine strong noise levels of the paper."""
-    images = source.images("table2", profile.table2_images)
+    images = source.drawn(profile.images).images("table2", profile.table2_images)
     return [
         Case(f"table2-{i:02d}", centre(image, profile.table2_size), eta, sigma, seed + 9 * i + k)
         for i, image in enumerate(images)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xbdcnn import paper
 from xbdcnn.batches import TrainConfig
 from xbdcnn.errors import XbdcnnError
 
@@ -32,6 +33,10 @@ class Profile:
     """Side in pixels of the central field that Table II uses; the paper has 1024."""
     classical: tuple[str, ...]
     """Classical methods that stand beside the networks."""
+    images: int | None = None
+    """Radiographs drawn at random from the source, all splits together; None for all."""
+    patches_per_image: int | None = None
+    """Patches cut from each radiograph and kept on disk; None to cut from images in memory."""
 
     @property
     def is_smoke(self) -> bool:
@@ -104,12 +109,14 @@ PROFILES = {
             train=TrainConfig(),
             width=64,
             shipped_weights=False,
-            train_images=7_000,
+            train_images=None,
             table1_images=1_000,
             table1_patches=32_000,
             table2_images=10,
             table2_size=1024,
             classical=("BM3D",),
+            images=paper.IMAGES,
+            patches_per_image=paper.PATCHES // paper.IMAGES,
         ),
     )
 }

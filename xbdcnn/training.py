@@ -1,14 +1,14 @@
-"""One training loop for every network (Sec. III-A): on-the-fly noise, exact resume, CSV log."""
+"""One training loop for every network (Sec. III-A): on-the-fly noise, exact resume, CSV log.
+
+Several GPUs or processes are the business of `accelerate launch` or `torchrun`: started by one of
+them, the same loop shares each batch out, and the result is that of one process.
+"""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,88 +17,37 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from xbdcnn import noise
 from xbdcnn.batches import (
     Batch,
+    Pool,
+    StoredPatches,
     TrainConfig,
     as_pool,
     draw_batch,
     learning_rate,
     pool_digest,
+    resident,
     validation_batch,
 )
+from xbdcnn.checkpoints import Run
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import atomic_path
 from xbdcnn.losses import mixed_loss
 from xbdcnn.metrics import psnr, ssim
 from xbdcnn.models import Recipe
+from xbdcnn.processes import require_same_step, share, shared_recipe, united
 
 LOG_EVERY = 20
 """Steps between two looks at the loss; each look waits for the device."""
-
-PLAIN = ("step", "seconds", "cpu_seconds", "best", "history")
-"""What a checkpoint holds of a run besides the states of its parts."""
-
-
-class Run:
-    """Everything that changes during training, saved as one checkpoint."""
-
-    def __init__(
-        self, network: nn.Module, recipe: Recipe, config: TrainConfig, images: str
-    ) -> None:
-        self.network, self.recipe, self.config = network, recipe, config
-        self.identity = {"config": asdict(config), "recipe": asdict(recipe), "images": images}
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rates[0])
-        self.average = (
-            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
-            if config.ema
-            else None
-        )
-        self.step, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
-        self.best: tuple[float, dict[str, Tensor]] = (-math.inf, {})
-        self.history: list[dict[str, float]] = []
-
-    @property
-    def kept(self) -> nn.Module:
-        """The network to validate and to keep: the averaged one if there is one."""
-        return self.average.module if self.average else self.network
-
-    def parts(self) -> dict[str, Any]:
-        """The stateful objects by name."""
-        parts = {"network": self.network, "optimizer": self.optimizer, "average": self.average}
-        return {name: part for name, part in parts.items() if part is not None}
-
-    def save(self, path: Path) -> None:
-        """Write the checkpoint atomically; tensors and plain values only, so no pickled code."""
-        state = {name: part.state_dict() for name, part in self.parts().items()}
-        state |= {name: getattr(self, name) for name in ("identity", *PLAIN)}
-        with atomic_path(path) as temporary:
-            torch.save(state, temporary)
-
-    def load(self, path: Path) -> None:
-        """Continue from a checkpoint; XbdcnnError if it is damaged or of another run."""
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            if state["identity"] != self.identity:
-                raise XbdcnnError(
-                    f"{path}: checkpoint of another configuration, recipe or set of images; "
-                    "use another run folder"
-                )
-            for name, part in self.parts().items():
-                part.load_state_dict(state[name])
-        except (UnpicklingError, RuntimeError, KeyError, OSError, EOFError) as error:
-            raise XbdcnnError(f"{path}: damaged checkpoint ({error}); delete it") from None
-        for name in PLAIN:
-            setattr(self, name, state[name])
 
 
 def train(
     network: nn.Module,
     recipe: Recipe,
-    images: Sequence[NDArray[np.floating]],
+    images: Sequence[NDArray[np.floating]] | StoredPatches,
     validation: Sequence[NDArray[np.floating]],
     config: TrainConfig,
     folder: Path | str | None = None,
@@ -109,32 +58,39 @@ def train(
     Args:
         network: (B, 1, H, W) -> Denoised, e.g. from `zoo.build_network`.
         recipe: loss, noise sampling and level units; see `losses.mixed_loss`.
-        images: clean radiographs (H, W) in [0, 1], no smaller than a patch.
+        images: clean radiographs (H, W) in [0, 1], no smaller than a patch, or stored patches.
         validation: clean radiographs whose central patches score the network; the weights
             with the best mean PSNR on them are the ones left in `network`.
         config: budget and optimiser.
-        folder: where checkpoint.pt and log.csv go; an unfinished run found there is resumed.
+        folder: where checkpoint.pt and log.csv go; an unfinished run found there is resumed,
+            also by another number of processes. All of them must see it.
         progress: show a progress bar.
 
     Raises:
         XbdcnnError: no images, images smaller than a patch, a checkpoint of another
-            configuration, or a loss that is no longer finite.
+            configuration, a loss that is no longer finite, or processes that cannot share a
+            batch evenly.
     """
     pool = _checked_pool(images, config)
     held_out = validation_batch(validation, config)
     # accelerate keeps one global state and refuses a second precision in the same process.
     AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision=config.precision)
+    network = united(network, config, accelerator)
     network.to(accelerator.device, memory_format=torch.channels_last)
     run = Run(network, recipe, config, pool_digest(pool))
+    pool = resident(pool, accelerator.device)
     checkpoint = Path(folder) / "checkpoint.pt" if folder else None
     if checkpoint and checkpoint.exists():
         run.load(checkpoint)
+    require_same_step(run.step, accelerator, folder)
+    # One process writes; the others compute the same and keep it to themselves.
+    folder, checkpoint = (p if accelerator.is_main_process else None for p in (folder, checkpoint))
     forward, optimizer = accelerator.prepare(run.network, run.optimizer)
     saved = started = time.perf_counter() - run.seconds
     cpu_started = time.process_time() - run.cpu_seconds
-    bar = tqdm(total=config.steps, initial=run.step, desc="training", disable=not progress)
-    with bar:
+    quiet = not (progress and accelerator.is_main_process)
+    with tqdm(total=config.steps, initial=run.step, desc="training", disable=quiet) as bar:
         while run.step < config.steps:
             loss, terms = train_step(accelerator, forward, optimizer, run, pool)
             bar.update(1)
@@ -143,6 +99,7 @@ def train(
             due = run.step % config.validate_every == 0 or run.step == config.steps
             if run.step % LOG_EVERY and not due:
                 continue
+            loss, terms = accelerator.reduce((loss, terms), "mean")
             _require_finite(loss, run, checkpoint)
             bar.set_postfix(loss=f"{float(loss):.3g}", refresh=False)
             if due:
@@ -162,14 +119,15 @@ def train_step(
     forward: nn.Module,
     optimizer: torch.optim.Optimizer,
     run: Run,
-    pool: Sequence[Tensor],
+    pool: Pool,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """One optimiser step; returns the loss and its terms, still on the device."""
-    config, recipe = run.config, run.recipe
+    config, recipe = run.config, shared_recipe(run.recipe, accelerator.num_processes)
     forward.train()
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(run.step, config)
-    batch = draw_batch(pool, recipe, config, run.step, accelerator.device)
+    whole = draw_batch(pool, recipe, config, run.step, accelerator.device)
+    batch = share(whole, accelerator.process_index, accelerator.num_processes)
     output = forward(batch.noisy.contiguous(memory_format=torch.channels_last))
     levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, recipe.level_scaling)
     loss, terms = mixed_loss(output, batch.noisy, batch.clean, levels, recipe)
@@ -238,12 +196,13 @@ def _require_finite(loss: Tensor, run: Run, checkpoint: Path | None) -> None:
         )
 
 
-def _checked_pool(images: Sequence[NDArray[np.floating]], config: TrainConfig) -> list[Tensor]:
-    if not images:
+def _checked_pool(images: Sequence[NDArray] | StoredPatches, config: TrainConfig) -> Pool:
+    if not len(images):
         raise XbdcnnError("no training images; name a folder that has a `train` split")
-    smallest = min(min(image.shape) for image in images)
+    stored = isinstance(images, StoredPatches)
+    smallest = min(min(image.shape) for image in ([images[0]] if stored else images))
     if smallest < config.patch_size:
         raise XbdcnnError(
             f"an image is {smallest} pixels wide, less than `patch_size` {config.patch_size}"
         )
-    return as_pool(images)
+    return images if stored else as_pool(images)

@@ -61,23 +61,31 @@ def train(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Patches per step.")] = None,
     width: Annotated[int | None, typer.Option(min=1, help="Channels of an X-BDCNN.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of initial weights, patches, noise.")] = None,
+    store: Annotated[
+        Path, typer.Option(help="Stored patches of profile paper, made if need be (5.2 GB).")
+    ] = Path("runs/patches"),
     ship: Annotated[
         bool, typer.Option("--ship", help="Then copy the weights into the package.")
     ] = False,
 ) -> None:
-    """Train a network of the paper's tables, going on where an interrupted run stopped."""
+    """Train a network of the paper's tables, going on where an interrupted run stopped.
+
+    Several GPUs: `accelerate launch -m xbdcnn train xbdcnn --profile paper`, or torchrun.
+    """
     from xbdcnn import zoo
 
     chosen = chosen_profile(profile)
     with command_line():
         zoo.entry(name)
     from xbdcnn.data import find_source
-    from xbdcnn.runs import train_named
+    from xbdcnn.runs import train_named, training_pool
 
     given = {"patches": patches, "batch_size": batch_size, "seed": seed}
     config = replace(chosen.train, **{k: v for k, v in given.items() if v is not None})
     source, target = find_source(data), folder or Path("runs") / name
-    path = train_named(name, source, config, target, width or chosen.width, chosen.train_images)
+    pool = training_pool(source, chosen, store)
+    size = {"width": width or chosen.width, "count": chosen.train_images}
+    path = train_named(name, source, config, target, **size, pool=pool)
     typer.echo(f"weights: {zoo.ship(path, name) if ship else path}")
 
 

@@ -1,7 +1,7 @@
 """Images for training and tests: where they come from, and patches cut from them.
 
 This is the one module to ask for images; it offers what `radiograph` (files), `builtin`,
-`folders` (index and splits) and `sample` (download) define.
+`folders` (index and splits), `sample` (download), `patches` and `store` (patches on disk) define.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from xbdcnn.data.builtin import (
@@ -26,15 +25,19 @@ from xbdcnn.data.builtin import (
     builtin_radiograph,
 )
 from xbdcnn.data.folders import SPLITS, index_folder, split_index
+from xbdcnn.data.patches import dense_patches, random_patches
 from xbdcnn.data.radiograph import load_radiograph
 from xbdcnn.data.sample import MANIFEST, REGISTRY, fetch_sample, same_table, sample_folder
+from xbdcnn.data.store import PatchStore, build_store
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import sha256_of
 
 __all__ = [
     "BUILTIN_LAYOUT",
     "SPLITS",
+    "PatchStore",
     "Source",
+    "build_store",
     "builtin_crop",
     "builtin_fields",
     "builtin_radiograph",
@@ -54,40 +57,6 @@ TABLE_2_COUNT = 10
 """Radiographs in the strong-noise test (Sec. III-B)."""
 
 
-def random_patches(
-    image: NDArray, count: int = 32, size: int = 128, rng: np.random.Generator | int = 0
-) -> NDArray:
-    """Cut `count` patches at uniformly random places (Sec. III-A: 32 of 128 x 128 per image).
-
-    image: (H, W). Returns a copy, (count, size, size), in the image's dtype; patches may overlap.
-    rng: a generator or a seed. XbdcnnError if the image is smaller than a patch.
-    """
-    windows = _windows(image, size)
-    rows, columns = windows.shape[:2]
-    rng = np.random.default_rng(rng)
-    return windows[rng.integers(rows, size=count), rng.integers(columns, size=count)]
-
-
-def dense_patches(image: NDArray, size: int = 128, stride: int | None = None) -> NDArray:
-    """Cut patches on a grid from the top left corner, row by row.
-
-    image: (H, W). stride: step in pixels, default `size` (no overlap). What is left at the right
-    and bottom is dropped. Returns a copy, (n, size, size). XbdcnnError if the image is smaller
-    than a patch or the stride is not positive.
-    """
-    stride = size if stride is None else stride
-    if stride < 1:
-        raise XbdcnnError(f"stride {stride}: must be at least 1")
-    return _windows(image, size)[::stride, ::stride].reshape(-1, size, size).copy()
-
-
-def _windows(image: NDArray, size: int) -> NDArray:
-    """All places of a size x size patch as a view, (H - size + 1, W - size + 1, size, size)."""
-    if image.ndim != 2 or not 1 <= size <= min(image.shape):
-        raise XbdcnnError(f"an image of shape {image.shape} holds no {size} x {size} patch")
-    return sliding_window_view(image, (size, size))
-
-
 @dataclass(frozen=True, eq=False)
 class Source:
     """Where radiographs come from, and which of them belong to which split.
@@ -105,6 +74,16 @@ class Source:
     def unit(self) -> str:
         """What `images` returns, for captions: radiographs, or fields of a single one."""
         return "fields of ONE radiograph" if self.index is None else "radiographs"
+
+    def drawn(self, count: int | None, seed: int = 0) -> Source:
+        """Return the source reduced to `count` images, drawn at random from all of its splits.
+
+        None, or no fewer than there are, or the built-in radiograph: the source as it is.
+        """
+        if count is None or self.index is None or count >= len(self.index):
+            return self
+        rows = self.index.sample(count, random_state=np.random.default_rng(seed)).sort_index()
+        return Source(f"{self.name}, {count:,} drawn at random", rows.reset_index(drop=True))
 
     def paths(self, split: str, count: int | None = None) -> list[Path]:
         """Return the files of a split, at most `count`, in the order of their names.

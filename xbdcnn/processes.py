@@ -1,0 +1,66 @@
+"""Several processes, or GPUs, that train one network as one process would.
+
+`accelerate launch` or `torchrun` starts and watches them; PyTorch averages their gradients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from xbdcnn.batches import Batch, TrainConfig
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.models import Recipe
+
+
+def share(batch: Batch, rank: int, processes: int) -> Batch:
+    """The part of a batch that falls to one of several processes.
+
+    Each draws the whole batch and keeps every n-th patch of it: no noise is drawn twice, and all
+    together see what one process would, however many there are. Drawing is below one percent of
+    a step's work.
+    """
+    return Batch(*(part[rank::processes] for part in batch))
+
+
+def shared_recipe(recipe: Recipe, processes: int) -> Recipe:
+    """The recipe for one of several processes, whose gradients are averaged.
+
+    The released TV term adds up the patches of a batch where every other term averages them, so
+    its mean over processes would be too small by their number.
+    """
+    if recipe.tv_reduction != "released" or processes == 1:
+        return recipe
+    *others, tv = recipe.loss_weights
+    return replace(recipe, loss_weights=(*others, tv * processes))
+
+
+def united(network: nn.Module, config: TrainConfig, accelerator: Accelerator) -> nn.Module:
+    """Prepare a network for several processes: batch norm has to see the whole batch, too.
+
+    Raises:
+        XbdcnnError: the batch cannot be shared evenly, or a batch norm would have to be
+            synchronised between CPUs, which PyTorch cannot do.
+    """
+    if accelerator.num_processes == 1:
+        return network
+    if config.batch_size % accelerator.num_processes:
+        raise XbdcnnError(
+            f"a batch of {config.batch_size} cannot be shared by {accelerator.num_processes} "
+            "processes; choose a `batch_size` that is a multiple"
+        )
+    normalised = any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
+    if normalised and accelerator.device.type == "cpu":
+        raise XbdcnnError("batch norm runs in one process on CPUs; start it without a launcher")
+    return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+
+
+def require_same_step(step: int, accelerator: Accelerator, folder: Path | str | None) -> None:
+    """Raise XbdcnnError if some processes have resumed from a checkpoint that others do not see."""
+    steps = accelerator.gather(torch.tensor([step], device=accelerator.device))
+    if (steps != step).any():
+        raise XbdcnnError(f"{folder}: not all processes see this folder; put it on a shared disk")
