@@ -5,16 +5,39 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
 from torch import nn
 
 from xbdcnn.batches import Batch, TrainConfig
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.models import Recipe
+
+
+def accelerator(precision: str) -> Accelerator:
+    """This process's part of the training: its device, its rank, and the autocast format.
+
+    accelerate keeps one global state and refuses a second precision in the same process, so its
+    former one is dropped.
+    """
+    this_process()
+    AcceleratorState._reset_state()
+    return Accelerator(cpu=_launched_on_cpus(), mixed_precision=precision)
+
+
+def this_process() -> PartialState:
+    """Rank of this process among those that a launcher has started, 0 of 1 without one."""
+    return PartialState(cpu=_launched_on_cpus())
+
+
+def _launched_on_cpus() -> bool:
+    """Processes on CPUs would each train alone, unless accelerate is told that there is no GPU."""
+    return "WORLD_SIZE" in os.environ and not torch.accelerator.is_available()
 
 
 def share(batch: Batch, rank: int, processes: int) -> Batch:

@@ -6,10 +6,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-from accelerate import PartialState
 
 from xbdcnn.batches import StoredPatches, TrainConfig
 from xbdcnn.data import Source, build_store
+from xbdcnn.processes import this_process
 from xbdcnn.profiles import Profile
 from xbdcnn.provenance import provenance
 from xbdcnn.training import train
@@ -58,7 +58,7 @@ def train_named(
     history = train(network, recipe, images, validation, config, folder, progress)
     path = Path(folder) / f"{name}.safetensors"
     best = history.loc[history["val_psnr"].idxmax()].dropna()
-    if not PartialState().is_main_process:
+    if not this_process().is_main_process:
         return path
     facts = provenance(data=source.name, data_sha256=source.fingerprint, seed=config.seed)
     save_weights(
@@ -89,6 +89,6 @@ def training_pool(
         return None
     index = source.drawn(profile.images).index
     side, per_image = profile.train.patch_size, profile.patches_per_image
-    with PartialState().local_main_process_first():
+    with this_process().local_main_process_first():
         store = build_store(index, folder, per_image, side, progress=progress)
     return StoredPatches(store, np.flatnonzero(index["split"] == "train"))

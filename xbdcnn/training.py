@@ -14,12 +14,11 @@ import numpy as np
 import pandas as pd
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from xbdcnn import noise
+from xbdcnn import noise, processes
 from xbdcnn.batches import (
     Batch,
     Pool,
@@ -38,7 +37,6 @@ from xbdcnn.files import atomic_path
 from xbdcnn.losses import mixed_loss
 from xbdcnn.metrics import psnr, ssim
 from xbdcnn.models import Recipe
-from xbdcnn.processes import require_same_step, share, shared_recipe, united
 
 LOG_EVERY = 20
 """Steps between two looks at the loss; each look waits for the device."""
@@ -73,17 +71,15 @@ def train(
     """
     pool = _checked_pool(images, config)
     held_out = validation_batch(validation, config)
-    # accelerate keeps one global state and refuses a second precision in the same process.
-    AcceleratorState._reset_state()
-    accelerator = Accelerator(mixed_precision=config.precision)
-    network = united(network, config, accelerator)
+    accelerator = processes.accelerator(config.precision)
+    network = processes.united(network, config, accelerator)
     network.to(accelerator.device, memory_format=torch.channels_last)
     run = Run(network, recipe, config, pool_digest(pool))
     pool = resident(pool, accelerator.device)
     checkpoint = Path(folder) / "checkpoint.pt" if folder else None
     if checkpoint and checkpoint.exists():
         run.load(checkpoint)
-    require_same_step(run.step, accelerator, folder)
+    processes.require_same_step(run.step, accelerator, folder)
     # One process writes; the others compute the same and keep it to themselves.
     folder, checkpoint = (p if accelerator.is_main_process else None for p in (folder, checkpoint))
     forward, optimizer = accelerator.prepare(run.network, run.optimizer)
@@ -122,12 +118,12 @@ def train_step(
     pool: Pool,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """One optimiser step; returns the loss and its terms, still on the device."""
-    config, recipe = run.config, shared_recipe(run.recipe, accelerator.num_processes)
+    config, recipe = run.config, processes.shared_recipe(run.recipe, accelerator.num_processes)
     forward.train()
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(run.step, config)
     whole = draw_batch(pool, recipe, config, run.step, accelerator.device)
-    batch = share(whole, accelerator.process_index, accelerator.num_processes)
+    batch = processes.share(whole, accelerator.process_index, accelerator.num_processes)
     output = forward(batch.noisy.contiguous(memory_format=torch.channels_last))
     levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, recipe.level_scaling)
     loss, terms = mixed_loss(output, batch.noisy, batch.clean, levels, recipe)

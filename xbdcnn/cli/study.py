@@ -78,6 +78,7 @@ def train(
     with command_line():
         zoo.entry(name)
     from xbdcnn.data import find_source
+    from xbdcnn.processes import this_process
     from xbdcnn.runs import train_named, training_pool
 
     given = {"patches": patches, "batch_size": batch_size, "seed": seed}
@@ -86,7 +87,8 @@ def train(
     pool = training_pool(source, chosen, store)
     size = {"width": width or chosen.width, "count": chosen.train_images}
     path = train_named(name, source, config, target, **size, pool=pool)
-    typer.echo(f"weights: {zoo.ship(path, name) if ship else path}")
+    if this_process().is_main_process:
+        typer.echo(f"weights: {zoo.ship(path, name) if ship else path}")
 
 
 def trials(
