@@ -144,29 +144,34 @@ def test_precision_follows_the_machine_unless_it_is_chosen(monkeypatch):
         load_pretrained("xbdcnn", precision="fp64")
 
 
-PEAK = """
-import resource, sys
+PEAK = r"""
+import re, sys
 import numpy as np
 from xbdcnn import zoo
 from xbdcnn.inference import Pretrained
 from xbdcnn.models import BALANCED
 
+def peak():
+    # ru_maxrss would begin with what the parent process had.
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
+
 network = zoo.build_network("xbdcnn", BALANCED).eval()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 image = np.random.default_rng(0).integers(0, 65536, (6000, 6000), dtype=np.uint16)
 restored, levels = Pretrained(network, BALANCED, {}, sys.argv[1]).restore(image)
 assert restored.shape == image.shape and restored.dtype == image.dtype and levels.eta > 0
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+print(peak() - before)
 """
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in other units elsewhere")
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_six_thousand_pixels_squared_fit_in_two_gigabytes(precision):
     command = [sys.executable, "-c", PEAK, precision]
     peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert int(peak) < 2e9
+    print(f"{precision}: {int(peak) / 1e9:.2f} GB beyond the interpreter")
+    assert 0.1e9 < int(peak) < 2e9
 
 
 def test_shipped_network_denoises_a_real_radiograph():

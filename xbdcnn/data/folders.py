@@ -76,13 +76,14 @@ def _manifest_index(manifest: Path) -> pd.DataFrame:
         raise XbdcnnError(f"{manifest}: split {min(unknown)!r}; use {', '.join(SPLITS)}")
     if table["image"].duplicated().any():
         raise XbdcnnError(f"{manifest}: lists an image twice; remove the repeated row")
-    return table.assign(path=[str(manifest.parent / "images" / name) for name in table["image"]])
+    files = _files_in(manifest.parent / "images")
+    return table.assign(path=[files.get(name, "") for name in table["image"]])
 
 
 def _nih_index(root: Path, table_path: Path) -> pd.DataFrame:
     table = _read_table(table_path, ["Image Index", "Patient ID"])
-    patterns = ("images*/images/*.png", "images*/*.png")
-    files = {path.name: str(path) for pattern in patterns for path in root.glob(pattern)}
+    folders = [*root.glob("images*/images"), *root.glob("images*")]
+    files = {name: path for folder in folders for name, path in _files_in(folder).items()}
     return pd.DataFrame(
         {
             "path": [files.get(name, "") for name in table["Image Index"]],
@@ -95,17 +96,26 @@ def _nih_index(root: Path, table_path: Path) -> pd.DataFrame:
 
 def _bare_index(root: Path) -> pd.DataFrame:
     folder = root / "images" if (root / "images").is_dir() else root
-    files = [path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES]
-    matches = [_NIH_NAME.fullmatch(path.stem) for path in files]
-    patients = [m[1] if m else p.name for m, p in zip(matches, files, strict=True)]
-    names, paths = [path.name for path in files], [str(path) for path in files]
+    found = _files_in(folder).items()
+    files = {name: path for name, path in found if Path(name).suffix.lower() in _SUFFIXES}
+    matches = [_NIH_NAME.fullmatch(Path(name).stem) for name in files]
+    patients = [m[1] if m else name for m, name in zip(matches, files, strict=True)]
     return pd.DataFrame(
-        {"path": paths, "image": names, "patient_id": patients, "split": ""}, dtype=str
+        {"path": files.values(), "image": files.keys(), "patient_id": patients, "split": ""},
+        dtype=str,
     )
 
 
+def _files_in(folder: Path) -> dict[str, str]:
+    """Paths of a folder's files by name, from its directory alone: one look, not one per file."""
+    if not folder.is_dir():
+        return {}
+    with os.scandir(folder) as entries:
+        return {entry.name: entry.path for entry in entries if entry.is_file()}
+
+
 def _present_only(root: Path, listed: pd.DataFrame) -> pd.DataFrame:
-    present = np.array([bool(path) and os.path.isfile(path) for path in listed["path"]], bool)
+    present = np.array(listed["path"] != "", bool)
     if not present.all():
         missing = len(listed) - int(present.sum())
         warnings.warn(
