@@ -28,7 +28,7 @@ LAYERS = (
     {"data"},
     {"models", "metrics", "losses", "baselines", "classical", "zoo", "batches", "profiles"},
     {"tracing", "tiling"},
-    {"checkpoints", "inference", "processes", "training", "runs"},
+    {"checkpoints", "estimate", "inference", "processes", "training", "runs"},
     {"explorer", "evaluation", "methods", "ranking", "tables", "plotting", "trials"},
     {"reproduce", "cli", "__main__"},
 )

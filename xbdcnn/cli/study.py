@@ -64,6 +64,9 @@ def train(
     store: Annotated[
         Path, typer.Option(help="Stored patches of profile paper, made if need be (5.2 GB).")
     ] = Path("runs/patches"),
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Only say what it will take, after some seconds.")
+    ] = False,
     ship: Annotated[
         bool, typer.Option("--ship", help="Then copy the weights into the package.")
     ] = False,
@@ -84,11 +87,17 @@ def train(
     given = {"patches": patches, "batch_size": batch_size, "seed": seed}
     config = replace(chosen.train, **{k: v for k, v in given.items() if v is not None})
     source, target = find_source(data), folder or Path("runs") / name
-    pool = training_pool(source, chosen, store)
-    size = {"width": width or chosen.width, "count": chosen.train_images}
-    path = train_named(name, source, config, target, **size, pool=pool)
+    width = width or chosen.width
+    if estimate:
+        from xbdcnn.estimate import as_table, foretell
+
+        said = as_table(foretell(name, source, chosen, config, width)).to_string(index=False)
+    else:
+        pool = training_pool(source, chosen, store)
+        path = train_named(name, source, config, target, width, chosen.train_images, pool=pool)
+        said = f"weights: {zoo.ship(path, name) if ship else path}"
     if this_process().is_main_process:
-        typer.echo(f"weights: {zoo.ship(path, name) if ship else path}")
+        typer.echo(said)
 
 
 def trials(
