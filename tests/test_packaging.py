@@ -30,6 +30,7 @@ LAYERS = (
     {"tracing", "tiling"},
     {"checkpoints", "estimate", "inference", "processes", "training", "runs"},
     {"explorer", "evaluation", "methods", "ranking", "tables", "plotting", "trials"},
+    {"benchmark"},
     {"reproduce", "cli", "__main__"},
 )
 PROJECT = environment.read_project()

@@ -1,4 +1,4 @@
-"""Commands that reproduce the paper: reproduce, train, trials, evaluate."""
+"""Commands that reproduce the paper: reproduce, train, trials, evaluate, benchmark."""
 
 from __future__ import annotations
 
@@ -159,3 +159,24 @@ def evaluate(
         results = run_table(number, chosen, source, output, weights, method, resume)
         typer.echo(readable(results).to_string(index=False))
     typer.echo(f"tables are in {output}")
+
+
+def benchmark(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small images, few rounds: a minute or two.")
+    ] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for csv, Markdown and JSON.")
+    ] = Path("benchmark"),
+    device: Annotated[str, typer.Option(help="cpu, or cuda (not measured here).")] = "cpu",
+    rounds: Annotated[int | None, typer.Option(min=1, help="Measured rounds.")] = None,
+) -> None:
+    """Measure speed here: beside the plain way, and beside what the machine can do.
+
+    Close other programs first: ratios stand a changing load, seconds do not.
+    """
+    from xbdcnn.benchmark import readable, run_benchmark
+
+    table = run_benchmark(output, quick, device, rounds)
+    typer.echo(readable(table).to_string(index=False))
+    typer.echo(f"files are in {output}")

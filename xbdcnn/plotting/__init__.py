@@ -1,8 +1,9 @@
 """Every figure of the project: pure functions that return a matplotlib Figure.
 
 None shows or saves by itself: a notebook displays the returned figure, `save_figure` writes it.
-The drawing is in `architecture` (Fig. 1), `panels` (pictures) and `charts` (curves and dots), the
-common look in `style`. Importing this module leaves matplotlib's backend and settings alone.
+The drawing is in `architecture` (Fig. 1), `panels` (pictures), `charts` (curves and dots) and
+`roofline` (speed), the common look in `style`. Importing this module leaves matplotlib's backend
+and settings alone.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from xbdcnn.plotting.panels import (
     residual_plot,
     show_images,
 )
+from xbdcnn.plotting.roofline import roofline_plot
 from xbdcnn.plotting.style import COLOURS, method_colours, new_figure, save_figure, use_style
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "noise_panel",
     "photon_transfer_plot",
     "residual_plot",
+    "roofline_plot",
     "save_figure",
     "show_images",
     "table_2_plot",
