@@ -22,7 +22,7 @@ from xbdcnn.classical import CLASSICAL
 from xbdcnn.data import Source, builtin_crop, builtin_fields
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.inference import Levels, Pretrained, load_pretrained
-from xbdcnn.noise import GREY_LEVELS, add_hybrid_noise, levels_from_maps, noise_variance
+from xbdcnn.noise import GREY_LEVELS, add_hybrid_noise, noise_variance
 
 SIDE = 384
 """Height and width of the explored region in pixels."""
@@ -235,19 +235,9 @@ def collect_restorers() -> dict[str, Restorer]:
     return restorers
 
 
-@torch.inference_mode()
 def _by_network(name: str, noisy: NDArray[np.float32], eta: float, sigma: float) -> Restoration:
-    """One forward pass for both the image and, if there is an NLE, the levels."""
-    pretrained = _loaded(name)
-    batch = torch.from_numpy(noisy)[None, None].to(
-        pretrained.device, memory_format=torch.channels_last
-    )
-    output = pretrained.network(batch)
-    restored = output.restored[0, 0].clamp(0, 1).float().cpu().numpy()
-    if output.levels is None:
-        return Restoration(restored)
-    levels = levels_from_maps(output.levels.float().cpu(), pretrained.recipe.level_scaling)
-    return Restoration(restored, Levels(*(float(level) for level in levels)))
+    """One pass for both the image and, if there is an NLE, the levels."""
+    return Restoration(*_loaded(name).restore(noisy))
 
 
 @lru_cache(maxsize=4)
