@@ -42,7 +42,13 @@ def test_pages_are_kept_inside_and_returned_after():
     assert inside > 0.9 * 2**26 / 4096 and after < 0.1 * inside
 
 
-def test_without_that_library_nothing_is_changed(monkeypatch):
+def test_without_that_library_or_wish_nothing_is_changed(monkeypatch):
+    def refused(*_):
+        raise AssertionError("the C library was asked")
+
+    monkeypatch.setattr(memory, "_glibc", refused)
+    with kept_pages(wanted=False):
+        assert np.ones(10).sum() == 10
     monkeypatch.setattr(memory, "_glibc", lambda: None)
     with kept_pages():
         assert np.ones(10).sum() == 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,7 +110,7 @@ class Pretrained:
             raise XbdcnnError(f"tile must be a multiple of 4 and at least 16 pixels, got {tile}")
         restored, sums = np.empty_like(image), np.zeros(2)
         plan = tiles(image.shape, side, self.field)
-        with self._memory(image.size):
+        with kept_pages(self.device.type == "cpu" and image.size >= MANY_PIXELS):
             for part in tqdm(plan, desc="restoring", unit="tile", disable=not progress):
                 output = self._forward(image[part.halo], part)
                 restored[part.window] = in_range_of(image.dtype, output.restored[0, 0].numpy())
@@ -123,10 +122,6 @@ class Pretrained:
         means = torch.from_numpy(sums / pixels)[None, :, None, None]
         eta, sigma = noise.levels_from_maps(means, self.recipe.level_scaling)
         return Levels(float(eta), float(sigma))
-
-    def _memory(self, pixels: int) -> AbstractContextManager:
-        on_cpu = self.device.type == "cpu"
-        return kept_pages() if on_cpu and pixels >= MANY_PIXELS else nullcontext()
 
     @torch.inference_mode()
     def _forward(self, noisy: NDArray, part: Tile) -> Denoised:

@@ -14,14 +14,15 @@ _USUAL = {_M_MMAP_MAX: 65536, _M_MMAP_THRESHOLD: 2**25, _M_TRIM_THRESHOLD: 2**26
 
 
 @contextmanager
-def kept_pages() -> Iterator[None]:
-    """Let freed memory be reused inside the block instead of going back to the system.
+def kept_pages(wanted: bool = True) -> Iterator[None]:
+    """Let freed memory be reused inside the block instead of going back to the system, if wanted.
 
     The C library of Linux returns every large block at once, so each activation of a network is
     made of new pages, which the kernel has to clear: a quarter of the processor time of a
-    1024 x 1024 radiograph. Elsewhere the block runs as it is. All is returned at the end.
+    1024 x 1024 radiograph, a tenth of a training step's. Elsewhere the block runs as it is. All
+    is returned at the end.
     """
-    library = _glibc()
+    library = _glibc() if wanted else None
     if library is None:
         yield
         return

@@ -35,6 +35,7 @@ from xbdcnn.checkpoints import Run
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import atomic_path
 from xbdcnn.losses import mixed_loss
+from xbdcnn.memory import kept_pages
 from xbdcnn.metrics import psnr, ssim
 from xbdcnn.models import Recipe
 
@@ -86,7 +87,8 @@ def train(
     saved = started = time.perf_counter() - run.seconds
     cpu_started = time.process_time() - run.cpu_seconds
     quiet = not (progress and accelerator.is_main_process)
-    with tqdm(total=config.steps, initial=run.step, desc="training", disable=quiet) as bar:
+    bar = tqdm(total=config.steps, initial=run.step, desc="training", disable=quiet)
+    with bar, kept_pages(accelerator.device.type == "cpu"):
         while run.step < config.steps:
             loss, terms = train_step(accelerator, forward, optimizer, run, pool)
             bar.update(1)
