@@ -75,6 +75,19 @@ def test_tiled_estimates_agree():
     np.testing.assert_allclose(model.estimate(image, 64), model.estimate(image, None), rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("shape", "precision", "count"),
+    [((1024, 700), "bf16", 1), ((1028, 16), "bf16", 2), ((616, 616), "fp32", 1),
+     ((6000, 6000), "fp32", 144), ((6000, 6000), "bf16", 100)],
+)  # fmt: skip
+def test_no_tile_is_larger_than_memory_allows(shape, precision, count):
+    plan = replace(untrained(), precision=precision)._plan(shape, "auto")
+    assert len(plan) == count
+    sides = {h.stop - h.start for tile in plan for h in tile.halo}
+    limits = inference.LARGEST_WHOLE if count == 1 else inference.LARGEST_TILE
+    assert max(sides) <= limits[precision]
+
+
 @pytest.mark.parametrize("tile", [15, 12, 98])
 def test_odd_tiles_are_refused(tile):
     with pytest.raises(XbdcnnError, match="multiple of 4"):

@@ -20,8 +20,11 @@ from xbdcnn.models import MINIMUM_SIDE, Denoised, Recipe
 from xbdcnn.precision import Precision, chosen_precision, in_bfloat16
 from xbdcnn.tiling import Field, Tile, receptive_field, tiles
 
-LARGEST_PIECE = {"fp32": 640, "bf16": 1024}
-"""Side in pixels up to which an image is restored in one piece, so that 2 GB are enough."""
+LARGEST_WHOLE = {"fp32": 616, "bf16": 1024}
+"""Side in pixels up to which an image is restored in one piece by default."""
+
+LARGEST_TILE = {"fp32": 616, "bf16": 768}
+"""Side of the tiles of a larger image, halo included, such that 2 GB of memory are enough."""
 
 MANY_PIXELS = 2**17
 """Pixels from which on a layer's output is a block that the C library would give back at once."""
@@ -93,7 +96,7 @@ class Pretrained:
         Args:
             image: (H, W), each side >= 16 pixels; uint8 or uint16 over its full range, or
                 floating point in [0, 1]; white is the largest value.
-            tile: largest side restored in one piece, a multiple of 4; "auto" for `LARGEST_PIECE`,
+            tile: largest side restored in one piece, a multiple of 4; "auto" by `LARGEST_WHOLE`,
                 None for always in one piece. Larger images go in tiles that overlap by what the
                 network sees: the same result (to 1e-5 in fp32) in bounded memory.
             progress: show a progress bar over the tiles.
@@ -105,18 +108,26 @@ class Pretrained:
             XbdcnnError: another shape, dtype or range, or values that are not finite.
         """
         require_radiograph(image)
-        side = LARGEST_PIECE[self.precision] if tile == "auto" else tile or max(image.shape)
-        if tile is not None and (side % 4 or side < MINIMUM_SIDE):
-            raise XbdcnnError(f"tile must be a multiple of 4 and at least 16 pixels, got {tile}")
+        plan = self._plan(image.shape, tile)
         restored, sums = np.empty_like(image), np.zeros(2)
-        plan = tiles(image.shape, side, self.field)
-        with kept_pages(self.device.type == "cpu" and image.size >= MANY_PIXELS):
-            for part in tqdm(plan, desc="restoring", unit="tile", disable=not progress):
+        for part in tqdm(plan, desc="restoring", unit="tile", disable=not progress):
+            # Tile by tile, or what is kept of one would lie in the way of the next.
+            with kept_pages(self.device.type == "cpu" and image.size >= MANY_PIXELS):
                 output = self._forward(image[part.halo], part)
-                restored[part.window] = in_range_of(image.dtype, output.restored[0, 0].numpy())
-                if output.levels is not None:
-                    sums += output.levels.double().sum(dim=(0, 2, 3)).numpy()
+            restored[part.window] = in_range_of(image.dtype, output.restored[0, 0].numpy())
+            if output.levels is not None:
+                sums += output.levels.double().sum(dim=(0, 2, 3)).numpy()
         return Restored(restored, None if output.levels is None else self._levels(sums, image.size))
+
+    def _plan(self, shape: tuple[int, int], tile: int | Literal["auto"] | None) -> list[Tile]:
+        if tile is None:
+            return tiles(shape, max(shape), self.field)
+        if tile == "auto":
+            whole, largest = LARGEST_WHOLE[self.precision], LARGEST_TILE[self.precision]
+            tile = whole if max(shape) <= whole else largest - 2 * self.field.halo
+        elif tile % 4 or tile < MINIMUM_SIDE:
+            raise XbdcnnError(f"tile must be a multiple of 4 and at least 16 pixels, got {tile}")
+        return tiles(shape, tile, self.field)
 
     def _levels(self, sums: NDArray[np.float64], pixels: int) -> Levels:
         means = torch.from_numpy(sums / pixels)[None, :, None, None]
