@@ -23,11 +23,11 @@ ROOT = Path(__file__).resolve().parents[1]
 # Lowest first. A room (a module or a folder of modules) may import from its own layer or from a
 # lower one; no circles anywhere, not even inside a room.
 LAYERS = (
-    {"errors", "files", "journal", "paper", "provenance", "noise", "notebook"},
+    {"errors", "files", "journal", "measured", "paper", "provenance", "noise", "notebook"},
     {"data"},
     {"models", "metrics", "losses", "baselines", "classical", "zoo", "batches", "profiles"},
     {"inference", "training", "runs"},
-    {"explorer", "evaluation", "methods", "ranking", "tables", "plotting", "trials"},
+    {"explorer", "evaluation", "methods", "ranking", "tables", "plotting", "trials", "audit"},
     {"reproduce", "cli", "__main__"},
 )
 PROJECT = environment.read_project()

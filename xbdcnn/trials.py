@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from scipy.stats import t
 
 from xbdcnn.batches import TrainConfig
 from xbdcnn.data import Source
@@ -144,3 +145,22 @@ def run_trial(
     history = train(network, recipe, images, validation, config, place, progress)
     scores = history.filter(regex="^(val_|seconds)").iloc[-1]
     return {key: float(value) for key, value in scores.items()}
+
+
+def effects(table: pd.DataFrame, score: str = "val_psnr") -> pd.DataFrame:
+    """What each trial changes against the first of its series, paired by seed.
+
+    table: from `run_series`. Returns one row per other trial: trial, effect (mean difference of
+    `score`), low and high (95 % by Student's t over seeds, nan for one seed), seeds.
+    """
+    wide = table.pivot(index="seed", columns="trial", values=score)
+    first, *others = dict.fromkeys(table["trial"])
+    rows = []
+    for trial in others:
+        difference = (wide[trial] - wide[first]).dropna()
+        count = len(difference)
+        reach = t.ppf(0.975, count - 1) * difference.sem() if count > 1 else float("nan")
+        mean = difference.mean()
+        rows.append({"trial": trial, "effect": mean, "low": mean - reach, "high": mean + reach})
+        rows[-1]["seeds"] = count
+    return pd.DataFrame(rows)

@@ -50,6 +50,7 @@ COMMANDS = {
         study.train: "xbdcnn train dncnn --profile cpu",
         study.trials: "xbdcnn trials ablation --seed 0 --seed 1",
         study.evaluate: "xbdcnn evaluate --table 2",
+        study.audit: "xbdcnn audit calibration levels",
     },
     "Denoise radiographs": {
         use.denoise: "xbdcnn denoise scans/ extra.dcm -o restored",

@@ -1,4 +1,4 @@
-"""Commands that reproduce the paper: reproduce, train, trials, evaluate."""
+"""Commands that reproduce the paper: reproduce, train, trials, evaluate, audit."""
 
 from __future__ import annotations
 
@@ -140,3 +140,26 @@ def evaluate(
         results = run_table(number, chosen, source, output, weights, method, resume)
         typer.echo(readable(results).to_string(index=False))
     typer.echo(f"tables are in {output}")
+
+
+def audit(
+    experiments: Annotated[
+        list[str] | None,
+        typer.Argument(help="calibration, levels, beyond, leakage; all by default."),
+    ] = None,
+    data: Data = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the csv and its provenance.")
+    ] = Path("tables"),
+) -> None:
+    """Run the audit's long experiments: what the noise estimate is worth, and where things break.
+
+    Notebook 11 reads their results; the trainings behind it are `xbdcnn trials flips`.
+    """
+    from xbdcnn.audit.experiments import EXPERIMENTS, run_experiments
+    from xbdcnn.data import find_source
+
+    if unknown := sorted(set(experiments or ()) - set(EXPERIMENTS)):
+        raise BadUse(f"unknown experiment {unknown[0]!r}; choose from {', '.join(EXPERIMENTS)}")
+    for path in run_experiments(experiments or list(EXPERIMENTS), find_source(data), output):
+        typer.echo(f"written: {path}")
