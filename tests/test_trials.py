@@ -8,10 +8,10 @@ from dataclasses import asdict, replace
 import pandas as pd
 import pytest
 
-from xbdcnn import trials
+from xbdcnn import training
 from xbdcnn.data import find_source
 from xbdcnn.errors import XbdcnnError
-from xbdcnn.trials import BUDGET, SERIES, Trial, run_series
+from xbdcnn.trials import BUDGET, SERIES, Trial, effects, run_series
 
 TINY = replace(BUDGET, patches=8, patch_size=16, batch_size=4, validate_every=1, precision="no")
 ALL = [trial for series in SERIES.values() for trial in series]
@@ -70,20 +70,19 @@ def test_series_is_tabulated_and_resumed(tmp_path, monkeypatch):
     assert facts["budget"]["patches"] == 8
     assert facts["seeds"] == [0, 1]
     assert {"commit", "data_sha256"} <= facts.keys()
-    monkeypatch.setattr(trials, "build_network", resumed_only(trials.build_network))
+    monkeypatch.setattr(training, "train_step", None)  # a finished training takes no step
     again = run_series(*arguments, seeds=(0, 1), budget=TINY, progress=False)
     pd.testing.assert_frame_equal(again, table)
 
 
-def resumed_only(build):
-    """Build networks that refuse to be run, so that only a finished checkpoint can pass."""
-
-    def built(*arguments):
-        network = build(*arguments)
-        network.forward = None
-        return network
-
-    return built
+def test_effects_are_paired_by_seed():
+    rows = [("base", 0, 30.0), ("base", 1, 40.0), ("better", 0, 30.4), ("better", 1, 40.6)]
+    table = pd.DataFrame(rows, columns=["trial", "seed", "val_psnr"])
+    (row,) = effects(table).to_dict("records")
+    assert row["trial"] == "better" and row["seeds"] == 2
+    assert row["effect"] == pytest.approx(0.5)
+    assert row["low"] == pytest.approx(0.5 - 12.706 * 0.1, abs=1e-3)
+    assert pd.isna(effects(table[table["seed"] == 0])["low"].iloc[0])
 
 
 def test_unknown_series_lists_the_names(tmp_path):
