@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import t
 
 from xbdcnn.batches import TrainConfig, validation_batch
@@ -59,6 +61,10 @@ SERIES: dict[str, tuple[Trial, ...]] = {
         Trial("ten times the SSIM weight", recipe={"loss_weights": (1.0, 0.01, 0.01, 0.001)}),
         Trial("a tenth of the SSIM weight", recipe={"loss_weights": (1.0, 1e-4, 0.01, 0.001)}),
         Trial("ten times the level weights", recipe={"loss_weights": (1.0, 0.001, 0.1, 0.01)}),
+        Trial("both", recipe={"loss_weights": (1.0, 1e-4, 0.1, 0.01)}),
+        Trial(
+            "both, and ten times the levels again", recipe={"loss_weights": (1.0, 1e-4, 1.0, 0.1)}
+        ),
         Trial("level maps in released units", recipe={"level_scaling": "released"}),
         Trial("patches of 128, 4 per step", config={"patch_size": 128, "batch_size": 4}),
         Trial("8 patches per step", config={"batch_size": 8}),
@@ -121,9 +127,11 @@ def run_series(
     """
     if name not in SERIES:
         raise XbdcnnError(f"unknown series {name!r}; choose from {', '.join(SERIES)}")
+    images, validation = source.images("train"), source.images("val", VALIDATION_IMAGES)
+    place = Path(folder) / name
     rows = [
         {"trial": trial.label, "seed": seed}
-        | run_trial(trial, source, Path(folder) / name, budget, seed, progress)
+        | run_trial(trial, images, validation, place, budget, seed, progress)
         for seed in seeds
         for trial in SERIES[name]
     ]
@@ -136,12 +144,17 @@ def run_series(
 
 
 def run_trial(
-    trial: Trial, source: Source, folder: Path, budget: TrainConfig, seed: int, progress: bool
+    trial: Trial,
+    images: Sequence[NDArray[np.floating]],
+    validation: Sequence[NDArray[np.floating]],
+    folder: Path,
+    budget: TrainConfig,
+    seed: int,
+    progress: bool,
 ) -> dict[str, float]:
     """Train one network; return the scores of the weights it keeps, in float32, and its times."""
     recipe, config = trial.settings(budget, seed)
     network = build_network(entry(trial.network).architecture, recipe, seed)
-    images, validation = source.images("train"), source.images("val", VALIDATION_IMAGES)
     place = folder / f"{trial.label.replace(' ', '-').replace('/', '')}-{seed}"
     history = train(network, recipe, images, validation, config, place, progress)
     held_out = validation_batch(validation, config)

@@ -112,7 +112,8 @@ def best_everywhere(table_1: Table1 = paper.TABLE_1, table_2: Table2 = paper.TAB
         point="X-BDCNN best in all metrics",
         claim="the best of all methods in average SNR, PSNR and SSIM",
         choice="bold only where a paired interval excludes zero",
-        evidence=f"equal or better in print: {'; '.join(failures) or 'none'}; no intervals printed",
+        evidence=f"{len(failures)} rows are equal or better ({'; '.join(failures) or 'none'}); "
+        "0 intervals printed",
         verdict="contradicted" if failures else "confirmed",
         confidence="certain",
     )

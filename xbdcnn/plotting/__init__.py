@@ -1,8 +1,9 @@
 """Every figure of the project: pure functions that return a matplotlib Figure.
 
 None shows or saves by itself: a notebook displays the returned figure, `save_figure` writes it.
-The drawing is in `architecture` (Fig. 1), `panels` (pictures) and `charts` (curves and dots), the
-common look in `style`. Importing this module leaves matplotlib's backend and settings alone.
+The drawing is in `architecture` (Fig. 1), `panels` (pictures), `charts` (curves and dots) and
+`evidence` (the audit), the common look in `style`. Importing this module leaves matplotlib's
+backend and settings alone.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from xbdcnn.plotting.charts import (
     table_2_plot,
     training_curves,
 )
+from xbdcnn.plotting.evidence import calibration_plot, feeding_plot, gradient_plot, lead_map
 from xbdcnn.plotting.panels import (
     FIGURE_2_LEVELS,
     error_maps,
@@ -30,10 +32,14 @@ __all__ = [
     "COLOURS",
     "FIGURE_2_LEVELS",
     "ablation_plot",
+    "calibration_plot",
     "error_maps",
+    "feeding_plot",
     "figure_1",
     "figure_2",
+    "gradient_plot",
     "hero",
+    "lead_map",
     "loss_landscape",
     "method_colours",
     "new_figure",
