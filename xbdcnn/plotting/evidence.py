@@ -109,7 +109,7 @@ def lead_map(leads: Mapping[str, pd.DataFrame]) -> Figure:
     for axes, (name, table) in zip(grid, tables.items(), strict=True):
         axes.grid(False)
         picture = axes.imshow(
-            table, cmap="RdBu", norm=TwoSlopeNorm(0, -reach, reach), origin="lower"
+            table, cmap="RdBu", aspect="auto", norm=TwoSlopeNorm(0, -reach, reach), origin="lower"
         )
         for (y, x), value in np.ndenumerate(table.to_numpy()):
             dark = abs(value) > 0.6 * reach
