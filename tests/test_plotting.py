@@ -106,6 +106,7 @@ FIGURES = {
     "noise_panel": lambda: plotting.noise_panel(CLEAN, NOISY),
     "photon_transfer": lambda: plotting.photon_transfer_plot(transfer(), 0.5, 10.0),
     "training_curves": lambda: plotting.training_curves({"A": history(("mse", "ssim"))}),
+    "psnr_curves": lambda: plotting.psnr_curves({"A": history(()), "B": history(())}),
     "loss_landscape": plotting.loss_landscape,
     "table_2": lambda: plotting.table_2_plot(table_2()),
     "ablation": lambda: plotting.ablation_plot(differences()),

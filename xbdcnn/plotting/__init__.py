@@ -11,12 +11,18 @@ from __future__ import annotations
 from xbdcnn.plotting.architecture import figure_1
 from xbdcnn.plotting.charts import (
     ablation_plot,
-    loss_landscape,
     photon_transfer_plot,
+    psnr_curves,
     table_2_plot,
     training_curves,
 )
-from xbdcnn.plotting.evidence import calibration_plot, feeding_plot, gradient_plot, lead_map
+from xbdcnn.plotting.evidence import (
+    calibration_plot,
+    feeding_plot,
+    gradient_plot,
+    lead_map,
+    loss_landscape,
+)
 from xbdcnn.plotting.panels import (
     FIGURE_2_LEVELS,
     error_maps,
@@ -45,6 +51,7 @@ __all__ = [
     "new_figure",
     "noise_panel",
     "photon_transfer_plot",
+    "psnr_curves",
     "residual_plot",
     "save_figure",
     "show_images",

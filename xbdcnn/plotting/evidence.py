@@ -1,4 +1,4 @@
-"""Pictures of the audit: gradients, estimates against truth, wrong levels, and limits."""
+"""Pictures of the audit: losses, gradients, estimates against truth, wrong levels, and limits."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from xbdcnn import paper
+from xbdcnn.losses import asymmetric_loss
 from xbdcnn.plotting.style import INK, MUTED, method_colours, new_figure, styled
 
 TERM_STYLES = {
@@ -20,6 +22,42 @@ TERM_STYLES = {
     "asymm": ("asymmetric (Eq. 3)", "#009E73"),
     "tv": ("total variation (Eq. 4)", "#CC79A7"),
 }
+
+
+READINGS = {
+    "text": ("text: under-estimation costs more", "#0072B2", "-"),
+    "equation": ("Eq. 3 as printed: over-estimation costs more", "#E69F00", "--"),
+    "released": (r"released code: second zero at $l - \alpha$", "#D55E00", "-."),
+}
+
+
+@styled
+def loss_landscape(true: float = 1.0, alpha: float = paper.ALPHA, reach: float = 0.8) -> Figure:
+    """Eq. 3 for one pixel, |alpha - beta| (l_hat - l)^2, over l_hat, in its three readings.
+
+    true: the true noise level l; reach: how far the estimates go to either side.
+    """
+    figure = new_figure(6.6, 3.6, layout="constrained")
+    axes = figure.subplots()
+    estimates = np.linspace(true - reach, true + reach, 401)
+    for reading, (label, colour, line) in READINGS.items():
+        losses = [_loss_at(estimate, true, alpha, reading) for estimate in estimates]
+        axes.plot(estimates, losses, line, color=colour, label=label)
+    axes.axvline(true, color=MUTED, lw=0.8, zorder=1)
+    axes.plot([true - alpha], [0], "o", ms=6, mfc="white", mec=READINGS["released"][1], zorder=5)
+    axes.set(xlim=estimates[[0, -1]], xlabel=r"estimate $\hat{l}$", ylabel="loss per pixel")
+    axes.set_xticks([true - alpha, true], [r"$l - \alpha$", "true level $l$"])
+    axes.text(0.01, -0.1, "under-estimated", transform=axes.transAxes, size=8, color=MUTED)
+    far = {"transform": axes.transAxes, "ha": "right", "size": 8, "color": MUTED}
+    axes.text(0.99, -0.1, "over-estimated", **far)
+    axes.legend(loc="upper center", frameon=True, framealpha=1, edgecolor="white")
+    axes.set_ylim(0, 1.45 * (1 - alpha) * reach**2)
+    return figure
+
+
+def _loss_at(estimate: float, true: float, alpha: float, reading: str) -> float:
+    pair = (torch.full((1, 1, 1, 1), value, dtype=torch.float64) for value in (estimate, true))
+    return float(asymmetric_loss(*pair, alpha, reading))
 
 
 @styled
