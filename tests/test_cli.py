@@ -325,6 +325,22 @@ def test_train_can_ship_the_weights(tmp_path, monkeypatch):
     assert list(recorded) == ["xbdcnn.safetensors"]
 
 
+def test_the_best_network_is_trained_longer(tmp_path, monkeypatch):
+    seen = {}
+
+    def train_named(name, source, config, folder, width, count):
+        seen[name] = config.patches
+        return Path(folder) / "weights"
+
+    monkeypatch.setattr("xbdcnn.runs.train_named", train_named)
+    for name in ("dncnn", "xbdcnn", "xbdcnn-as-written"):
+        assert run("train", name, "--profile", "cpu", "--folder", tmp_path).exit_code == 0
+    budget = PROFILES["cpu"].train.patches
+    assert seen == {"dncnn": budget, "xbdcnn": 3 * budget, "xbdcnn-as-written": budget}
+    run("train", "xbdcnn", "--patches", "32", "--folder", tmp_path)
+    assert seen["xbdcnn"] == 32
+
+
 def test_fetch_sample_passes_the_destination_on(tmp_path, monkeypatch):
     monkeypatch.setattr("xbdcnn.data.fetch_sample", lambda folder, progress: folder / "filled")
     result = run("fetch-sample", tmp_path)

@@ -41,6 +41,8 @@ class Entry:
     recipe: Recipe
     printed_as: str | None = None
     """The row of the paper's tables that it answers to, if there is one."""
+    longer: int = 1
+    """How many times the patches of the compared networks it is trained on."""
 
 
 ZOO: dict[str, Entry] = {
@@ -54,7 +56,7 @@ ZOO: dict[str, Entry] = {
         "X-BDCNN w/o the NLE", "xbdcnn", WITHOUT_NLE, "X-BDCNN w/o the NLE"
     ),
     "xbdcnn-as-released": Entry("X-BDCNN as released", "xbdcnn", AS_RELEASED),
-    "xbdcnn": Entry("X-BDCNN balanced", "xbdcnn", BALANCED),
+    "xbdcnn": Entry("X-BDCNN balanced", "xbdcnn", BALANCED, longer=3),
 }
 
 
