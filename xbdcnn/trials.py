@@ -49,28 +49,35 @@ class Trial:
         return recipe, replace(config, patches=pixels // config.patch_size**2)
 
 
+def weighing(*weights: float) -> dict[str, Any]:
+    """Change of a recipe to other weights of MSE, SSIM, asymmetric and TV loss."""
+    return {"loss_weights": weights}
+
+
 WRITTEN = "xbdcnn-as-written"
 INERT = {"ssim_domain": "residual", "ssim_data_range": 255.0}
-RELATIVE = {"fidelity": "relative", "loss_weights": (1.0, 0.01, 0.1, 0.01)}
+RELATIVE = {"fidelity": "relative"} | weighing(1.0, 0.01, 0.1, 0.01)
+FIRST = weighing(1.0, 0.001, 0.01, 0.001)
+"""Where the search for a recipe began, with terms of about equal size."""
 
 SERIES: dict[str, tuple[Trial, ...]] = {
     "recipe": (
-        Trial("balanced"),
-        Trial("relative MSE", recipe=RELATIVE, config={"clip_norm": 1.0}),
-        Trial("MSE and level maps only", recipe={"loss_weights": (1.0, 0.0, 0.01, 0.001)}),
-        Trial("ten times the SSIM weight", recipe={"loss_weights": (1.0, 0.01, 0.01, 0.001)}),
-        Trial("a tenth of the SSIM weight", recipe={"loss_weights": (1.0, 1e-4, 0.01, 0.001)}),
-        Trial("ten times the level weights", recipe={"loss_weights": (1.0, 0.001, 0.1, 0.01)}),
-        Trial("both", recipe={"loss_weights": (1.0, 1e-4, 0.1, 0.01)}),
+        Trial("first guess", recipe=FIRST),
+        Trial("MSE relative to the noise", recipe=RELATIVE, config={"clip_norm": 1.0}),
+        Trial("no SSIM term", recipe=weighing(1.0, 0.0, 0.01, 0.001)),
+        Trial("ten times the SSIM weight", recipe=weighing(1.0, 0.01, 0.01, 0.001)),
+        Trial("a tenth of the SSIM weight", recipe=weighing(1.0, 1e-4, 0.01, 0.001)),
+        Trial("ten times the level weights", recipe=weighing(1.0, 0.001, 0.1, 0.01)),
+        Trial("a tenth of SSIM, ten times the levels"),
+        Trial("a tenth of SSIM, a hundred times the levels", recipe=weighing(1.0, 1e-4, 1.0, 0.1)),
+        Trial("level maps in released units", recipe=FIRST | {"level_scaling": "released"}),
         Trial(
-            "both, and ten times the levels again", recipe={"loss_weights": (1.0, 1e-4, 1.0, 0.1)}
+            "patches of 128, 4 per step", recipe=FIRST, config={"patch_size": 128, "batch_size": 4}
         ),
-        Trial("level maps in released units", recipe={"level_scaling": "released"}),
-        Trial("patches of 128, 4 per step", config={"patch_size": 128, "batch_size": 4}),
-        Trial("8 patches per step", config={"batch_size": 8}),
-        Trial("flips and turns", config={"augment": True}),
-        Trial("averaged weights (EMA 0.999)", config={"ema": 0.999}),
-        Trial("twice the learning rate", config={"learning_rates": (2e-3, 2e-5)}),
+        Trial("8 patches per step", recipe=FIRST, config={"batch_size": 8}),
+        Trial("flips and turns", recipe=FIRST, config={"augment": True}),
+        Trial("averaged weights (EMA 0.999)", recipe=FIRST, config={"ema": 0.999}),
+        Trial("twice the learning rate", recipe=FIRST, config={"learning_rates": (2e-3, 2e-5)}),
     ),
     "ablation": (
         Trial("X-BDCNN", WRITTEN),
