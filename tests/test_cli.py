@@ -329,16 +329,20 @@ def test_the_best_network_is_trained_longer(tmp_path, monkeypatch):
     seen = {}
 
     def train_named(name, source, config, folder, width, count):
-        seen[name] = config.patches
+        seen[name] = (config.patches, config.batch_size)
         return Path(folder) / "weights"
 
     monkeypatch.setattr("xbdcnn.runs.train_named", train_named)
     for name in ("dncnn", "xbdcnn", "xbdcnn-as-written"):
         assert run("train", name, "--profile", "cpu", "--folder", tmp_path).exit_code == 0
     budget = PROFILES["cpu"].train.patches
-    assert seen == {"dncnn": budget, "xbdcnn": 3 * budget, "xbdcnn-as-written": budget}
-    run("train", "xbdcnn", "--patches", "32", "--folder", tmp_path)
-    assert seen["xbdcnn"] == 32
+    assert seen == {
+        "dncnn": (budget, 16),
+        "xbdcnn": (3 * budget, 8),
+        "xbdcnn-as-written": (budget, 16),
+    }
+    run("train", "xbdcnn", "--patches", "32", "--batch-size", "4", "--folder", tmp_path)
+    assert seen["xbdcnn"] == (32, 4)
 
 
 def test_fetch_sample_passes_the_destination_on(tmp_path, monkeypatch):

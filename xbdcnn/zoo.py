@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from xbdcnn.baselines import DnCNN, XReCNNStyle
+from xbdcnn.batches import TrainConfig
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import atomic_path, sha256_of
 from xbdcnn.models import (
@@ -43,6 +44,13 @@ class Entry:
     """The row of the paper's tables that it answers to, if there is one."""
     longer: int = 1
     """How many times the patches of the compared networks it is trained on."""
+    batch_size: int | None = None
+    """Patches per step, if not those of the compared networks."""
+
+    def budget(self, compared: TrainConfig) -> TrainConfig:
+        """The training of this network, given that of the networks that are compared."""
+        size = self.batch_size or compared.batch_size
+        return replace(compared, patches=self.longer * compared.patches, batch_size=size)
 
 
 ZOO: dict[str, Entry] = {
@@ -56,7 +64,7 @@ ZOO: dict[str, Entry] = {
         "X-BDCNN w/o the NLE", "xbdcnn", WITHOUT_NLE, "X-BDCNN w/o the NLE"
     ),
     "xbdcnn-as-released": Entry("X-BDCNN as released", "xbdcnn", AS_RELEASED),
-    "xbdcnn": Entry("X-BDCNN balanced", "xbdcnn", BALANCED, longer=3),
+    "xbdcnn": Entry("X-BDCNN balanced", "xbdcnn", BALANCED, longer=3, batch_size=8),
 }
 
 

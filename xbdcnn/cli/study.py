@@ -75,8 +75,8 @@ def train(
     from xbdcnn.runs import train_named
 
     given = {"patches": patches, "batch_size": batch_size, "seed": seed}
-    config = replace(chosen.train, patches=chosen.train.patches * zoo.entry(name).longer)
-    config = replace(config, **{k: v for k, v in given.items() if v is not None})
+    budget = zoo.entry(name).budget(chosen.train)
+    config = replace(budget, **{k: v for k, v in given.items() if v is not None})
     source, target = find_source(data), folder or Path("runs") / name
     path = train_named(name, source, config, target, width or chosen.width, chosen.train_images)
     typer.echo(f"weights: {zoo.ship(path, name) if ship else path}")
