@@ -47,6 +47,7 @@ autodoc_default_options = {
 autosummary_ignore_module_all = True
 autodoc_typehints_format = "short"
 napoleon_use_rtype = False
+viewcode_follow_imported_members = False  # else it links to sources of the builtins
 math_eqref_format = "Eq. {number}"
 
 # GitHub says where the repository is; elsewhere XBDCNN_REPOSITORY may. Without an address the

@@ -11,12 +11,22 @@ from pathlib import Path
 import exercises
 import jupytext
 import pytest
+import torch
 from exercises import SOURCE, tags
 from nbformat import NotebookNode
 
 from xbdcnn.reproduce.execution import read_notebook
 
 KINDS = ("starter", "solution", "check")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """The networks are so small that threads would wait for each other more than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def by_task(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
@@ -94,14 +104,14 @@ def test_variant_is_written_where_asked(tmp_path):
 
 
 @pytest.mark.slow
-def test_every_check_fails_on_its_starter(tmp_path):
+def test_every_check_fails_on_its_starter(one_thread, tmp_path):
     said = verdicts(exercises.unsolved(), tmp_path)
     assert len(said) >= 12
     assert [task for task, verdict in said.items() if not verdict] == []
 
 
 @pytest.mark.slow
-def test_every_check_passes_with_its_solution(tmp_path):
+def test_every_check_passes_with_its_solution(one_thread, tmp_path):
     said = verdicts(read_notebook(SOURCE).content, tmp_path)
     assert len(said) >= 12
     assert {task: verdict for task, verdict in said.items() if verdict} == {}
