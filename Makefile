@@ -15,7 +15,7 @@ REFRESH := build/refresh
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install reproduce test lint format explore notebooks lock clean
+.PHONY: help install reproduce test lint format explore notebooks book exercises lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "xbdcnn needs Python 3.11 or newer, but $(PYTHON) is older: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(PIP) install --quiet -c $(CONSTRAINTS) $(TORCH)
-	$(PIP) install --quiet -c $(CONSTRAINTS) -e '.[reproduce,test,dev]'
+	$(PIP) install --quiet -c $(CONSTRAINTS) -e '.[reproduce,test,dev,book]'
 	@touch $@
 
 reproduce: $(STAMP)  ## every table and figure: PROFILE=smoke|quick|cpu|paper, ARGS='--only 06'
@@ -54,10 +54,16 @@ notebooks: $(STAMP)  ## run all notebooks anew and refresh notebooks/*.ipynb, fi
 	$(BIN)/xbdcnn reproduce --data builtin --output $(REFRESH) --publish $(ARGS)
 	$(BIN)/python tools/readme.py --write
 
+book: $(STAMP)  ## the notebooks, API and glossary as a website in build/book; any warning fails
+	$(BIN)/python tools/book.py
+
+exercises: $(STAMP)  ## notebook 10 without its solutions, for a class, in build/exercises
+	$(BIN)/python tools/exercises.py
+
 # Without constraints: this target makes them. It adds what is missing and upgrades nothing else.
 lock:  ## write constraints.txt and the environment files from what .venv holds
 	test -x $(BIN)/python || $(MAKE) install
-	$(PIP) install --quiet -e '.[reproduce,test,dev,explore]'
+	$(PIP) install --quiet -e '.[reproduce,test,dev,explore,book]'
 	$(PIP) list --format=freeze --exclude pip --exclude-editable > .tmp-lock
 	sed 's/+.*//' .tmp-lock > constraints.txt && rm .tmp-lock
 	$(BIN)/python tools/environment.py --write

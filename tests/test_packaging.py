@@ -150,8 +150,9 @@ def test_pre_commit_runs_the_constrained_ruff():
     [
         ("xbdcnn", ["reproduce"]),
         ("notebooks", ["reproduce"]),
-        ("tools", []),
-        ("tests", ["reproduce", "test"]),
+        ("tools", ["book"]),
+        ("docs", ["book"]),
+        ("tests", ["reproduce", "test", "book"]),
     ],
 )
 def test_every_import_is_declared(folder, extras):
@@ -159,7 +160,7 @@ def test_every_import_is_declared(folder, extras):
         environment.normalised(environment.project_name(item))
         for item in environment.requirements(PROJECT, *extras)
     } | {"xbdcnn"}
-    own = {path.stem for name in ("tools", "tests") for path in (ROOT / name).glob("*.py")}
+    own = {path.stem for name in ("tools", "tests", "docs") for path in (ROOT / name).glob("*.py")}
     providers = importlib.metadata.packages_distributions()
     for path in sorted((ROOT / folder).rglob("*.py")):
         names = {name.partition(".")[0] for name in imported(path)}
@@ -217,7 +218,7 @@ def test_citation_prefers_the_paper():
 def test_actions_are_pinned_by_commit():
     workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
     uses = [line for path in workflows for line in re.findall(r"uses: (.*)", path.read_text())]
-    assert len(workflows) == 2 and uses
+    assert len(workflows) == 3 and uses
     for use in uses:
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", use), use
 
