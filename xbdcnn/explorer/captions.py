@@ -44,9 +44,9 @@ def of_region(whole: bool) -> dict[str, str]:
 def of_restoration(state: State, has_maps: bool) -> dict[str, str]:
     """Everything that follows once the restoration is there."""
     maps = {
-        "caption-eta": f"<b>η̂ / η</b> · ÷{ETA_LIMIT} … ×{ETA_LIMIT}",
-        "caption-sigma": f"<b>σ̂ − σ</b> · −{SIGMA_LIMIT} … +{SIGMA_LIMIT}",
-        "maps-note": "Level maps: blue too low, white right, red too high.",
+        "caption-eta": f"<b>η̂ / η</b> · ÷×{ETA_LIMIT}",
+        "caption-sigma": f"<b>σ̂ − σ</b> · ±{SIGMA_LIMIT}",
+        "maps-note": "Estimated levels: blue too low, white right, red too high.",
     }
     none = {"caption-eta": "", "caption-sigma": "", "maps-note": "This method estimates no levels."}
     restored = {"caption-restored": f"<b>restored</b> · {state.method}"}
