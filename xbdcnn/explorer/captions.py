@@ -21,6 +21,15 @@ FIXED = {
 }
 """What never changes."""
 
+STILL = FIXED | {
+    "help": (
+        "Point at a picture to enlarge a spot in all four, or Tab to it and use the arrow keys. "
+        "These states were rendered beforehand; in the live explorer (make explore) every slider "
+        "position, radiograph and method can be chosen."
+    ),
+}
+"""The same on a page that has no kernel behind it."""
+
 FAILED = {"caption-restored": "not restored, see the message above", "whiteness": ""}
 """What is said about pictures that could not be made."""
 
