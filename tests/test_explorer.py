@@ -371,7 +371,9 @@ def test_stage_has_a_place_for_everything_that_is_shown(explorer):
 def test_widget_opens_complete_and_labelled(explorer):
     assert explorer.state == State(image="ramp")
     shown = pictures(explorer)
-    assert all(shown[name].shape == (96, 128) for name in ("clean", "noisy", "restored", "residual"))
+    assert all(
+        shown[name].shape == (96, 128) for name in ("clean", "noisy", "restored", "residual")
+    )
     assert "…" not in text(explorer, "scores") and text(explorer, "message") == ""
     assert all(control.description for control in explorer.controls.values())
     eta, sigma = explorer.controls["eta"], explorer.controls["sigma"]

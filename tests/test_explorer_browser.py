@@ -21,6 +21,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from xbdcnn.explorer.still import write_page
+
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / "build" / "explorer"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -314,6 +316,29 @@ def test_dark_theme_is_readable(browser, server, complaints):
     assert complaints == []
 
 
+def test_static_page_works_from_a_folder_without_a_server(browser, tmp_path):
+    index = write_page(tmp_path, (0.2, 0.6, 1.9), (0.0, 10.0), method="TV")
+    complaints: list[str] = []
+    page = browser.new_page(viewport={"width": 1024, "height": 1100})
+    page.set_default_timeout(PATIENCE)
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(request.url))
+    page.goto(index.as_uri())
+    expect(slot(page, "sentence")).to_contain_text("83 photons", timeout=PATIENCE)
+    scores = slot(page, "scores").inner_text()
+    page.locator("#eta").focus()
+    page.keyboard.press("ArrowRight")
+    expect(slot(page, "sentence")).to_contain_text("264 photons", timeout=PATIENCE)
+    assert slot(page, "scores").inner_text() != scores
+    assert page.locator("output").first.inner_text() == "1.9"
+    page.locator("[data-frame=noisy]").hover(position={"x": 100, "y": 200})
+    assert page.locator(".xb-lens").first.is_visible()
+    screenshot(page, "4-static")
+    page.close()
+    assert complaints == []
+
+
 COUNT_FRAMES = """() => {
   window.frames_shown = 0;
   const canvas = document.querySelector('[data-picture=noisy]');
@@ -348,7 +373,9 @@ def test_drag_is_fluent_and_restoration_follows_the_release(page):
 
 
 def test_a_thousand_moves_leave_the_memory_as_it_was(page, server):
-    kernels = [p for p in server[1].children(recursive=True) if "ipykernel" in " ".join(p.cmdline())]
+    kernels = [
+        p for p in server[1].children(recursive=True) if "ipykernel" in " ".join(p.cmdline())
+    ]
     moves(page, 100)
     before = memory(page, kernels)
     moves(page, 1000)

@@ -157,4 +157,3 @@ def _chart(
         f'<text x="{left}" y="{height - 3}">{x_ends[0]}</text>'
         f'<text x="{right}" y="{height - 3}" text-anchor="end">{x_ends[1]}</text></svg>'
     )
-

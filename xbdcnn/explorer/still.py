@@ -142,9 +142,7 @@ def _walk(method: str) -> Iterator[State]:
         yield State(eta, 18 * (1 - math.cos(turn - math.pi / 4)), seed, method=method)
 
 
-def _frame(
-    clean: NDArray[np.float32], state: State, restorers: dict[str, Restorer]
-) -> Image.Image:
+def _frame(clean: NDArray[np.float32], state: State, restorers: dict[str, Restorer]) -> Image.Image:
     """Noisy and restored, the levels and the gain below, in few greys since noise is costly."""
     view = restore(clean, simulate(clean, state), state, restorers)
     gap = np.full((GIF_SIDE, 4), 255, np.uint8)

@@ -160,7 +160,9 @@ class Explorer:
             texts |= captions.of_region(self._clean.shape == self._whole.shape)
             texts["scores"] = drawing.quality_table(state, quality(self._noisy, self._clean))
             shape = self._whole.shape
-            self.stage.show(pictures, texts | self._curves(), (*region(shape, state.corner), *shape))
+            self.stage.show(
+                pictures, texts | self._curves(), (*region(shape, state.corner), *shape)
+            )
 
     def _change_region(self, state: State) -> dict[str, NDArray[np.uint8]]:
         """Cut the region out; return the pictures of it that have changed."""
