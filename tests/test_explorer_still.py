@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from xbdcnn.explorer import __main__ as app
 from xbdcnn.explorer import still
 from xbdcnn.explorer.choices import Restoration
 
@@ -24,6 +27,15 @@ def halving(noisy, eta, sigma):
 
 
 RESTORERS = {"half": halving}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """On a busy machine two threads spend their time waiting for each other at every product."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -79,18 +91,12 @@ def test_tool_says_how_it_is_used():
 
 
 def test_app_without_voila_names_the_remedy(monkeypatch):
-    import runpy
-
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(app, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match=r"pip install 'xbdcnn\[explore\]'"):
-        runpy.run_module("xbdcnn.explorer.__main__", run_name="__main__")
+        app.main()
 
 
 def test_app_is_voila_on_this_machine_with_room_for_uploads(monkeypatch):
-    import os
-
-    from xbdcnn.explorer import __main__ as app
-
     called = []
     monkeypatch.setattr(os, "execv", lambda path, command: called.append(command))
     monkeypatch.setattr(sys, "argv", ["explorer", "--theme=dark"])

@@ -25,7 +25,7 @@ dependencies:
 LOCAL_NOTE = "# conda gives Python, pip gives the rest at the tested versions."
 BINDER_NOTE = """\
 # conda gives the CPU build of PyTorch, which is small enough for Binder's 2 GB; conda-forge lags
-# behind, so its version is free above the floor. pip gives the rest, Voilà for the explorer included;
+# behind, so its version is free above the floor. pip gives the rest, with Voilà for the explorer;
 # postBuild adds the package."""
 
 

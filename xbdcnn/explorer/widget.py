@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,7 +85,8 @@ class Explorer:
         # One lane per method: a slow one that is under way never keeps a quick one waiting.
         self._lanes = defaultdict(lambda: LatestOnly(self._restore, pause))
         self._drawing = threading.RLock()
-        self._whole, self._clean, self._noisy, self._view = (None,) * 4
+        self._whole, self._corner = None, None
+        self._clean, self._noisy, self._view = None, None, None
         self.controls, self.upload = state_controls(start, images, restorers), upload_button()
         self.stage = Stage()
         self.stage.corner = start.corner
@@ -144,10 +144,9 @@ class Explorer:
         with self._errors_shown():
             image = read_upload(file["name"], bytes(file["content"]))
             kept = {n: old for n, old in self._images.items() if not n.startswith(UPLOAD)}
-            self._images = self._images | kept | {UPLOAD + file["name"]: image}
-            self.controls["image"].options = [*kept, UPLOAD + file["name"]]
-            self.controls["image"].value = UPLOAD + file["name"]
             self._images = kept | {UPLOAD + file["name"]: image}
+            self.controls["image"].options = list(self._images)
+            self.controls["image"].value = UPLOAD + file["name"]
         # Emptied, so that the same file can be chosen once more after it has been mended.
         self.upload.value = ()
 
@@ -159,23 +158,18 @@ class Explorer:
             texts = captions.of_noise(state, float(self._clean.mean()))
             texts |= captions.of_region(self._clean.shape == self._whole.shape)
             texts["scores"] = drawing.quality_table(state, quality(self._noisy, self._clean))
-            shape = self._whole.shape
-            self.stage.show(
-                pictures, texts | self._curves(), (*region(shape, state.corner), *shape)
-            )
+            place = (*region(self._whole.shape, state.corner), *self._whole.shape)
+            self.stage.show(pictures, texts | self._curves(), place)
 
     def _change_region(self, state: State) -> dict[str, NDArray[np.uint8]]:
         """Cut the region out; return the pictures of it that have changed."""
         whole = self._images[state.image]
-        clean = crop(whole, state.corner)
-        if self._clean is not None and np.array_equal(clean, self._clean):
+        if whole is self._whole and state.corner == self._corner:
             return {}
-        self._clean, self._view = clean, None
-        pictures = {"clean": drawing.indices(clean)}
-        if whole is not self._whole:
-            pictures["overview"] = drawing.overview(whole)
-        self._whole = whole
-        return pictures
+        self._clean = crop(whole, state.corner)
+        overview = {} if whole is self._whole else {"overview": drawing.overview(whole)}
+        self._whole, self._corner, self._view = whole, state.corner, None
+        return {"clean": drawing.indices(self._clean)} | overview
 
     def _restore(self, state: State) -> None:
         """Restore; nothing is done or shown for a state that the controls have left meanwhile."""
