@@ -318,6 +318,23 @@ def test_overtaken_requests_are_never_run():
     assert done == [0, 9]
 
 
+def test_an_equal_request_that_comes_later_is_answered_again():
+    done, begun, gate = [], threading.Event(), threading.Event()
+
+    def work(request):
+        begun.set()
+        gate.wait(5)
+        done.append(request)
+
+    background = LatestOnly(work, pause=0)
+    background.ask(State(seed=1))
+    begun.wait(5)
+    background.ask(State(seed=1))
+    gate.set()
+    background.wait()
+    assert done == [State(seed=1)] * 2
+
+
 def test_a_pause_spares_the_work():
     done = []
     background = LatestOnly(done.append, pause=0.05)
