@@ -15,7 +15,7 @@ REFRESH := build/refresh
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install reproduce test lint format explore notebooks book exercises lock clean
+.PHONY: help install reproduce test lint format explore still notebooks book exercises lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,9 +46,11 @@ format: $(STAMP)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-explore: $(STAMP)  ## open the noise explorer in JupyterLab
-	$(BIN)/python -c 'import jupyterlab' 2>/dev/null || $(PIP) install --quiet -c $(CONSTRAINTS) -e '.[explore]'
-	$(BIN)/jupyter lab notebooks/09_noise_explorer.ipynb
+explore: $(STAMP)  ## open the noise explorer in the browser: ARGS='--theme=dark'
+	$(BIN)/python -m xbdcnn.explorer $(ARGS)
+
+still: $(STAMP)  ## the explorer without a kernel: build/explorer-static/, figures/explorer.gif
+	$(BIN)/python tools/explorer.py --page build/explorer-static --gif figures/explorer.gif
 
 notebooks: $(STAMP)  ## run all notebooks anew and refresh notebooks/*.ipynb, figures/, README
 	$(BIN)/xbdcnn reproduce --data builtin --output $(REFRESH) --publish $(ARGS)
