@@ -75,6 +75,9 @@ SERIES: dict[str, tuple[Trial, ...]] = {
             "patches of 128, 4 per step", recipe=FIRST, config={"patch_size": 128, "batch_size": 4}
         ),
         Trial("8 patches per step", recipe=FIRST, config={"batch_size": 8}),
+        Trial("4 patches per step", recipe=FIRST, config={"batch_size": 4}),
+        Trial("best weights, 8 per step", config={"batch_size": 8}),
+        Trial("best weights, 4 per step", config={"batch_size": 4}),
         Trial("flips and turns", recipe=FIRST, config={"augment": True}),
         Trial("averaged weights (EMA 0.999)", recipe=FIRST, config={"ema": 0.999}),
         Trial("twice the learning rate", recipe=FIRST, config={"learning_rates": (2e-3, 2e-5)}),
