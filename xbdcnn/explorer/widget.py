@@ -99,8 +99,10 @@ class Explorer:
 
     @property
     def state(self) -> State:
-        """What the controls say now."""
+        """What the controls say now; eta as it is read beside its slider, with two decimals."""
         values = {name: control.value for name, control in self.controls.items()}
+        # A browser moves the slider to the nearest of its steps, which are even in log eta.
+        values["eta"] = round(values["eta"], 2)
         return State(**values, corner=self.stage.corner)
 
     def wait(self) -> Explorer:
