@@ -44,7 +44,7 @@ def expand(inputs: Iterable[Path]) -> Batch:
     files: dict[str, Path] = {}
     passed_over = 0
     for path in inputs:
-        found, others = _radiographs(path) if path.is_dir() else (_matches(path), 0)
+        found, others = _radiographs(path) if os.path.isdir(path) else (_matches(path), 0)
         passed_over += others
         for file in found:
             # realpath, unlike Path.resolve, does not mind a loop of links.
@@ -81,7 +81,7 @@ def _looks_like_one(path: Path) -> bool:
 
 def _format(path: Path) -> str | None:
     try:
-        return format_of(path)
+        return format_of(path) if path.is_file() else None  # opening a pipe would wait for ever
     except OSError:
         return None
 

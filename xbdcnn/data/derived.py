@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from xbdcnn.data.formats import decoding
+from xbdcnn.data.dicom import discreetly
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import atomic_path
 
@@ -49,7 +49,9 @@ OF_OLD_PIXELS = (
 
 def require_radiograph(path: Path, header: Dataset) -> None:
     """Raise XbdcnnError unless the object is one of `RADIOGRAPHS`."""
-    if header.get("SOPClassUID") not in RADIOGRAPHS:
+    with discreetly(path):
+        known = header.get("SOPClassUID") in RADIOGRAPHS
+    if not known:
         raise XbdcnnError(
             f"{path}: no CR, DX or RF image, and the networks know no other; save it as PNG to "
             "try all the same"
@@ -74,13 +76,7 @@ def save_derived(
     Raises:
         XbdcnnError: the source's header cannot be written.
     """
-    import pydicom
-
-    with (
-        atomic_path(target) as temporary,
-        decoding(path, quote=False),
-        pydicom.config.disable_value_validation(),
-    ):
+    with atomic_path(target) as temporary, discreetly(path):
         derived = _derived(header, stored, derivation)
         derived.save_as(temporary, enforce_file_format=True)
 
@@ -109,8 +105,9 @@ def _identify(derived: Dataset, header: Dataset) -> None:
     derived.file_meta = FileMetaDataset()
     derived.file_meta.MediaStorageSOPClassUID = derived.SOPClassUID
     derived.file_meta.MediaStorageSOPInstanceUID = derived.SOPInstanceUID
-    plain = not (syntax.is_encapsulated or syntax.is_deflated)
-    derived.file_meta.TransferSyntaxUID = syntax if plain else ExplicitVRLittleEndian
+    derived.file_meta.TransferSyntaxUID = (
+        ExplicitVRLittleEndian if syntax.is_encapsulated else syntax
+    )
 
 
 def _explain(derived: Dataset, header: Dataset, derivation: str) -> None:

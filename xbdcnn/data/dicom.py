@@ -5,13 +5,16 @@ No message of this module repeats a header's words, which may be a patient's; it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbdcnn.data.formats import check_area, decoding, refuse_frames
+from xbdcnn.data.formats import check_area, content_of, decoding, refuse_frames
 from xbdcnn.data.window import Window
 from xbdcnn.errors import XbdcnnError
 
@@ -36,8 +39,8 @@ def read_dicom(path: Path) -> tuple[Dataset, NDArray]:
     import pydicom
     from pydicom.pixels import pixel_array
 
-    with decoding(path, quote=False), pydicom.config.disable_value_validation():
-        header = pydicom.dcmread(path)
+    with discreetly(path):
+        header = pydicom.dcmread(_content(path))
         _require_radiograph(path, header)
         stored = np.asarray(pixel_array(header))
         if stored.shape != (header.Rows, header.Columns) or stored.dtype.kind not in "iu":
@@ -46,9 +49,31 @@ def read_dicom(path: Path) -> tuple[Dataset, NDArray]:
         return header, stored
 
 
+@contextmanager
+def discreetly(path: Path) -> Iterator[None]:
+    """Use a header without a word of it, which may be a patient's, getting into error or log."""
+    from pydicom.config import disable_value_validation
+
+    with decoding(path, quote=False), disable_value_validation():
+        yield
+
+
+def _content(path: Path) -> BytesIO:
+    """Refuse a deflated file, which would be inflated unseen and as a whole, like a zip bomb."""
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    content = content_of(path)
+    if DeflatedExplicitVRLittleEndian.encode() in content.getvalue():
+        raise XbdcnnError(f"{path}: a deflated DICOM file; inflate it with a DICOM tool first")
+    return content
+
+
 def _require_radiograph(path: Path, header: Dataset) -> None:
     if "PixelData" not in header:
-        raise XbdcnnError(f"{path}: a DICOM file without pixel data; choose the image object")
+        raise XbdcnnError(
+            f"{path}: a DICOM file without pixel data; choose the image object, or copy the file "
+            "again if it was cut short"
+        )
     refuse_frames(path, int(header.get("NumberOfFrames") or 1))
     if header.get("PhotometricInterpretation") not in ("MONOCHROME1", "MONOCHROME2"):
         raise XbdcnnError(
@@ -86,7 +111,7 @@ def _require_decoder(path: Path, header: Dataset) -> None:
     from pydicom.pixels import get_decoder
 
     syntax = header.file_meta.TransferSyntaxUID
-    if not syntax.is_compressed:
+    if syntax.is_transfer_syntax and not syntax.is_compressed:
         return
     try:
         available = get_decoder(syntax).is_available

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,9 @@ SMALLEST_SIDE = 16
 
 LARGEST_AREA = 2**26
 """Pixels: 8192 x 8192 is larger than any detector and small enough for memory."""
+
+LARGEST_FILE = 2**29
+"""Bytes; 8192 x 8192 pixels of 16 bits take a quarter of it."""
 
 _MAGIC: dict[bytes, Format] = {
     b"\x89PNG": "png",
@@ -49,12 +53,18 @@ def require_format(path: Path) -> Format:
     return found
 
 
+def content_of(path: Path) -> BytesIO:
+    """Read a file as a whole; no false length in it can then ask a decoder for more memory."""
+    if path.stat().st_size > LARGEST_FILE:
+        raise XbdcnnError(f"{path}: larger than any radiograph; choose the single image")
+    return BytesIO(path.read_bytes())
+
+
 @contextmanager
 def decoding(path: Path, quote: bool = True) -> Iterator[None]:
     """Turn whatever a decoder raises on a damaged file into one XbdcnnError that names it.
 
-    quote: repeat the decoder's own words. They may quote the file, so never for DICOM, where
-    that may be a patient's name.
+    quote: repeat the decoder's own words. They may be words of the file.
     """
     try:
         # Decoders warn about trifles in the header; whatever matters is raised.

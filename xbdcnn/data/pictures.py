@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xbdcnn.data.formats import check_area, decoding, format_of, refuse_frames
+from xbdcnn.data.formats import check_area, content_of, decoding, format_of, refuse_frames
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import atomic_path
 
@@ -45,7 +45,7 @@ def _read_with_pillow(path: Path) -> Picture:
     from PIL import Image
 
     try:
-        picture = Image.open(path, formats=("PNG", "JPEG"))
+        picture = Image.open(content_of(path), formats=("PNG", "JPEG"))
     except Image.DecompressionBombError:
         raise XbdcnnError(
             f"{path}: far more pixels than any radiograph has; crop or reduce it"
@@ -84,7 +84,7 @@ def _read_tiff(path: Path) -> Picture:
     import tifffile
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # it logs what it also raises
-    with tifffile.TiffFile(path) as tiff:
+    with tifffile.TiffFile(content_of(path)) as tiff:
         refuse_frames(path, len(tiff.pages))
         page = tiff.pages[0]
         check_area(path, page.imagelength, page.imagewidth)

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xbdcnn.data.dicom import curve_of, is_curved, limits_of
-from xbdcnn.data.formats import decoding
+from xbdcnn.data.dicom import curve_of, discreetly, is_curved, limits_of
 from xbdcnn.data.scan import Scan, open_scan
 
 
@@ -35,7 +34,7 @@ def load_radiograph(path: str | Path) -> NDArray[np.float32]:
             range, too small, or too large (more than 8192 x 8192 pixels).
     """
     scan = open_scan(path)
-    with decoding(scan.path, quote=False):
+    with discreetly(scan.path):
         return _along_curve(scan) if scan.header and is_curved(scan.header) else scan.unit
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbdcnn.data.derived import require_radiograph, save_derived
-from xbdcnn.data.dicom import limits_of, padding_of, read_dicom, window_of
-from xbdcnn.data.formats import decoding, require_format
+from xbdcnn.data.dicom import discreetly, limits_of, padding_of, read_dicom, window_of
+from xbdcnn.data.formats import require_format
 from xbdcnn.data.pictures import Picture, read_picture, write_picture
 from xbdcnn.data.window import Window
 
@@ -70,7 +70,7 @@ def open_scan(path: str | Path, ends: tuple[float, float] | None = None) -> Scan
     given = Window(*ends, "as given") if ends else None
     if require_format(path) == "dicom":
         header, stored = read_dicom(path)
-        with decoding(path, quote=False):
+        with discreetly(path):
             window = given or window_of(path, header, stored)
             return Scan(path, stored, window, limits_of(header), padding_of(header), header)
     picture = read_picture(path)

@@ -67,11 +67,7 @@ class Window:
         Returns:
             (H, W) of stored's dtype.
         """
-        residual = (restored - self.to_unit(stored)) * np.float32(self.white - self.black)
-        if np.issubdtype(stored.dtype, np.floating):
-            return (stored + residual).clip(*limits).astype(stored.dtype)
-        return (
-            (stored.astype(np.int64) + np.rint(residual).astype(np.int64))
-            .clip(*limits)
-            .astype(stored.dtype)
-        )
+        change = (restored - self.to_unit(stored)) * np.float32(self.white - self.black)
+        if not np.issubdtype(stored.dtype, np.floating):
+            change = np.rint(change)  # float32 holds every sum of 16-bit integers exactly
+        return (stored + change).clip(*limits).astype(stored.dtype)
