@@ -155,7 +155,6 @@ def test_any_noise_level_is_simulated_or_refused(eta, sigma, image):
     arrays.arrays(np.float32, (4, 4), elements=st.floats(0, 1, width=32)),
 )
 @settings(max_examples=200, deadline=None)
-@pytest.mark.filterwarnings("ignore:overflow")
 def test_any_window_keeps_the_limits(black, white, stored, seen):
     try:
         window = Window(black, white, "test")

@@ -43,7 +43,8 @@ class Window:
         """
         unit = stored.astype(np.float32)
         unit -= np.float32(self.black)
-        unit /= np.float32(self.white - self.black)
+        with np.errstate(over="ignore"):  # infinitely white is white
+            unit /= np.float32(self.white - self.black)
         return unit.clip(0.0, 1.0, out=unit)
 
     def outside(self, stored: NDArray) -> float:
