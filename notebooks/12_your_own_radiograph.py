@@ -146,12 +146,13 @@ xbdcnn("denoise", "chest.dcm", "-o", "restored")
 
 # %% [markdown]
 # The line names both files, the two ends of the window, the share of pixels beyond them, and the noise
-# level that the network believes it sees. Levels are stated on the 8-bit scale *of that window*: with
-# a narrower window the same file looks noisier, to you and to the network. Estimating alone shows it.
+# level that the network believes it sees. Levels are stated on the 8-bit scale *of that window*. A window
+# a third as wide spreads the same noise over three times as many grey levels, so sigma should come out
+# three times as large. Ask for the estimate alone, and see how far the network follows.
 
 # %%
 xbdcnn("denoise", "chest.dcm", "--estimate-only")
-xbdcnn("denoise", "chest.dcm", "--estimate-only", "--window", 25000, 2000)
+xbdcnn("denoise", "chest.dcm", "--estimate-only", "--window", 14000, 4000)
 
 # %% [markdown]
 # ### What the new object says
@@ -214,16 +215,17 @@ show_source(checks.residual_structure)
 # %%
 found = checks.residual_structure(scan.unit, restored.unit)
 print(f"removed: {removed.std():.2f} grey levels rms, offset {found.offset:+.2f}")
-print(f"correlation of neighbours {found.neighbours:+.2f}, with edges {found.anatomy:+.2f}")
+print(f"correlation of neighbours {found.neighbours:+.2f}, with anatomy {found.anatomy:+.2f}")
 
 # %% [markdown]
 # *Neighbours*: the noise that the network has learned is independent from pixel to pixel, so what it
-# removes should be, too. *Edges*: is more removed where the image has edges? A real detector's noise is
-# blurred a little by the detector itself, so neither number need be zero; a large one asks you to look
-# at the picture again.
+# removes should be, too. *Anatomy*: where the restored image has a vessel, does the removed part show the
+# same vessel, fainter? A real detector's noise is blurred a little by the detector itself, so the first
+# number need not be zero. The second should be. Compare it with those of the check, and look at the third
+# panel again.
 #
-# **Check.** The instrument, not the network: a plain blur must be caught as a thief of edges, while true
-# white noise must not be suspected.
+# **Check.** The instrument, not the network: a plain blur must be caught with vessels in its pockets,
+# while true white noise must not be suspected.
 
 # %%
 from scipy.ndimage import gaussian_filter
@@ -232,7 +234,7 @@ field = builtin_fields("table2")[1][: 448 if not settings.is_smoke else 128]
 grain = np.random.default_rng(0).normal(0, 5 / 255, field.shape)
 innocent = checks.residual_structure(field + grain, field)
 guilty = checks.residual_structure(field, gaussian_filter(field, 3))
-print(f"white noise: edges {innocent.anatomy:+.2f}; a blur: edges {guilty.anatomy:+.2f}")
+print(f"white noise: anatomy {innocent.anatomy:+.2f}; a blur: anatomy {guilty.anatomy:+.2f}")
 assert abs(innocent.anatomy) < 0.1 < guilty.anatomy
 
 # %% [markdown]
@@ -293,7 +295,9 @@ for axis, name in zip(fig.subplots(1, 2, sharey=True), fields, strict=True):
     axis.axhline(1, color="0.6", lw=1)
     axis.set(title=name, xlabel="contrast in grey levels", xscale="log")
     axis.set_xticks(contrasts, [str(contrast) for contrast in contrasts])
+    axis.minorticks_off()
 fig.axes[0].set_ylabel("contrast kept")
+fig.axes[0].set_ylim(0, 1.05)
 fig.axes[1].legend()
 caption = "Share of the contrast of inserted discs that is left after denoising."
 plotting.save_figure(fig, figures / "12_discs", caption, facts, smoke=settings.is_smoke)
@@ -302,7 +306,7 @@ fig
 # %% [markdown]
 # Contrast kept after denoising, on a field of the built-in radiograph, profile as printed at the top.
 # The line at 1 is what the original keeps. Read it from right to left: where a curve falls, the network
-# took faint discs for noise.
+# took faint discs for noise, and from curve to curve: the smaller the disc, the less of it is left.
 
 # %%
 worst = kept["after"].idxmin()
@@ -318,8 +322,8 @@ print(
 # ## Discussion
 #
 # The last line is the sober one. To this observer, who knows where to look and averages over the disc,
-# a denoiser can hardly help: he averages the noise away by himself, and what the network removed with
-# the noise is gone for him, too. A human eye averages less well and may profit; whether a radiologist
+# a denoiser can hardly help: the average takes the noise away by itself, and what the network removed
+# with the noise is gone. A human eye averages less well and may profit; whether a radiologist
 # does is a question for a reader study, which neither the paper nor this project has made.
 #
 # The discs have sharp edges and stand in flat surroundings more often than a nodule does. Take them as

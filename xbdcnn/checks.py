@@ -19,14 +19,17 @@ from xbdcnn.noise import GREY_LEVELS
 Image = NDArray[np.floating]
 Centres = NDArray[np.intp]
 
+DETAIL = (1.5, 4.5)
+"""Standard deviations in pixels of the two Gaussians whose difference is fine structure."""
+
 
 class Residual(NamedTuple):
     """What f - g_hat looks like; all three are near 0 for white noise.
 
-    neighbours: correlation of horizontally and vertically adjacent pixels; below 0 where a
-    smoother took fine grain only, above 0 where it took patches.
-    anatomy: correlation of its size with that of the edges in g_hat: above 0, edges were taken.
-    offset: its mean in grey levels.
+    neighbours: correlation of horizontally and vertically adjacent pixels.
+    anatomy: correlation with g_hat, both between the scales of `DETAIL`: above 0, fine structure
+    was taken in proportion to what was left of it. Noise left behind raises it a little, too.
+    offset: the mean in grey levels.
     """
 
     neighbours: float
@@ -39,24 +42,20 @@ def residual_structure(noisy: Image, restored: Image) -> Residual:
     removed = np.asarray(noisy, float) - restored
     pairs = [(removed[:, 1:], removed[:, :-1]), (removed[1:], removed[:-1])]
     neighbours = np.mean([_correlation(*pair) for pair in pairs])
-    edges = np.hypot(*np.gradient(gaussian_filter(np.asarray(restored, float), 2)))
-    size = np.sqrt(gaussian_filter(removed**2, 2))
-    # Quantum noise grows with brightness by nature, so brightness is taken out of both first.
-    anatomy = _correlation(*(_without(restored, image) for image in (size, edges)))
+    anatomy = _correlation(_detail(removed), _detail(np.asarray(restored, float)))
     return Residual(float(neighbours), anatomy, float(GREY_LEVELS * removed.mean()))
+
+
+def _detail(image: Image) -> Image:
+    """What is coarser than single pixels and finer than ribs."""
+    fine, coarse = (gaussian_filter(image, scale) for scale in DETAIL)
+    return fine - coarse
 
 
 def _correlation(one: Image, other: Image) -> float:
     if np.ptp(one) == 0 or np.ptp(other) == 0:
         return 0.0
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
-
-
-def _without(cause: Image, effect: Image) -> Image:
-    """What a straight line and a parabola in `cause` leave of `effect`."""
-    smooth = gaussian_filter(np.asarray(cause, float), 2)
-    fit = np.polynomial.Polynomial.fit(smooth.ravel(), effect.ravel(), 2)
-    return effect - fit(smooth)
 
 
 def disc_centres(shape: tuple[int, int], radius: int) -> Centres:

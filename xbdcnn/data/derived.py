@@ -115,7 +115,8 @@ def _explain(derived: Dataset, header: Dataset, derivation: str) -> None:
     kind, now = header.get("ImageType"), _now(header)
     values = [kind] if isinstance(kind, str) else list(kind or [])
     derived.ImageType = ["DERIVED", *(values[1:] or ["PRIMARY"])]
-    derived.SeriesDescription = f"Denoised: {header.get('SeriesDescription') or ''}"[:64].strip()
+    described = header.get("SeriesDescription")
+    derived.SeriesDescription = f"Denoised: {described}"[:64] if described else "Denoised"
     derived.DerivationDescription = derivation[:1024]
     derived.SourceImageSequence = [_source(header)]
     equipment = [*(header.get("ContributingEquipmentSequence") or []), _equipment(now)]
