@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "xbdcnn needs Python 3.11 or newer, but $(PYTHON) is older: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(PIP) install --quiet -c $(CONSTRAINTS) $(TORCH)
-	$(PIP) install --quiet -c $(CONSTRAINTS) -e '.[reproduce,test,dev,book]'
+	$(PIP) install --quiet -c $(CONSTRAINTS) -e '.[reproduce,jpeg,test,dev,book]'
 	@touch $@
 
 reproduce: $(STAMP)  ## every table and figure: PROFILE=smoke|quick|cpu|paper, ARGS='--only 06'
@@ -65,7 +65,7 @@ exercises: $(STAMP)  ## notebook 10 without its solutions, for a class, in build
 # Without constraints: this target makes them. It adds what is missing and upgrades nothing else.
 lock:  ## write constraints.txt and the environment files from what .venv holds
 	test -x $(BIN)/python || $(MAKE) install
-	$(PIP) install --quiet -e '.[reproduce,test,dev,explore,book]'
+	$(PIP) install --quiet -e '.[reproduce,jpeg,test,dev,explore,book]'
 	$(PIP) list --format=freeze --exclude pip --exclude-editable > .tmp-lock
 	sed 's/+.*//' .tmp-lock > constraints.txt && rm .tmp-lock
 	$(BIN)/python tools/environment.py --write

@@ -25,7 +25,17 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = (
     {"errors", "files", "journal", "measured", "paper", "provenance", "noise", "notebook"},
     {"data"},
-    {"models", "metrics", "losses", "baselines", "classical", "zoo", "batches", "profiles"},
+    {
+        "models",
+        "metrics",
+        "checks",
+        "losses",
+        "baselines",
+        "classical",
+        "zoo",
+        "batches",
+        "profiles",
+    },
     {"inference", "training", "runs"},
     {"explorer", "evaluation", "methods", "ranking", "tables", "plotting", "trials", "audit"},
     {"reproduce", "cli", "__main__"},

@@ -30,6 +30,16 @@ class Levels(NamedTuple):
     sigma: float
 
 
+class Outcome(NamedTuple):
+    """What one pass through a network gives.
+
+    restored: (H, W) float32, cut to [0, 1]. levels: None if the network estimates none.
+    """
+
+    restored: NDArray[np.float32]
+    levels: Levels | None
+
+
 @dataclass(frozen=True)
 class Pretrained:
     """A trained network that takes and returns ordinary arrays."""
@@ -39,6 +49,20 @@ class Pretrained:
     recipe: Recipe
     metadata: dict[str, Any]
     """Header of the weight file: name, budget, data, validation scores, provenance."""
+
+    @property
+    def name(self) -> str:
+        """What the weight file calls the network."""
+        return str(self.metadata.get("name", "unnamed"))
+
+    @property
+    def level_error(self) -> Levels | None:
+        """Half width of the 95 % interval of an estimate, as an audit has measured and recorded it.
+
+        From `level_error` of the metadata, {"eta": ..., "sigma": ...}; None if never measured.
+        """
+        measured = self.metadata.get("level_error")
+        return Levels(**measured) if measured else None
 
     @property
     def device(self) -> torch.device:
@@ -58,7 +82,7 @@ class Pretrained:
         Raises:
             XbdcnnError: another shape, dtype or range, or values that are not finite.
         """
-        restored = self._run(image, tile)[0].clip(0.0, 1.0)
+        restored = self.run(image, tile).restored
         if np.issubdtype(image.dtype, np.floating):
             return restored.astype(image.dtype)
         return np.round(restored * np.iinfo(image.dtype).max).astype(image.dtype)
@@ -68,11 +92,24 @@ class Pretrained:
 
         Takes what `denoise` takes. Raises XbdcnnError also if the network has no NLE.
         """
-        maps = self._run(image, tile)[1]
+        levels = self.run(image, tile).levels
+        if levels is None:
+            raise XbdcnnError(f"{self.name!r} estimates no noise level; use 'xbdcnn'")
+        return levels
+
+    def run(self, image: NDArray, tile: int | None = WHOLE_IMAGE_SIDE) -> Outcome:
+        """Restore and estimate in one pass; takes what `denoise` takes, and raises what it does.
+
+        XbdcnnError also if the network returns a number that is not finite.
+        """
+        restored, maps = self._run(image, tile)
+        if not np.isfinite(restored).all() or (maps is not None and not np.isfinite(maps).all()):
+            raise XbdcnnError(f"{self.name!r} returns NaN or infinity; its weights are damaged")
+        restored = restored.clip(0.0, 1.0)
         if maps is None:
-            raise XbdcnnError(f"{self.metadata['name']!r} estimates no noise level; use 'xbdcnn'")
+            return Outcome(restored, None)
         eta, sigma = noise.levels_from_maps(torch.from_numpy(maps)[None], self.recipe.level_scaling)
-        return Levels(float(eta), float(sigma))
+        return Outcome(restored, Levels(float(eta), float(sigma)))
 
     def _run(
         self, image: NDArray, tile: int | None

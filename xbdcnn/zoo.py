@@ -33,6 +33,11 @@ PLAIN_MSE = replace(AS_WRITTEN, use_nle=False, loss_weights=(1.0, 0.0, 0.0, 0.0)
 """How DnCNN and the X-ReCNN-style network are trained: MSE only, on the same noise."""
 
 
+_DAMAGE = (OSError, SafetensorError, LookupError, ValueError, TypeError, AttributeError)
+_DAMAGE += (RecursionError, RuntimeError)
+"""What reading a damaged weight file may raise."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A trained network: its label in tables, its architecture and its recipe."""
@@ -116,10 +121,15 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as stream:
             header = json.loads((stream.metadata() or {})["xbdcnn"])
             state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+        # A header may say anything; what it must say is looked up here, where that is an error.
+        _ = header["architecture"], header["recipe"].keys()
     except FileNotFoundError:
         raise XbdcnnError(f"{path}: no such weights; train them with `xbdcnn train`") from None
-    except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise XbdcnnError(f"{path}: not readable as xbdcnn weights ({error})") from None
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())[:200]
+        raise XbdcnnError(
+            f"{path}: not readable as xbdcnn weights ({reason}); copy or train them again"
+        ) from None
     return {n: v.float() if v.is_floating_point() else v for n, v in state.items()}, header
 
 
@@ -130,12 +140,18 @@ def load_network(path: Path | str) -> tuple[nn.Module, dict[str, Any]]:
         XbdcnnError: the file is damaged, or its tensors do not fit the network it names.
     """
     state, header = read_weights(path)
-    network = build_network(header["architecture"], recipe_from(header["recipe"]))
     try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise XbdcnnError(f"{path}: weights do not fit their network ({reason})") from None
+        # On the meta device a network has shapes but no memory, whatever width a header claims.
+        with torch.device("meta"):
+            network = build_network(header["architecture"], recipe_from(header["recipe"]))
+        network.load_state_dict(state, assign=True)
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()
+        raise XbdcnnError(
+            f"{path}: weights do not fit their network ({reason}); train them again"
+        ) from None
+    if any(not value.isfinite().all() for value in state.values()):
+        raise XbdcnnError(f"{path}: holds NaN or infinity; train it again")
     return network.eval(), header
 
 

@@ -1,7 +1,8 @@
 """Images for training and tests: where they come from, and patches cut from them.
 
-This is the one module to ask for images; it offers what `radiograph` (files), `builtin`,
-`folders` (index and splits) and `sample` (download) define.
+This is the one module to ask for images; it offers what `radiograph` (files as pictures), `scan`
+(files with their own numbers), `builtin`, `folders` (index and splits) and `sample` (download)
+define.
 """
 
 from __future__ import annotations
@@ -28,13 +29,17 @@ from xbdcnn.data.builtin import (
 from xbdcnn.data.folders import SPLITS, index_folder, split_index
 from xbdcnn.data.radiograph import load_radiograph
 from xbdcnn.data.sample import MANIFEST, REGISTRY, fetch_sample, same_table, sample_folder
+from xbdcnn.data.scan import Scan, open_scan, save_scan
+from xbdcnn.data.window import Window
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import sha256_of
 
 __all__ = [
     "BUILTIN_LAYOUT",
     "SPLITS",
+    "Scan",
     "Source",
+    "Window",
     "builtin_crop",
     "builtin_fields",
     "builtin_radiograph",
@@ -43,7 +48,9 @@ __all__ = [
     "find_source",
     "index_folder",
     "load_radiograph",
+    "open_scan",
     "random_patches",
+    "save_scan",
     "split_index",
 ]
 
