@@ -135,6 +135,14 @@ def test_equations_have_the_papers_numbers_and_link_to_their_functions_and_back(
 
 
 @pytest.mark.slow
+def test_docstrings_are_read_as_plain_text(site):
+    models = (site / "docs" / "api" / "xbdcnn.models.html").read_text(encoding="utf-8")
+    assert "False: the ablation without noise level estimation." in models
+    losses = (site / "docs" / "api" / "xbdcnn.losses.html").read_text(encoding="utf-8")
+    assert "L_asymm = sum |alpha - beta| (l_hat - l)^2" in losses
+
+
+@pytest.mark.slow
 def test_notebooks_mention_equations_by_links(pages):
     names = {
         path.stem
