@@ -61,7 +61,7 @@ def ancestors(node: nodes.Node) -> list[nodes.Node]:
 def plain_text(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Keep reStructuredText from reading |x| and x_ of a docstring as its own signs."""
     if what in ("attribute", "data", "property"):
-        lines.insert(0, "")  # else napoleon takes what stands before a colon for a type
+        lines.insert(0, "\\")  # nothing, but it keeps napoleon from finding "type: text" below
     for number, line in enumerate(lines):
         pieces = re.split(r"(`+[^`]*`+)", line)
         pieces[::2] = [re.sub(r"[|*]|_(?!\w)", r"\\\g<0>", piece) for piece in pieces[::2]]
