@@ -70,14 +70,6 @@ def assert_one_line(result, code: int, *words: str) -> None:
         assert word in lines[0]
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    recipe = Recipe(width=8)
-    zoo.save_weights(zoo.build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="tiny")
-    return path
-
-
 @pytest.fixture
 def good(tmp_path) -> list[Path]:
     folder = tmp_path / "good"

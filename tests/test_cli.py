@@ -38,15 +38,6 @@ def errors(result) -> list[str]:
     return [line.removeprefix("xbdcnn: error: ") for line in lines if "xbdcnn: error: " in line]
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    """Untrained weights of a narrow network: enough to tell files from files."""
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    recipe = Recipe(width=8)
-    zoo.save_weights(zoo.build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="tiny")
-    return path
-
-
 @pytest.fixture
 def ramp() -> np.ndarray:
     return np.linspace(0.2, 0.8, SIZE[0] * SIZE[1]).reshape(SIZE)

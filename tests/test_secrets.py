@@ -13,20 +13,10 @@ import pytest
 from pydicom.uid import JPEG2000Lossless
 from typer.testing import CliRunner
 
-from xbdcnn import zoo
 from xbdcnn.cli import app
-from xbdcnn.models import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRETS = [*dicoms.PLANTED.values(), "Quixotewitz", "Dulcinea", "Panzawright", "11 SEP 2003"]
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    recipe = Recipe(width=8)
-    zoo.save_weights(zoo.build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="tiny")
-    return path
 
 
 def run(*arguments: object):
