@@ -449,11 +449,13 @@ def test_a_method_without_estimate_leaves_no_old_map_behind(explorer):
     assert "estimates no levels" in text(explorer, "maps-note")
 
 
-def test_eta_is_what_its_readout_says(explorer):
+def test_eta_is_what_its_readout_says(explorer, sent):
     noisy = pictures(explorer)["noisy"]
+    sent.clear()
     explorer.controls["eta"].value = 10**-0.22  # where a browser puts a slider that starts at 0.6
     assert explorer.state.eta == 0.6
     np.testing.assert_array_equal(pictures(explorer)["noisy"], noisy)
+    assert sent == [], "nothing has moved, so nothing is restored anew"
 
 
 def test_another_radiograph(explorer):

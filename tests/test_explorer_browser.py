@@ -169,7 +169,7 @@ def test_opens_complete_within_1024_pixels(page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 1024
     for name in ("clean", "noisy", "restored", "residual", "eta", "sigma", "overview"):
         assert page.locator(f'canvas[data-picture="{name}"]').evaluate("c => c.width") > 100, name
-    assert "…" not in slot(page, "scores").inner_text()
+    expect(slot(page, "scores")).not_to_contain_text("…", timeout=PATIENCE)
     assert "photons" in slot(page, "sentence").inner_text()
     assert page.locator("svg polyline").count() == 6
     screenshot(page, "1-open")

@@ -93,8 +93,9 @@ class Explorer:
         self.box = arrange(self.controls, self.upload, self.stage)
         self.stage.show(texts=captions.FIXED)
         # The first pictures are complete when the cell ends.
-        self._show_noise(self.state)
-        self._restore(self.state)
+        self._followed = self.state
+        self._show_noise(self._followed)
+        self._restore(self._followed)
         self._observe()
 
     @property
@@ -127,6 +128,10 @@ class Explorer:
     def _moved(self, change: object) -> None:
         """Follow a move at once with the noise, and ask for the restoration."""
         state = self.state
+        # A browser that opens sends its slider's nearest step back, which is no move.
+        if state == self._followed:
+            return
+        self._followed = state
         self._show_noise(state)
         self._lanes[state.method].ask(state)
 
