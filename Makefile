@@ -15,7 +15,7 @@ REFRESH := build/refresh
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install reproduce test lint format explore notebooks lock clean
+.PHONY: help install reproduce test lint format explore still notebooks book exercises lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "xbdcnn needs Python 3.11 or newer, but $(PYTHON) is older: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(PIP) install --quiet -c $(CONSTRAINTS) $(TORCH)
-	$(PIP) install --quiet -c $(CONSTRAINTS) -e '.[reproduce,test,dev]'
+	$(PIP) install --quiet -c $(CONSTRAINTS) -e '.[reproduce,jpeg,test,dev,book]'
 	@touch $@
 
 reproduce: $(STAMP)  ## every table and figure: PROFILE=smoke|quick|cpu|paper, ARGS='--only 06'
@@ -46,18 +46,26 @@ format: $(STAMP)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-explore: $(STAMP)  ## open the noise explorer in JupyterLab
-	$(BIN)/python -c 'import jupyterlab' 2>/dev/null || $(PIP) install --quiet -c $(CONSTRAINTS) -e '.[explore]'
-	$(BIN)/jupyter lab notebooks/09_noise_explorer.ipynb
+explore: $(STAMP)  ## open the noise explorer in the browser: ARGS='--theme=dark'
+	$(BIN)/python -m xbdcnn.explorer $(ARGS)
+
+still: $(STAMP)  ## the explorer without a kernel: build/explorer-static/, figures/explorer.gif
+	$(BIN)/python tools/explorer.py --page build/explorer-static --gif figures/explorer.gif
 
 notebooks: $(STAMP)  ## run all notebooks anew and refresh notebooks/*.ipynb, figures/, README
 	$(BIN)/xbdcnn reproduce --data builtin --output $(REFRESH) --publish $(ARGS)
 	$(BIN)/python tools/readme.py --write
 
+book: $(STAMP)  ## the notebooks, API and glossary as a website in build/book; any warning fails
+	$(BIN)/python tools/book.py
+
+exercises: $(STAMP)  ## notebook 10 without its solutions, for a class, in build/exercises
+	$(BIN)/python tools/exercises.py
+
 # Without constraints: this target makes them. It adds what is missing and upgrades nothing else.
 lock:  ## write constraints.txt and the environment files from what .venv holds
 	test -x $(BIN)/python || $(MAKE) install
-	$(PIP) install --quiet -e '.[reproduce,test,dev,explore]'
+	$(PIP) install --quiet -e '.[reproduce,jpeg,test,dev,explore,book]'
 	$(PIP) list --format=freeze --exclude pip --exclude-editable > .tmp-lock
 	sed 's/+.*//' .tmp-lock > constraints.txt && rm .tmp-lock
 	$(BIN)/python tools/environment.py --write

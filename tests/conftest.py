@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from pathlib import Path
 
 # Set before anything imports matplotlib: tests draw to memory, never to a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -11,6 +12,9 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import numpy as np
 import pytest
 import torch
+
+from xbdcnn import zoo
+from xbdcnn.models import Recipe
 
 # More threads than cores slow small convolutions down.
 torch.set_num_threads(min(2, os.cpu_count() or 1))
@@ -22,3 +26,12 @@ def fixed_seeds() -> None:
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002  (libraries under test may draw from the legacy state)
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory) -> Path:
+    """Untrained weights of a narrow network: enough to tell files from files."""
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    recipe = Recipe(width=8)
+    zoo.save_weights(zoo.build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="tiny")
+    return path

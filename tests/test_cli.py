@@ -9,8 +9,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import dicoms
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 import tifffile
 from PIL import Image
@@ -18,7 +20,7 @@ from typer.testing import CliRunner
 
 from xbdcnn import __version__, zoo
 from xbdcnn.cli import app, bulk
-from xbdcnn.data.radiograph import load_radiograph
+from xbdcnn.data import load_radiograph, open_scan, save_scan
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.inference import load_pretrained
 from xbdcnn.models import Recipe
@@ -34,15 +36,6 @@ def run(*arguments: object):
 def errors(result) -> list[str]:
     lines = result.stderr.splitlines()
     return [line.removeprefix("xbdcnn: error: ") for line in lines if "xbdcnn: error: " in line]
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    """Untrained weights of a narrow network: enough to tell files from files."""
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    recipe = Recipe(width=8)
-    zoo.save_weights(zoo.build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="tiny")
-    return path
 
 
 @pytest.fixture
@@ -67,25 +60,6 @@ def scans(tmp_path, ramp) -> Path:
     (folder / "empty.dcm").touch()
     (folder / "notes.txt").write_text("not a radiograph")
     return folder
-
-
-def write_dicom(path: Path, pixels: np.ndarray) -> None:
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian, generate_uid
-
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
-    meta.MediaStorageSOPInstanceUID = generate_uid()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    image = Dataset()
-    image.file_meta = meta
-    image.SOPClassUID, image.SOPInstanceUID = meta[0x20002].value, meta[0x20003].value
-    image.Rows, image.Columns = pixels.shape
-    image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
-    image.BitsAllocated, image.BitsStored, image.HighBit = 16, 12, 11
-    image.PixelRepresentation = 0
-    image.PixelData = pixels.astype("<u2").tobytes()
-    image.save_as(path, enforce_file_format=True)
 
 
 def test_help_names_every_command_and_is_quick():
@@ -123,6 +97,9 @@ def test_version():
         (["denoise", "a.png"], "Missing option '--output' / '-o'; name a folder"),
         (["denoise", "a.png", "-o", "x", "--network", "nobody"], "unknown network 'nobody'; choo"),
         (["denoise", "a.png", "-o", "x", "--precision", "f"], "unknown precision 'f'; choose from"),
+        (["denoise", "a.png", "-o", "x", "--resume", "--overwrite"], "--resume keeps what is"),
+        (["reproduce", "--from", "x", "--only", "06"], "--from repeats every notebook on record"),
+        (["reproduce", "--from", "x"], "x: no record of a reproduction; name a provenance.json"),
         (["evaluate", "--table", "3"], "Invalid value for '--table': "),
         (["evaluate", "--profile", "huge"], "unknown profile 'huge'; choose from smoke, quick"),
         (["reproduce", "--profile", "huge"], "unknown profile 'huge'; choose from smoke, quick"),
@@ -161,8 +138,9 @@ def test_denoise_a_mixed_folder(scans, tmp_path, weights):
     before = {path.name: path.read_bytes() for path in scans.iterdir()}
     result = run("denoise", scans, "-o", out, "--network", weights)
     assert result.exit_code == 1
-    assert result.stdout.splitlines()[-1] == f"6 of 8 radiographs restored into {out}"
-    assert result.stdout.count(": eta ") == 6
+    lines = result.stdout.splitlines()
+    assert lines[-1] == f"6 of 8 radiographs restored into {out}; 1 other files passed over"
+    assert len(lines) == 7 and all(" is black, " in line for line in lines[:-1])
     assert [Path(line.split(":")[0]).name for line in errors(result)] == ["broken.png", "empty.dcm"]
     assert {path.name for path in out.iterdir()} == {
         "eight.png",
@@ -199,20 +177,55 @@ def test_output_is_what_the_network_makes_with_the_bits_of_the_input(
     assert np.abs(load_radiograph(path) - expected).max() <= 0.51 * step + 1e-7
 
 
-@pytest.mark.parametrize("name", ["chest.dcm", "1.2.840.10008"])
-def test_dicom_becomes_16_bit_png(tmp_path, ramp, weights, name):
-    write_dicom(tmp_path / name, ramp * 4095)
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [("chest.dcm", "chest.dcm"), ("1.2.840.10008", "1.2.840.10008"), ("odd.png", "odd.dcm")],
+)
+def test_dicom_stays_dicom(tmp_path, weights, name, made):
+    dicoms.write(tmp_path / name, dicoms.radiograph("CR"))
     result = run("denoise", tmp_path / name, "-o", tmp_path / "out", "--network", weights)
     assert result.exit_code == 0, result.stderr
-    made = "chest.png" if name == "chest.dcm" else f"{name}.png"
-    stored = np.asarray(Image.open(tmp_path / "out" / made))
-    assert stored.dtype == np.uint16 and len(np.unique(stored)) > 300
+    assert "its smallest and largest pixel" in result.stdout and "eta " in result.stdout
+    derived = pydicom.dcmread(tmp_path / "out" / made)
+    assert derived.BitsStored == 12 and "network tiny" in derived.DerivationDescription
 
 
 def test_float_pixels_in_a_file_called_png_keep_16_bits(tmp_path, ramp):
     tifffile.imwrite(tmp_path / "odd.png", ramp.astype(np.float32))
-    bulk.save_radiograph(ramp, tmp_path / "new.png", bulk.pixel_dtype(tmp_path / "odd.png"))
+    scan = open_scan(tmp_path / "odd.png")
+    save_scan(scan, scan.stored, tmp_path / "new.png", "")
     assert np.asarray(Image.open(tmp_path / "new.png")).dtype == np.uint16
+
+
+def test_window_is_given_in_stored_values(tmp_path, weights, ramp):
+    Image.fromarray((ramp * 4095).astype(np.uint16)).save(tmp_path / "a.png")
+    arguments = ["denoise", tmp_path / "a.png", "--estimate-only", "--network", weights]
+    result = run(*arguments, "--window", 0, 4095)
+    assert "stored 0 is black, 4095 white (as given), 0.00% of the pixels outside" in result.stdout
+    assert run(*arguments, "--window", 7, 7).exit_code == 2
+
+
+def test_a_folder_is_searched_by_content_and_the_rest_counted(tmp_path, weights):
+    folder = tmp_path / "disc"
+    folder.mkdir()
+    for name in ("IM0001", "1.2.3.4567", "DICOMDIR"):
+        dicoms.write(folder / name, dicoms.radiograph("CR"))
+    (folder / ".hidden").touch()
+    (folder / "viewer.exe").write_bytes(b"MZ" + bytes(200))
+    result = run("denoise", folder, "-o", tmp_path / "out", "--network", weights)
+    assert result.exit_code == 0, result.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"IM0001", "1.2.3.4567"}
+    assert result.stdout.splitlines()[-1].endswith("; 2 other files passed over")
+
+
+def test_patterns_that_no_shell_has_expanded(scans, tmp_path, weights):
+    options = ["-o", tmp_path / "out", "--network", weights]
+    result = run("denoise", scans / "ei*.*", *options)
+    assert result.exit_code == 0 and "2 of 2" in result.stdout
+    result = run("denoise", tmp_path / "**" / "sixteen.*", *options)
+    assert result.exit_code == 0 and "2 of 2" in result.stdout
+    result = run("denoise", scans / "nobody*.png", *options)
+    assert result.exit_code == 2 and "no file fits this pattern" in errors(result)[0]
 
 
 def test_existing_output_is_kept_unless_overwriting_is_allowed(scans, tmp_path, weights):
@@ -273,8 +286,8 @@ def test_estimate_only_prints_levels_and_writes_nothing(scans, weights):
     lines = result.stdout.splitlines()
     assert len(lines) == 6 and len(errors(result)) == 2
     levels = load_pretrained(weights).estimate(load_radiograph(scans / "eight.png"))
-    expected = f"{scans / 'eight.png'}: eta {levels.eta:.2f}, sigma {levels.sigma:.1f}"
-    assert expected in lines
+    found = [line for line in lines if line.startswith(f"{scans / 'eight.png'}: ")]
+    assert f"eta {levels.eta:.2f}, sigma {levels.sigma:.1f} (uncertainty not" in found[0]
 
 
 def test_restoring_prints_the_levels_too(scans, tmp_path, weights):
@@ -285,10 +298,23 @@ def test_restoring_prints_the_levels_too(scans, tmp_path, weights):
     image = load_radiograph(path)
     restored, levels = load_pretrained(weights, precision="fp32").restore(image)
     line, summary = result.stdout.splitlines()
-    assert line == f"{path}: eta {levels.eta:.2f}, sigma {levels.sigma:.1f}"
+    assert f"; eta {levels.eta:.2f}, sigma {levels.sigma:.1f} (" in line
     assert summary == f"1 of 1 radiographs restored into {tmp_path / 'out'}"
     stored = np.asarray(Image.open(tmp_path / "out" / "sixteen.png"))
-    np.testing.assert_array_equal(stored, np.round(restored * 65535.0).astype(np.uint16))
+    np.testing.assert_allclose(stored.astype(float), restored * 65535.0, rtol=0, atol=1)
+
+
+def test_resuming_keeps_what_is_there_and_does_the_rest(scans, tmp_path, weights):
+    out = tmp_path / "out"
+    assert run("denoise", scans / "eight.png", "-o", out, "--network", weights).exit_code == 0
+    (out / "eight.png").write_bytes(b"kept as it is")
+    names = [scans / "eight.png", scans / "sixteen.png"]
+    result = run("denoise", *names, "-o", out, "--network", weights, "--resume")
+    assert result.exit_code == 0, result.stderr
+    assert (out / "eight.png").read_bytes() == b"kept as it is"
+    said = f"1 of 1 radiographs restored into {out}; 1 were there already"
+    assert result.stdout.splitlines()[-1] == said
+    assert (out / "sixteen.png").is_file()
 
 
 def test_missing_and_unreadable_inputs_are_named(scans, tmp_path, weights):
@@ -341,6 +367,26 @@ def test_train_can_ship_the_weights(tmp_path, monkeypatch):
     assert list(recorded) == ["xbdcnn.safetensors"]
 
 
+def test_the_best_network_is_trained_longer(tmp_path, monkeypatch):
+    seen = {}
+
+    def train_named(name, source, config, folder, width, count, pool):
+        seen[name] = (config.patches, config.batch_size)
+        return Path(folder) / "weights"
+
+    monkeypatch.setattr("xbdcnn.runs.train_named", train_named)
+    for name in ("dncnn", "xbdcnn", "xbdcnn-as-written"):
+        assert run("train", name, "--profile", "cpu", "--folder", tmp_path).exit_code == 0
+    budget = PROFILES["cpu"].train.patches
+    assert seen == {
+        "dncnn": (budget, 16),
+        "xbdcnn": (3 * budget, 8),
+        "xbdcnn-as-written": (budget, 16),
+    }
+    run("train", "xbdcnn", "--patches", "32", "--batch-size", "4", "--folder", tmp_path)
+    assert seen["xbdcnn"] == (32, 4)
+
+
 def test_fetch_sample_passes_the_destination_on(tmp_path, monkeypatch):
     monkeypatch.setattr("xbdcnn.data.fetch_sample", lambda folder, progress: folder / "filled")
     result = run("fetch-sample", tmp_path)
@@ -353,4 +399,5 @@ def test_failing_disk_is_one_line(monkeypatch, tmp_path):
 
     monkeypatch.setattr("xbdcnn.data.fetch_sample", fail)
     result = run("fetch-sample", tmp_path)
-    assert result.exit_code == 1 and errors(result) == ["[Errno 28] No space left on device"]
+    assert result.exit_code == 1
+    assert errors(result) == ["No space left on device; free some space and run it again"]

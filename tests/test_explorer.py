@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import threading
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import ipywidgets
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
@@ -18,18 +20,22 @@ from xbdcnn import metrics, zoo
 from xbdcnn.classical import CLASSICAL
 from xbdcnn.data import Source, builtin_crop
 from xbdcnn.errors import XbdcnnError
-from xbdcnn.explorer import Explorer, State, collect_images, collect_restorers, explore, views
+from xbdcnn.explorer import Explorer, State, captions, choices, drawing, explore, views
 from xbdcnn.explorer.background import LatestOnly
-from xbdcnn.explorer.views import Restoration, crop, describe, png, quality, restore, simulate
+from xbdcnn.explorer.choices import Restoration, collect_images, collect_restorers, read_upload
+from xbdcnn.explorer.stage import SCRIPT, Stage
+from xbdcnn.explorer.views import crop, describe, quality, restore, simulate
 from xbdcnn.inference import Levels
 from xbdcnn.models import BALANCED
 
 EXERCISES = Path(__file__).parents[1] / "notebooks" / "10_exercises.py"
 RAMP = np.tile(np.linspace(0.1, 0.9, 128, dtype=np.float32), (96, 1))
+LARGE = np.linspace(0, 1, 500 * 600, dtype=np.float32).reshape(500, 600)
 
 
 def darker(noisy, eta, sigma):
-    return Restoration(noisy * np.float32(0.5), Levels(eta, sigma))
+    maps = np.stack([np.full(noisy.shape, level, np.float32) for level in (2 * eta, sigma - 5)])
+    return Restoration(noisy * np.float32(0.5), maps)
 
 
 def nothing(noisy, eta, sigma):
@@ -62,21 +68,25 @@ def tiny_weights(tmp_path, monkeypatch) -> None:
     """Two small untrained networks in the place of the shipped ones."""
     monkeypatch.setattr(zoo, "WEIGHTS", tmp_path)
     monkeypatch.setattr(zoo, "CHECKSUMS", tmp_path / "checksums.json")
-    views._loaded.cache_clear()
+    choices._loaded.cache_clear()
     for name, recipe in (("xbdcnn", replace(BALANCED, width=4)), ("dncnn", zoo.PLAIN_MSE)):
         architecture = zoo.entry(name).architecture
         network = zoo.build_network(architecture, recipe)
         zoo.save_weights(network, tmp_path / "new.safetensors", architecture, recipe, name=name)
         zoo.ship(tmp_path / "new.safetensors", name)
     yield
-    views._loaded.cache_clear()
+    choices._loaded.cache_clear()
 
 
-def pictures(explorer: Explorer) -> dict[str, bytes]:
-    return {name: picture.value for name, picture in explorer.pictures.items()}
+def pictures(explorer: Explorer) -> dict[str, np.ndarray]:
+    return dict(explorer.stage.pictures)
 
 
-# Pure functions
+def text(explorer: Explorer, slot: str) -> str:
+    return explorer.stage.texts[slot]
+
+
+# What it computes
 
 
 @pytest.mark.parametrize(("eta", "sigma"), [(0.4, 5.0), (1.9, 20.0)])
@@ -111,7 +121,8 @@ def test_view_agrees_with_metrics_and_adds_up():
         assert scores.psnr == metrics.psnr(image, RAMP)
         assert scores.snr == metrics.snr(image, RAMP)
         assert scores.ssim == metrics.ssim(image, RAMP, data_range=1.0, window="gaussian")
-    assert view.levels == (state.eta, state.sigma)
+    assert view.levels == pytest.approx((2 * state.eta, state.sigma - 5))
+    assert restore(RAMP, noisy, State(), RESTORERS).levels is None
 
 
 def test_unknown_method_is_named_with_the_choices():
@@ -130,6 +141,35 @@ def test_crop_takes_the_centre_or_a_corner_and_never_leaves_the_image():
             crop(image, corner)
 
 
+def test_noise_is_white_and_structure_is_not():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(256, 256)).astype(np.float32)
+    assert abs(views.whiteness(noise)) < 4 / 256
+    # Neighbours in a mean of three pixels share two of them, and in a staircase every other step.
+    smooth = (noise[:, :-2] + noise[:, 1:-1] + noise[:, 2:]) / 3
+    assert views.whiteness(smooth) == pytest.approx(2 / 3, abs=0.02)
+    assert views.whiteness(np.indices((64, 64)).sum(0).astype(np.float32) % 2) < -0.95
+    assert views.whiteness(np.full((8, 8), 0.25, np.float32)) is None
+
+
+def test_profile_takes_the_pixels_on_the_line():
+    np.testing.assert_array_equal(views.profile(RAMP, (5, 0, 5, 127)), 255 * RAMP[5])
+    down = views.profile(LARGE, (10, 7, 40, 7))
+    np.testing.assert_array_equal(down, 255 * LARGE[10:41, 7])
+    diagonal = views.profile(LARGE, (0, 0, 20, 20))
+    np.testing.assert_array_equal(diagonal, 255 * LARGE[np.arange(21), np.arange(21)])
+    assert len(views.profile(RAMP, (3, 3, 3, 3))) == 1
+    assert views.profile(RAMP, (-5, 0, 200, 300)).shape == (301,)
+    assert views.middle_line(RAMP.shape) == (48, 0, 48, 127)
+
+
+def test_histogram_counts_every_pixel_once():
+    shares = views.histogram(RAMP)
+    assert shares.shape == (views.BINS,) and shares.sum() == pytest.approx(1)
+    black_and_white = views.histogram(np.array([[0.0, 1.0, 1.0, 1.0]], np.float32))
+    assert black_and_white[0] == 0.25 and black_and_white[-1] == 0.75
+
+
 def test_describe_counts_photons():
     text = describe(State(eta=0.5, sigma=16.0), 128.0)
     # 64 photons; sqrt(128 / 0.5) = 16 grey levels, as much as the thermal noise: half each.
@@ -142,26 +182,64 @@ def test_describe_black_without_noise():
     assert "nothing to fluctuate" in describe(State(sigma=0.0), 0.0)
 
 
-def test_quality_table_names_the_convention_and_waits():
+# What it draws
+
+
+def test_quality_table_waits_and_the_conventions_are_named():
     score = quality(RAMP * np.float32(0.9), RAMP)
-    waiting = views.quality_table(State(), score)
-    assert waiting.count("…") == 3 and views.SSIM_CONVENTION in waiting
-    done = views.quality_table(State(eta=0.6), score, score, Levels(0.71, 9.4))
+    assert drawing.quality_table(State(), score).count("…") == 3
+    done = drawing.quality_table(State(eta=0.6), score, score, Levels(0.71, 9.4))
     assert "…" not in done and "0.71" in done and done.count(f"{score.psnr:.2f}") == 2
+    conventions = captions.FIXED["conventions"]
+    assert all(name in conventions for name in ("PSNR", "SNR", "SSIM", "255", "11-pixel"))
 
 
-def test_png_has_fixed_grey_limits():
+def test_grey_limits_are_fixed():
     ramp = np.array([[-1.0, 0.0, 0.25], [0.5, 1.0, 2.0]])
-    decoded = np.asarray(Image.open(io.BytesIO(png(ramp))))
-    np.testing.assert_array_equal(decoded, [[0, 0, 64], [128, 255, 255]])
+    np.testing.assert_array_equal(drawing.indices(ramp), [[0, 0, 64], [128, 255, 255]])
     residual = np.array([[-64.0, 0.0, 64.0]]) / 255
-    decoded = np.asarray(Image.open(io.BytesIO(views.residual_png(residual))))
-    np.testing.assert_array_equal(decoded, [[0, 128, 255]])
+    np.testing.assert_array_equal(drawing.residual_indices(residual), [[0, 128, 255]])
+    assert drawing.indices(ramp).dtype == np.uint8
+
+
+def test_level_maps_are_drawn_against_the_truth():
+    state = State(eta=0.8, sigma=30.0)
+    maps = np.array([[[0.2, 0.8, 3.2, 0.0]], [[10.0, 30.0, 50.0, 0.0]]], np.float32)
+    drawn = drawing.level_indices(maps, state)
+    np.testing.assert_array_equal(drawn["eta"], [[0, 128, 255, 0]])
+    np.testing.assert_array_equal(drawn["sigma"], [[0, 128, 255, 0]])
+
+
+@pytest.mark.parametrize(
+    ("correlation", "verdict"),
+    [(0.004, "white, like noise"), (-0.05, "nearly white"), (-0.4, "structure"), (None, "nothing")],
+)
+def test_whiteness_meter_gives_a_verdict(correlation, verdict):
+    meter = drawing.whiteness_meter(correlation)
+    assert verdict in meter and ("<meter" in meter) == (correlation is not None)
+
+
+def test_curves_are_named_labelled_and_in_scale():
+    curves = {"clean": np.array([0.0, 255.0]), "noisy": np.array([255.0, 0.0, 255.0])}
+    svg = drawing.profile_drawing(curves)
+    assert svg.count("<polyline") == 2 and 'aria-label="Grey level' in svg and "2 pixels" in svg
+    assert 'class="xb-curve xb-clean" points="30.0,134.0 636.0,22.0"' in svg
+    svg = drawing.histogram_drawing({"clean": views.histogram(RAMP)})
+    assert svg.count("<polyline") == 1 and "6%" in svg
+
+
+def test_overview_keeps_the_proportions():
+    assert drawing.overview(LARGE).shape == (180, 216)
+    assert drawing.overview(RAMP).shape == RAMP.shape
+
+
+# What there is to choose from
 
 
 def test_images_to_choose_from():
     builtin = collect_images(Source("built-in radiograph"))
-    assert [image.shape for image in builtin.values()] == [(384, 384), (448, 448), (448, 448)]
+    shapes = [image.shape for image in builtin.values()]
+    assert shapes == [(384, 384), (768, 768), (448, 448), (448, 448)]
     np.testing.assert_array_equal(builtin["built-in: whole chest"], builtin_crop(384))
 
 
@@ -176,11 +254,32 @@ def test_images_of_a_folder_come_after_the_built_in_ones(tmp_path):
     assert images["my folder: 0001"].shape == RAMP.shape
 
 
+def as_png(image: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(drawing.indices(image)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_upload_is_read_by_its_content():
+    np.testing.assert_allclose(read_upload("x.png", as_png(RAMP)), RAMP, atol=0.5 / 255 + 1e-6)
+    from pydicom.data import get_testdata_file
+
+    dicom = Path(get_testdata_file("RG1_UNCR.dcm", download=False)).read_bytes()
+    assert read_upload("chest.dcm", dicom).shape == (1955, 1841)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture"])
+def test_bad_upload_is_named_without_any_folder(content):
+    with pytest.raises(XbdcnnError, match=r"^holiday\.png: ") as caught:
+        read_upload("holiday.png", content)
+    assert "upload" not in str(caught.value)
+
+
 def test_restorers_are_what_is_installed(tiny_weights, monkeypatch):
     labels = list(collect_restorers())
     assert labels[:3] == ["none", "DnCNN", "X-BDCNN balanced"]
     assert {"NLM", "TV"} <= set(labels)
-    monkeypatch.setattr(views, "find_spec", lambda name: None)
+    monkeypatch.setattr(choices, "find_spec", lambda name: None)
     assert [label for label in collect_restorers() if "BM3D" in label] == []
 
 
@@ -191,11 +290,12 @@ def test_restorers_do_what_the_package_does(tiny_weights):
     np.testing.assert_array_equal(
         restorers["TV"](noisy, 0.6, 10.0).image, CLASSICAL["TV"](noisy, eta=0.6, sigma=10.0)
     )
-    pretrained = views.load_pretrained("xbdcnn")
-    image, levels = restorers["X-BDCNN balanced"](noisy, 0.6, 10.0)
+    pretrained = choices.load_pretrained("xbdcnn")
+    image, maps = restorers["X-BDCNN balanced"](noisy, 0.6, 10.0)
     np.testing.assert_allclose(image, pretrained.denoise(noisy), atol=1e-6)
-    assert levels == pytest.approx(pretrained.estimate(noisy), rel=1e-5)
-    assert restorers["DnCNN"](noisy, 0.6, 10.0).levels is None
+    assert maps.shape == (2, *RAMP.shape)
+    assert tuple(maps.mean(axis=(1, 2))) == pytest.approx(pretrained.estimate(noisy), rel=1e-4)
+    assert restorers["DnCNN"](noisy, 0.6, 10.0).maps is None
 
 
 # The newest request only
@@ -218,6 +318,23 @@ def test_overtaken_requests_are_never_run():
     assert done == [0, 9]
 
 
+def test_an_equal_request_that_comes_later_is_answered_again():
+    done, begun, gate = [], threading.Event(), threading.Event()
+
+    def work(request):
+        begun.set()
+        gate.wait(5)
+        done.append(request)
+
+    background = LatestOnly(work, pause=0)
+    background.ask(State(seed=1))
+    begun.wait(5)
+    background.ask(State(seed=1))
+    gate.set()
+    background.wait()
+    assert done == [State(seed=1)] * 2
+
+
 def test_a_pause_spares_the_work():
     done = []
     background = LatestOnly(done.append, pause=0.05)
@@ -229,14 +346,52 @@ def test_a_pause_spares_the_work():
     assert done == [4, "later"]
 
 
+# The stage
+
+
+@pytest.fixture
+def sent(monkeypatch) -> list[tuple[dict, list]]:
+    """Every message that stages send to the browser."""
+    messages = []
+    monkeypatch.setattr(Stage, "send", lambda self, *message: messages.append(message))
+    return messages
+
+
+def test_stage_sends_what_changed_in_one_message_and_repeats_all_for_a_new_view(sent):
+    stage = Stage()
+    picture = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    stage.show({"clean": picture}, {"sentence": "a"}, (0, 0, 2, 3, 2, 3))
+    stage.show({"eta": picture}, {"help": "b"})
+    stage._handle_custom_msg({"ready": True}, [])
+    (first, bytes_1), (second, _), (all_of_it, bytes_3) = sent
+    shape = {"height": 2, "width": 3}
+    assert first["pictures"] == [{"name": "clean", "palette": "grey"} | shape]
+    assert [bytes(buffer) for buffer in bytes_1] == [picture.tobytes()]
+    assert second["pictures"] == [{"name": "eta", "palette": "diverging"} | shape]
+    assert second["region"] == (0, 0, 2, 3, 2, 3)
+    assert all_of_it["texts"] == {"sentence": "a", "help": "b"} and len(bytes_3) == 2
+
+
+def test_stage_has_a_place_for_everything_that_is_shown(explorer):
+    explorer.controls["method"].value = "darker"
+    explorer.wait()
+    for name in explorer.stage.pictures:
+        assert f'"{name}"' in SCRIPT, name
+    for slot in explorer.stage.texts:
+        stem, _, picture = slot.partition("caption-")
+        assert f'"{stem}"' in SCRIPT or f'"{picture}"' in SCRIPT, slot
+
+
 # The widget
 
 
 def test_widget_opens_complete_and_labelled(explorer):
     assert explorer.state == State(image="ramp")
-    sizes = {Image.open(io.BytesIO(value)).size for value in pictures(explorer).values()}
-    assert sizes == {(128, 96)}
-    assert "…" not in explorer.table.value and views.SSIM_CONVENTION in explorer.table.value
+    shown = pictures(explorer)
+    assert all(
+        shown[name].shape == (96, 128) for name in ("clean", "noisy", "restored", "residual")
+    )
+    assert "…" not in text(explorer, "scores") and text(explorer, "message") == ""
     assert all(control.description for control in explorer.controls.values())
     eta, sigma = explorer.controls["eta"], explorer.controls["sigma"]
     assert (10**eta.min, 10**eta.max) == pytest.approx((0.1, 5.0))
@@ -244,19 +399,19 @@ def test_widget_opens_complete_and_labelled(explorer):
     assert int(explorer.box.layout.max_width.removesuffix("px")) <= 1024
 
 
-def test_noise_follows_at_once_and_restoration_later(explorer):
-    before, sentence = pictures(explorer), explorer.sentence.value
-    explorer._background._pause = 0.2
+def test_noise_follows_at_once_and_restoration_later():
+    explorer = Explorer({"ramp": RAMP}, RESTORERS, pause=0.2)
+    before, sentence = pictures(explorer), text(explorer, "sentence")
     explorer.controls["eta"].value = 0.2
     moved = pictures(explorer)
-    assert moved["noisy"] != before["noisy"] and moved["clean"] == before["clean"]
-    assert moved["restored"] == before["restored"]
-    assert "…" in explorer.table.value and explorer.sentence.value != sentence
-    assert "restoring" in explorer.captions["restored"].value
+    assert (moved["noisy"] != before["noisy"]).any() and moved["clean"] is before["clean"]
+    assert moved["restored"] is before["restored"]
+    assert "…" in text(explorer, "scores") and text(explorer, "sentence") != sentence
+    assert "restoring" in text(explorer, "caption-restored")
     explorer.wait()
-    assert pictures(explorer)["restored"] != before["restored"]
-    assert "…" not in explorer.table.value
-    assert explorer.captions["restored"].value == "restored (none)"
+    assert (pictures(explorer)["restored"] != before["restored"]).any()
+    assert "…" not in text(explorer, "scores")
+    assert "restoring" not in text(explorer, "caption-restored")
 
 
 def test_pictures_are_those_of_the_pure_functions(explorer):
@@ -267,85 +422,188 @@ def test_pictures_are_those_of_the_pure_functions(explorer):
     state = State(eta=0.6, sigma=25.0, seed=7, image="ramp", method="darker")
     assert explorer.state == state
     view = restore(RAMP, simulate(RAMP, state), state, RESTORERS)
-    assert pictures(explorer) == {
-        "clean": png(RAMP),
-        "noisy": png(view.noisy),
-        "restored": png(view.restored),
-        "residual": views.residual_png(view.residual),
-    }
+    expected = {
+        "clean": drawing.indices(RAMP),
+        "noisy": drawing.indices(view.noisy),
+        "restored": drawing.indices(view.restored),
+        "residual": drawing.residual_indices(view.residual),
+        "overview": drawing.overview(RAMP),
+    } | drawing.level_indices(view.maps, state)
+    shown = pictures(explorer)
+    assert shown.keys() == expected.keys()
+    for name, picture in expected.items():
+        np.testing.assert_array_equal(shown[name], picture, err_msg=name)
+    images = {"noisy": view.noisy, "clean": RAMP, "restored": view.restored}
+    curves = {name: views.profile(i, views.middle_line(RAMP.shape)) for name, i in images.items()}
+    assert text(explorer, "profile") == drawing.profile_drawing(curves)
+    assert "darker" in text(explorer, "caption-restored")
+    assert "structure" in text(explorer, "whiteness")
+
+
+def test_a_method_without_estimate_leaves_no_old_map_behind(explorer):
+    explorer.controls["method"].value = "darker"
+    explorer.wait()
+    explorer.controls["method"].value = "none"
+    explorer.wait()
+    assert pictures(explorer)["eta"].shape == (1, 1)
+    assert "estimates no levels" in text(explorer, "maps-note")
+
+
+def test_eta_is_what_its_readout_says(explorer, sent):
+    noisy = pictures(explorer)["noisy"]
+    sent.clear()
+    explorer.controls["eta"].value = 10**-0.22  # where a browser puts a slider that starts at 0.6
+    assert explorer.state.eta == 0.6
+    np.testing.assert_array_equal(pictures(explorer)["noisy"], noisy)
+    assert sent == [], "nothing has moved, so nothing is restored anew"
 
 
 def test_another_radiograph(explorer):
+    explorer.stage.line = (1, 1, 90, 120)
     explorer.controls["image"].value = "flat"
     explorer.wait()
-    assert {Image.open(io.BytesIO(v)).size for v in pictures(explorer).values()} == {(64, 64)}
+    shown = pictures(explorer)
+    assert {shown[name].shape for name in ("clean", "noisy", "restored")} == {(64, 64)}
+    assert explorer.stage.line is None and "63 pixels" in text(explorer, "profile")
+
+
+def test_region_follows_the_browser_and_starts_anew_with_another_radiograph():
+    explorer = Explorer({"large": LARGE, "ramp": RAMP}, RESTORERS, pause=0)
+    assert explorer.stage.region == (58, 108, 384, 384, 500, 600)
+    explorer.stage.set_state({"corner": [100, 200]})
+    explorer.wait()
+    assert explorer.state.corner == (100, 200)
+    np.testing.assert_array_equal(
+        pictures(explorer)["clean"], drawing.indices(LARGE[100:484, 200:584])
+    )
+    assert explorer.stage.region[:2] == (100, 200)
+    explorer.controls["image"].value = "ramp"
+    explorer.wait()
+    assert explorer.state.corner is None and text(explorer, "message") == ""
+    assert explorer.stage.region == (0, 0, 96, 128, 96, 128)
+
+
+def test_a_region_outside_is_an_error_in_the_widget():
+    explorer = Explorer({"large": LARGE}, RESTORERS, pause=0)
+    explorer.stage.set_state({"corner": [400, 0]})
+    explorer.wait()
+    assert "leaves the radiograph" in text(explorer, "message")
+
+
+def test_line_changes_the_profile_and_nothing_else(explorer, sent):
+    explorer.stage.set_state({"line": [0, 64, 95, 64]})
+    (message, buffers), *others = sent
+    assert message["texts"].keys() == {"profile"} and not buffers and not others
+    assert "95 pixels" in message["texts"]["profile"]
+
+
+def uploaded(explorer: Explorer, name: str, content: bytes) -> None:
+    """What the browser sends once the user has chosen a file."""
+    file = {"name": name, "type": "", "size": len(content), "last_modified": 0}
+    explorer.upload.set_state({"value": [file | {"content": memoryview(content)}]})
+    explorer.wait()
+
+
+def test_upload_is_shown_and_the_next_one_takes_its_place(explorer):
+    uploaded(explorer, "one.png", as_png(RAMP[:64]))
+    assert explorer.state.image == "upload: one.png"
+    assert pictures(explorer)["clean"].shape == (64, 128)
+    for _ in range(2):
+        uploaded(explorer, "two.png", as_png(RAMP[:32]))
+    assert explorer.state.image == "upload: two.png"
+    assert pictures(explorer)["clean"].shape == (32, 128)
+    assert explorer.controls["image"].options == ("ramp", "flat", "upload: two.png")
+    assert explorer._images.keys() == {"ramp", "flat", "upload: two.png"}
+
+
+def test_bad_upload_shows_the_reason_and_keeps_what_was_there(explorer):
+    before = pictures(explorer)
+    uploaded(explorer, "<holiday>.png", b"no")
+    assert "&lt;holiday&gt;.png: not a PNG" in text(explorer, "message")
+    assert pictures(explorer) == before and explorer.state.image == "ramp"
+    explorer.controls["sigma"].value = 3.0
+    assert text(explorer, "message") == ""
 
 
 def test_errors_show_in_the_widget_and_go_away(explorer):
-    restored = explorer.pictures["restored"].value
+    restored = pictures(explorer)["restored"]
     explorer.controls["method"].value = "broken"
     explorer.wait()
-    assert "XbdcnnError: &lt;no luck&gt;" in explorer.message.value
-    assert explorer.pictures["restored"].value != restored, "an old picture must not stay"
+    assert "XbdcnnError: &lt;no luck&gt;" in text(explorer, "message")
+    assert not pictures(explorer)["restored"].any(), "an old picture must not stay"
     explorer.controls["method"].value = "none"
     explorer.wait()
-    assert explorer.message.value == "" and explorer.pictures["restored"].value == restored
+    assert text(explorer, "message") == ""
+    np.testing.assert_array_equal(pictures(explorer)["restored"], restored)
 
 
 def test_errors_of_the_noise_show_too():
     explorer = Explorer({"bright": RAMP + 1}, RESTORERS, pause=0)
-    assert "within [0, 1]" in explorer.message.value
+    assert "within [0, 1]" in text(explorer, "message")
     explorer.controls["sigma"].value = 3.0
     explorer.wait()
-    assert "within [0, 1]" in explorer.message.value
+    assert "within [0, 1]" in text(explorer, "message")
 
 
-def test_a_result_that_comes_too_late_is_dropped():
-    gate = threading.Event()
+def test_a_result_that_comes_too_late_is_dropped(sent):
+    gate, begun = threading.Event(), threading.Event()
 
     def slow(noisy, eta, sigma):
+        begun.set()
         gate.wait(5)
         return Restoration(noisy * np.float32(0.1))
 
-    explorer = Explorer({"ramp": RAMP}, RESTORERS | {"slow": slow, "late": slow}, pause=0)
-    shown = []
-    explorer.pictures["restored"].observe(lambda change: shown.append(change["new"]), "value")
+    explorer = Explorer({"ramp": RAMP}, RESTORERS | {"slow": slow}, pause=0)
     explorer.controls["method"].value = "slow"
-    time.sleep(0.05)
+    begun.wait(5)
+    sent.clear()
     explorer.controls["method"].value = "darker"
+    # The quick method is not kept waiting by the slow one, which is still under way.
+    explorer._lanes["darker"].wait()
     gate.set()
     explorer.wait()
-    noisy = simulate(RAMP, explorer.state)
-    assert shown == [png(noisy * np.float32(0.5))]
+    shown = [message["texts"]["caption-restored"] for message, _ in sent]
+    assert shown == ["<b>restoring …</b> · darker", "<b>restored</b> · darker"]
+    half = drawing.indices(simulate(RAMP, explorer.state) * np.float32(0.5))
+    np.testing.assert_array_equal(pictures(explorer)["restored"], half)
 
 
-def test_200_moves_make_no_new_widgets_figures_or_threads():
+@pytest.mark.slow
+def test_a_thousand_moves_leave_nothing_behind():
+    """Memory grows by less than 5 %, and no widget, figure or thread is left over."""
     import matplotlib.pyplot as plt
 
-    explorer = Explorer({"small": RAMP[:32, :32]}, RESTORERS, pause=0.1)
-    explorer.controls["eta"].value = 1.0
-    explorer.wait()
-    counts = [(_widget_count(), len(plt.get_fignums()), threading.active_count())]
-    for step in range(200):
-        explorer.controls["eta"].value = 0.1 + step / 100
-    explorer.wait()
-    counts.append((_widget_count(), len(plt.get_fignums()), threading.active_count()))
-    assert counts[0] == counts[1]
+    explorer = Explorer({"small": RAMP}, RESTORERS, pause=0)
+    process = psutil.Process()
+
+    def moves(count: int) -> tuple[int, ...]:
+        for step in range(count):
+            explorer.controls["eta"].value = 0.1 + (step % 490) / 100
+            explorer.controls["method"].value = ("none", "darker")[step % 2]
+        explorer.wait()
+        gc.collect()
+        widgets = len(ipywidgets.widgets.widget._instances)
+        return widgets, len(plt.get_fignums()), threading.active_count()
+
+    before = moves(50)
+    memory = process.memory_info().rss
+    assert moves(500) == before
+    growth = process.memory_info().rss / memory - 1
+    print(f"\n1000 moves: memory {growth:+.2%}")
+    assert growth < 0.05
 
 
-def _widget_count() -> int:
-    return len(ipywidgets.widgets.widget._instances)
-
-
-def test_a_move_is_fast():
+def test_ten_moves_fit_into_a_second():
     explorer = Explorer({"chest": builtin_crop(384)}, RESTORERS, pause=0.5)
     times = []
     for step in range(12):
-        started = time.perf_counter()
+        started = time.perf_counter(), time.thread_time()
         explorer.controls["sigma"].value = 5.0 + step
-        times.append(time.perf_counter() - started)
-    # About 0.03 s on an idle core; the bound leaves room for a busy one.
-    assert np.median(times) < 0.25
+        times.append((time.perf_counter() - started[0], time.thread_time() - started[1]))
+    seconds, work = np.median(times, axis=0)
+    print(f"\na move: {1e3 * seconds:.0f} ms, of which {1e3 * work:.0f} ms on the processor")
+    # The time on the processor, since a busy machine makes a thread wait for its turn.
+    assert work < 0.1
     explorer.wait()
 
 

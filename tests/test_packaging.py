@@ -23,13 +23,33 @@ ROOT = Path(__file__).resolve().parents[1]
 # Lowest first. A room (a module or a folder of modules) may import from its own layer or from a
 # lower one; no circles anywhere, not even inside a room.
 LAYERS = (
-    {"errors", "files", "journal", "memory", "notebook", "paper", "precision", "provenance"},
+    {
+        "errors",
+        "files",
+        "journal",
+        "measured",
+        "memory",
+        "notebook",
+        "paper",
+        "precision",
+        "provenance",
+    },
     {"noise"},
     {"data"},
-    {"models", "metrics", "losses", "baselines", "classical", "zoo", "batches", "profiles"},
+    {
+        "models",
+        "metrics",
+        "checks",
+        "losses",
+        "baselines",
+        "classical",
+        "zoo",
+        "batches",
+        "profiles",
+    },
     {"tracing", "tiling"},
     {"checkpoints", "estimate", "inference", "processes", "training", "runs"},
-    {"explorer", "evaluation", "methods", "ranking", "tables", "plotting", "trials"},
+    {"explorer", "evaluation", "methods", "ranking", "tables", "plotting", "trials", "audit"},
     {"benchmark"},
     {"reproduce", "cli", "__main__"},
 )
@@ -153,8 +173,9 @@ def test_pre_commit_runs_the_constrained_ruff():
     [
         ("xbdcnn", ["reproduce"]),
         ("notebooks", ["reproduce"]),
-        ("tools", []),
-        ("tests", ["reproduce", "test"]),
+        ("tools", ["book"]),
+        ("docs", ["book"]),
+        ("tests", ["reproduce", "test", "book"]),
     ],
 )
 def test_every_import_is_declared(folder, extras):
@@ -162,7 +183,7 @@ def test_every_import_is_declared(folder, extras):
         environment.normalised(environment.project_name(item))
         for item in environment.requirements(PROJECT, *extras)
     } | {"xbdcnn"}
-    own = {path.stem for name in ("tools", "tests") for path in (ROOT / name).glob("*.py")}
+    own = {path.stem for name in ("tools", "tests", "docs") for path in (ROOT / name).glob("*.py")}
     providers = importlib.metadata.packages_distributions()
     for path in sorted((ROOT / folder).rglob("*.py")):
         names = {name.partition(".")[0] for name in imported(path)}
@@ -220,7 +241,7 @@ def test_citation_prefers_the_paper():
 def test_actions_are_pinned_by_commit():
     workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
     uses = [line for path in workflows for line in re.findall(r"uses: (.*)", path.read_text())]
-    assert len(workflows) == 2 and uses
+    assert len(workflows) == 3 and uses
     for use in uses:
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", use), use
 

@@ -65,7 +65,40 @@ def transfer() -> PhotonTransfer:
     return PhotonTransfer(mean, mean / 0.5 + 100, np.full(12, 50), 0.5, 10.0)
 
 
+def gradients() -> pd.DataFrame:
+    rows = {
+        "step": [0, 5],
+        "mse": [1.0, 0.5],
+        "ssim": [2.0, 1.0],
+        "asymm": [9, 8],
+        "tv": [0.1, 0.2],
+    }
+    return pd.concat(pd.DataFrame(rows | {"recipe": name}) for name in ("written", "released"))
+
+
+def estimates() -> pd.DataFrame:
+    unit = np.linspace(0, 1, 60)
+    rows = {"eta": 0.4 + 1.5 * unit, "sigma": 20 * unit, "est_eta": 1.1, "est_sigma": 20 * unit}
+    return pd.DataFrame(rows | {"method": "X-BDCNN"})
+
+
+def fed() -> pd.DataFrame:
+    feeds = {"true x 0.5": 30.0, "true x 1": 38.0, "estimated x 0.5": 31.0, "estimated x 1": 39.0}
+    return pd.DataFrame({"method": "X-BDCNN", "fed": list(feeds), "psnr": feeds.values()})
+
+
+def leads() -> pd.DataFrame:
+    levels = [(eta, sigma) for eta in (0.1, 0.8) for sigma in (5.0, 50.0)]
+    rows = [{"eta": e, "sigma": s, "blur": 0.0, "gain": 1.0, "lead": e - s / 50} for e, s in levels]
+    odd = {"eta": 0.6, "sigma": 5.0, "lead": 9.0}
+    return pd.DataFrame([*rows, odd | {"blur": 1.0, "gain": 1.0}])
+
+
 FIGURES = {
+    "gradient": lambda: plotting.gradient_plot(gradients()),
+    "calibration": lambda: plotting.calibration_plot(estimates(), ["X-BDCNN"]),
+    "feeding": lambda: plotting.feeding_plot(fed()),
+    "lead_map": lambda: plotting.lead_map({"X-BDCNN": leads()}),
     "figure_1": lambda: plotting.figure_1(XBDCNN(NARROW), CLEAN),
     "figure_2": lambda: plotting.figure_2(CLEAN, NOISY, RESTORED, ZOOM),
     "error_maps": lambda: plotting.error_maps(CLEAN, NOISY, RESTORED, ZOOM),
@@ -73,6 +106,7 @@ FIGURES = {
     "noise_panel": lambda: plotting.noise_panel(CLEAN, NOISY),
     "photon_transfer": lambda: plotting.photon_transfer_plot(transfer(), 0.5, 10.0),
     "training_curves": lambda: plotting.training_curves({"A": history(("mse", "ssim"))}),
+    "psnr_curves": lambda: plotting.psnr_curves({"A": history(()), "B": history(())}),
     "loss_landscape": plotting.loss_landscape,
     "table_2": lambda: plotting.table_2_plot(table_2()),
     "ablation": lambda: plotting.ablation_plot(differences()),
@@ -298,6 +332,32 @@ def test_ablation_plot_shows_differences_in_table_order() -> None:
     assert labels[::-1] == list(differences()["method"])
     dots = [float(d.get_xdata()[0]) for d in ssim.lines if d.get_marker() == "o"]
     assert sorted(dots) == pytest.approx([-0.003, 0.001])
+
+
+def test_lead_map_prints_plain_noise_only_and_frames_the_trained_levels() -> None:
+    axes = plotting.lead_map({"X-BDCNN": leads()}).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["+0.0", "+0.7", "-0.9", "-0.2"]
+    (frame,) = [patch for patch in axes.patches if not patch.get_fill()]
+    assert (frame.get_x(), frame.get_y(), frame.get_width(), frame.get_height()) == (
+        0.5,
+        -0.5,
+        1,
+        1,
+    )
+
+
+def test_feeding_plot_has_a_line_per_network_and_base() -> None:
+    axes = plotting.feeding_plot(fed()).axes[0]
+    curves = [
+        line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_marker() == "o"
+    ]
+    assert [list(line.get_ydata()) for line in curves] == [[30.0, 38.0], [31.0, 39.0]]
+
+
+def test_calibration_plot_draws_the_median_of_the_answers() -> None:
+    left, right = plotting.calibration_plot(estimates(), ["X-BDCNN"]).axes
+    assert set(left.lines[-1].get_ydata()) == {1.1}
+    np.testing.assert_allclose(right.lines[-1].get_ydata(), right.lines[-1].get_xdata(), atol=0.4)
 
 
 def test_colours_are_fixed_for_known_methods_and_distinct_for_others() -> None:

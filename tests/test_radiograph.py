@@ -152,7 +152,7 @@ def test_bad_tiff(tmp_path, pixels, remedy):
 
 def test_missing_empty_folder_and_other_content(tmp_path):
     assert "no such file" in message(tmp_path / "nowhere.png")
-    assert "no such file" in message(tmp_path)
+    assert "a folder, not a file" in message(tmp_path)
     (tmp_path / "empty.png").touch()
     assert "empty" in message(tmp_path / "empty.png")
     (tmp_path / "text.png").write_text("a letter, not a radiograph\n" * 20)

@@ -25,7 +25,8 @@ dependencies:
 LOCAL_NOTE = "# conda gives Python, pip gives the rest at the tested versions."
 BINDER_NOTE = """\
 # conda gives the CPU build of PyTorch, which is small enough for Binder's 2 GB; conda-forge lags
-# behind, so its version is free above the floor. pip gives the rest; postBuild adds the package."""
+# behind, so its version is free above the floor. pip gives the rest, with Voilà for the explorer;
+# postBuild adds the package."""
 
 
 def normalised(name: str) -> str:
@@ -58,7 +59,8 @@ def requirements(project: dict, *extras: str) -> list[str]:
 
 def pinned(items: list[str], constraints: dict[str, str]) -> list[str]:
     """Return each requirement as name==version, the version taken from the constraints."""
-    names = [project_name(item) for item in items]
+    # A package may be wanted by several extras.
+    names = list(dict.fromkeys(project_name(item) for item in items))
     if missing := [name for name in names if normalised(name) not in constraints]:
         raise SystemExit(f"constraints.txt lacks {', '.join(missing)}: run `make lock`")
     return [f"{name}=={constraints[normalised(name)]}" for name in names]
@@ -77,7 +79,7 @@ def environments(root: Path = ROOT) -> dict[Path, str]:
     extras = list(project["optional-dependencies"])
     local = pinned(requirements(project, *extras), constraints)
     local = ["-c constraints.txt", *local, f"-e .[{','.join(extras)}]"]
-    shared = requirements(project, "reproduce")
+    shared = requirements(project, "reproduce", "explore")
     torch = next(item for item in shared if project_name(item) == "torch")
     binder = pinned([item for item in shared if item != torch], constraints)
     pytorch = torch.replace("torch", "pytorch-cpu") + ",<3"

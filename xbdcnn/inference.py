@@ -62,6 +62,20 @@ class Pretrained:
         return in_bfloat16(self.network) if self.precision == "bf16" else self.network
 
     @property
+    def name(self) -> str:
+        """What the weight file calls the network."""
+        return str(self.metadata.get("name", "unnamed"))
+
+    @property
+    def level_error(self) -> Levels | None:
+        """Half width of the 95 % interval of an estimate, as an audit has measured and recorded it.
+
+        From `level_error` of the metadata, {"eta": ..., "sigma": ...}; None if never measured.
+        """
+        measured = self.metadata.get("level_error")
+        return Levels(**measured) if measured else None
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.network.parameters()).device
@@ -85,7 +99,7 @@ class Pretrained:
         """
         levels = self.restore(image, tile).levels
         if levels is None:
-            raise XbdcnnError(f"{self.metadata['name']!r} estimates no noise level; use 'xbdcnn'")
+            raise XbdcnnError(f"{self.name!r} estimates no noise level; use 'xbdcnn'")
         return levels
 
     def restore(
@@ -105,7 +119,8 @@ class Pretrained:
             The restored radiograph, in the dtype, shape and range of `image`, and its levels.
 
         Raises:
-            XbdcnnError: another shape, dtype or range, or values that are not finite.
+            XbdcnnError: another shape, dtype or range, or values that are not finite, be it in
+                the image or in what the network returns.
         """
         require_radiograph(image)
         plan = self._plan(image.shape, tile)
@@ -113,11 +128,25 @@ class Pretrained:
         for part in tqdm(plan, desc="restoring", unit="tile", disable=not progress):
             # Tile by tile, or what is kept of one would lie in the way of the next.
             with kept_pages(self.device.type == "cpu" and image.size >= MANY_PIXELS):
-                output = self._forward(image[part.halo], part)
+                output = self._forward(image[part.halo], part.inner)
             restored[part.window] = in_range_of(image.dtype, output.restored[0, 0].numpy())
             if output.levels is not None:
                 sums += output.levels.double().sum(dim=(0, 2, 3)).numpy()
         return Restored(restored, None if output.levels is None else self._levels(sums, image.size))
+
+    def restore_with_maps(self, image: NDArray) -> tuple[NDArray, NDArray[np.float32] | None]:
+        """Restore in one piece and return the NLE's maps of eta and sigma, too; for small images.
+
+        The maps are (2, H, W) in the paper's units, None if the network has no NLE. Takes and
+        raises what `restore` does.
+        """
+        require_radiograph(image)
+        restored, levels = self._forward(image, (slice(None), slice(None)))
+        if levels is not None:
+            # The maps of eta = 1 and sigma = 1 are the units in which the network answers.
+            levels = levels / noise.level_maps(1.0, 1.0, levels[:, :1], self.recipe.level_scaling)
+        image = in_range_of(image.dtype, restored[0, 0].numpy())
+        return image, None if levels is None else levels[0].numpy()
 
     def _plan(self, shape: tuple[int, int], tile: int | Literal["auto"] | None) -> list[Tile]:
         if tile is None:
@@ -135,12 +164,15 @@ class Pretrained:
         return Levels(float(eta), float(sigma))
 
     @torch.inference_mode()
-    def _forward(self, noisy: NDArray, part: Tile) -> Denoised:
+    def _forward(self, noisy: NDArray, inner: tuple[slice, slice]) -> Denoised:
         """The network's float32 output for one tile, without the halo, on the CPU."""
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         batch = torch.from_numpy(as_unit_range(noisy))[None, None].to(self.device, dtype)
         output = self.computing(batch.contiguous(memory_format=torch.channels_last))
-        return Denoised(*(x if x is None else x[(..., *part.inner)].float().cpu() for x in output))
+        output = Denoised(*(x if x is None else x[(..., *inner)].float().cpu() for x in output))
+        if not all(x is None or x.isfinite().all() for x in output):
+            raise XbdcnnError(f"{self.name!r} returns NaN or infinity; its weights are damaged")
+        return output
 
 
 def load_pretrained(

@@ -7,17 +7,20 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import t
 
-from xbdcnn.batches import TrainConfig
+from xbdcnn.batches import TrainConfig, validation_batch
 from xbdcnn.data import Source
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.models import Recipe
 from xbdcnn.profiles import PROFILES
 from xbdcnn.provenance import provenance
-from xbdcnn.runs import VALIDATION_IMAGES
+from xbdcnn.runs import SPENT, VALIDATION_IMAGES
 from xbdcnn.tables import write_csv, write_json
-from xbdcnn.training import train
+from xbdcnn.training import score, train
 from xbdcnn.zoo import build_network, entry
 
 WIDTH = 32
@@ -46,23 +49,38 @@ class Trial:
         return recipe, replace(config, patches=pixels // config.patch_size**2)
 
 
+def weighing(*weights: float) -> dict[str, Any]:
+    """Change of a recipe to other weights of MSE, SSIM, asymmetric and TV loss."""
+    return {"loss_weights": weights}
+
+
 WRITTEN = "xbdcnn-as-written"
 INERT = {"ssim_domain": "residual", "ssim_data_range": 255.0}
-RELATIVE = {"fidelity": "relative", "loss_weights": (1.0, 0.01, 0.1, 0.01)}
+RELATIVE = {"fidelity": "relative"} | weighing(1.0, 0.01, 0.1, 0.01)
+FIRST = weighing(1.0, 0.001, 0.01, 0.001)
+"""Where the search for a recipe began, with terms of about equal size."""
 
 SERIES: dict[str, tuple[Trial, ...]] = {
     "recipe": (
-        Trial("balanced"),
-        Trial("relative MSE", recipe=RELATIVE, config={"clip_norm": 1.0}),
-        Trial("MSE and level maps only", recipe={"loss_weights": (1.0, 0.0, 0.01, 0.001)}),
-        Trial("ten times the SSIM weight", recipe={"loss_weights": (1.0, 0.01, 0.01, 0.001)}),
-        Trial("ten times the level weights", recipe={"loss_weights": (1.0, 0.001, 0.1, 0.01)}),
-        Trial("level maps in released units", recipe={"level_scaling": "released"}),
-        Trial("patches of 128, 4 per step", config={"patch_size": 128, "batch_size": 4}),
-        Trial("8 patches per step", config={"batch_size": 8}),
-        Trial("flips and turns", config={"augment": True}),
-        Trial("averaged weights (EMA 0.999)", config={"ema": 0.999}),
-        Trial("twice the learning rate", config={"learning_rates": (2e-3, 2e-5)}),
+        Trial("first guess", recipe=FIRST),
+        Trial("MSE relative to the noise", recipe=RELATIVE, config={"clip_norm": 1.0}),
+        Trial("no SSIM term", recipe=weighing(1.0, 0.0, 0.01, 0.001)),
+        Trial("ten times the SSIM weight", recipe=weighing(1.0, 0.01, 0.01, 0.001)),
+        Trial("a tenth of the SSIM weight", recipe=weighing(1.0, 1e-4, 0.01, 0.001)),
+        Trial("ten times the level weights", recipe=weighing(1.0, 0.001, 0.1, 0.01)),
+        Trial("a tenth of SSIM, ten times the levels"),
+        Trial("a tenth of SSIM, a hundred times the levels", recipe=weighing(1.0, 1e-4, 1.0, 0.1)),
+        Trial("level maps in released units", recipe=FIRST | {"level_scaling": "released"}),
+        Trial(
+            "patches of 128, 4 per step", recipe=FIRST, config={"patch_size": 128, "batch_size": 4}
+        ),
+        Trial("8 patches per step", recipe=FIRST, config={"batch_size": 8}),
+        Trial("4 patches per step", recipe=FIRST, config={"batch_size": 4}),
+        Trial("best weights, 8 per step", config={"batch_size": 8}),
+        Trial("best weights, 4 per step", config={"batch_size": 4}),
+        Trial("flips and turns", recipe=FIRST, config={"augment": True}),
+        Trial("averaged weights (EMA 0.999)", recipe=FIRST, config={"ema": 0.999}),
+        Trial("twice the learning rate", recipe=FIRST, config={"learning_rates": (2e-3, 2e-5)}),
     ),
     "ablation": (
         Trial("X-BDCNN", WRITTEN),
@@ -112,16 +130,18 @@ def run_series(
         progress: show a progress bar per training.
 
     Returns:
-        One row per trial and seed with the scores of the last validation, see `training.score`.
+        One row per trial and seed with the scores of the kept weights, see `training.score`.
 
     Raises:
         XbdcnnError: there is no such series.
     """
     if name not in SERIES:
         raise XbdcnnError(f"unknown series {name!r}; choose from {', '.join(SERIES)}")
+    images, validation = source.images("train"), source.images("val", VALIDATION_IMAGES)
+    place = Path(folder) / name
     rows = [
         {"trial": trial.label, "seed": seed}
-        | run_trial(trial, source, Path(folder) / name, budget, seed, progress)
+        | run_trial(trial, images, validation, place, budget, seed, progress)
         for seed in seeds
         for trial in SERIES[name]
     ]
@@ -134,13 +154,38 @@ def run_series(
 
 
 def run_trial(
-    trial: Trial, source: Source, folder: Path, budget: TrainConfig, seed: int, progress: bool
+    trial: Trial,
+    images: Sequence[NDArray[np.floating]],
+    validation: Sequence[NDArray[np.floating]],
+    folder: Path,
+    budget: TrainConfig,
+    seed: int,
+    progress: bool,
 ) -> dict[str, float]:
-    """Train one network and return its last scores and its training time in seconds."""
+    """Train one network; return the scores of the weights it keeps, in float32, and its times."""
     recipe, config = trial.settings(budget, seed)
     network = build_network(entry(trial.network).architecture, recipe, seed)
-    images, validation = source.images("train"), source.images("val", VALIDATION_IMAGES)
     place = folder / f"{trial.label.replace(' ', '-').replace('/', '')}-{seed}"
     history = train(network, recipe, images, validation, config, place, progress)
-    scores = history.filter(regex="^(val_|seconds)").iloc[-1]
-    return {key: float(value) for key, value in scores.items()}
+    held_out = validation_batch(validation, config)
+    scores = score(network, held_out, recipe, next(network.parameters()).device)
+    return scores | {name: float(history[name].iloc[-1]) for name in SPENT}
+
+
+def effects(table: pd.DataFrame, score: str = "val_psnr") -> pd.DataFrame:
+    """What each trial changes against the first of its series, paired by seed.
+
+    table: from `run_series`. Returns one row per other trial: trial, effect (mean difference of
+    `score`), low and high (95 % by Student's t over seeds, nan for one seed), seeds.
+    """
+    wide = table.pivot(index="seed", columns="trial", values=score)
+    first, *others = dict.fromkeys(table["trial"])
+    rows = []
+    for trial in others:
+        difference = (wide[trial] - wide[first]).dropna()
+        count = len(difference)
+        reach = t.ppf(0.975, count - 1) * difference.sem() if count > 1 else float("nan")
+        mean = difference.mean()
+        rows.append({"trial": trial, "effect": mean, "low": mean - reach, "high": mean + reach})
+        rows[-1]["seeds"] = count
+    return pd.DataFrame(rows)

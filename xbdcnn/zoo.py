@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from xbdcnn.baselines import DnCNN, XReCNNStyle
+from xbdcnn.batches import TrainConfig
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import atomic_path, sha256_of
 from xbdcnn.models import (
@@ -32,6 +33,11 @@ PLAIN_MSE = replace(AS_WRITTEN, use_nle=False, loss_weights=(1.0, 0.0, 0.0, 0.0)
 """How DnCNN and the X-ReCNN-style network are trained: MSE only, on the same noise."""
 
 
+_DAMAGE = (OSError, SafetensorError, LookupError, ValueError, TypeError, AttributeError)
+_DAMAGE += (RecursionError, RuntimeError)
+"""What reading a damaged weight file may raise."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A trained network: its label in tables, its architecture and its recipe."""
@@ -41,6 +47,15 @@ class Entry:
     recipe: Recipe
     printed_as: str | None = None
     """The row of the paper's tables that it answers to, if there is one."""
+    longer: int = 1
+    """How many times the patches of the compared networks it is trained on."""
+    batch_size: int | None = None
+    """Patches per step, if not those of the compared networks."""
+
+    def budget(self, compared: TrainConfig) -> TrainConfig:
+        """The training of this network, given that of the networks that are compared."""
+        size = self.batch_size or compared.batch_size
+        return replace(compared, patches=self.longer * compared.patches, batch_size=size)
 
 
 ZOO: dict[str, Entry] = {
@@ -54,7 +69,7 @@ ZOO: dict[str, Entry] = {
         "X-BDCNN w/o the NLE", "xbdcnn", WITHOUT_NLE, "X-BDCNN w/o the NLE"
     ),
     "xbdcnn-as-released": Entry("X-BDCNN as released", "xbdcnn", AS_RELEASED),
-    "xbdcnn": Entry("X-BDCNN balanced", "xbdcnn", BALANCED),
+    "xbdcnn": Entry("X-BDCNN balanced", "xbdcnn", BALANCED, longer=3, batch_size=8),
 }
 
 
@@ -106,10 +121,15 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as stream:
             header = json.loads((stream.metadata() or {})["xbdcnn"])
             state = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+        # A header may say anything; what it must say is looked up here, where that is an error.
+        _ = header["architecture"], header["recipe"].keys()
     except FileNotFoundError:
         raise XbdcnnError(f"{path}: no such weights; train them with `xbdcnn train`") from None
-    except (OSError, SafetensorError, KeyError, json.JSONDecodeError) as error:
-        raise XbdcnnError(f"{path}: not readable as xbdcnn weights ({error})") from None
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split())[:200]
+        raise XbdcnnError(
+            f"{path}: not readable as xbdcnn weights ({reason}); copy or train them again"
+        ) from None
     return {n: v.float() if v.is_floating_point() else v for n, v in state.items()}, header
 
 
@@ -120,12 +140,18 @@ def load_network(path: Path | str) -> tuple[nn.Module, dict[str, Any]]:
         XbdcnnError: the file is damaged, or its tensors do not fit the network it names.
     """
     state, header = read_weights(path)
-    network = build_network(header["architecture"], recipe_from(header["recipe"]))
     try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise XbdcnnError(f"{path}: weights do not fit their network ({reason})") from None
+        # On the meta device a network has shapes but no memory, whatever width a header claims.
+        with torch.device("meta"):
+            network = build_network(header["architecture"], recipe_from(header["recipe"]))
+        network.load_state_dict(state, assign=True)
+    except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()
+        raise XbdcnnError(
+            f"{path}: weights do not fit their network ({reason}); train them again"
+        ) from None
+    if any(not value.isfinite().all() for value in state.values()):
+        raise XbdcnnError(f"{path}: holds NaN or infinity; train it again")
     return network.eval(), header
 
 

@@ -50,6 +50,7 @@ COMMANDS = {
         study.train: "xbdcnn train dncnn --profile cpu",
         study.trials: "xbdcnn trials ablation --seed 0 --seed 1",
         study.evaluate: "xbdcnn evaluate --table 2",
+        study.audit: "xbdcnn audit calibration levels",
         study.benchmark: "xbdcnn benchmark --quick",
     },
     "Denoise radiographs": {

@@ -2,52 +2,101 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import DTypeLike, NDArray
-
-from xbdcnn.data.radiograph import load_radiograph
+from xbdcnn import __version__
+from xbdcnn.data.formats import format_of
+from xbdcnn.data.scan import Scan, open_scan, save_scan
 from xbdcnn.errors import XbdcnnError
-from xbdcnn.files import atomic_path
 from xbdcnn.inference import Levels, Pretrained
 
-KEPT = (".png", ".tif", ".tiff")
-"""Suffixes that the output shares with the input."""
+PICTURES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+"""Suffixes of pictures."""
 
-REPLACED = (".jpg", ".jpeg", ".dcm", ".dicom")
-"""Suffixes that give way to .png; any other, like the end of a DICOM UID, is part of the name."""
+DICOM = (".dcm", ".dicom")
+"""Suffixes of DICOM files; any other, like the end of a UID, is part of the name."""
+
+Ends = tuple[float, float] | None
+"""Stored values to show as black and white, or None for the file's own window."""
 
 
-def expand(inputs: Iterable[Path]) -> list[Path]:
-    """Replace each folder by its radiographs, sorted; name every file once.
+class Batch(NamedTuple):
+    """files: what to work on, each once; passed_over: files of folders that are no radiographs."""
 
-    In a folder, files with another suffix than those of radiographs are passed over, files
-    without one are taken for DICOM. XbdcnnError if a folder holds no radiograph.
+    files: list[Path]
+    passed_over: int
+
+
+def expand(inputs: Iterable[Path]) -> Batch:
+    """Replace each folder and pattern by its radiographs, sorted; name every file once.
+
+    In a folder the suffix or the content decides, so that UID-named DICOM files are found and
+    damaged ones reported. Files that are hidden do not count. A folder that cannot be listed
+    stays in the list, to fail there by itself.
+
+    Raises:
+        XbdcnnError: a folder holds no radiograph, or a pattern fits nothing.
     """
-    files: dict[Path, Path] = {}
+    files: dict[str, Path] = {}
+    passed_over = 0
     for path in inputs:
-        found = _radiographs(path) if path.is_dir() else [path]
-        if not found:
-            raise XbdcnnError(f"{path}: no PNG, TIFF, JPEG or DICOM file in this folder")
+        found, others = _radiographs(path) if os.path.isdir(path) else (_matches(path), 0)
+        passed_over += others
         for file in found:
-            files.setdefault(file.resolve(), file)
-    return list(files.values())
+            # realpath, unlike Path.resolve, does not mind a loop of links.
+            files.setdefault(os.path.realpath(file), file)
+    return Batch(list(files.values()), passed_over)
 
 
-def _radiographs(folder: Path) -> list[Path]:
-    visible = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
-    return sorted(p for p in visible if p.suffix.lower() in (*KEPT, *REPLACED, ""))
+def _matches(pattern: Path) -> list[Path]:
+    """What a pattern that no shell has expanded stands for; `**` reaches into folders."""
+    if os.path.lexists(pattern) or not glob.has_magic(str(pattern)):
+        return [pattern]
+    found = sorted(glob.glob(str(pattern), recursive=True))
+    if not found:
+        raise XbdcnnError(f"{pattern}: no file fits this pattern; check it")
+    return [Path(name) for name in found if not os.path.isdir(name)]
+
+
+def _radiographs(folder: Path) -> tuple[list[Path], int]:
+    try:
+        visible = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
+    except OSError:
+        return [folder], 0
+    found = sorted(path for path in visible if _looks_like_one(path))
+    if not found:
+        raise XbdcnnError(f"{folder}: no PNG, TIFF, JPEG or DICOM file in this folder")
+    return found, len(visible) - len(found)
+
+
+def _looks_like_one(path: Path) -> bool:
+    if path.name.upper() == "DICOMDIR":  # the index of a disc is a DICOM file, too
+        return False
+    return path.suffix.lower() in (*PICTURES, *DICOM) or _format(path) is not None
+
+
+def _format(path: Path) -> str | None:
+    try:
+        return format_of(path) if path.is_file() else None  # opening a pipe would wait for ever
+    except OSError:
+        return None
 
 
 def output_name(path: Path) -> str:
-    """Name of the restored file: PNG and TIFF keep theirs, everything else becomes .png."""
-    suffix = path.suffix.lower()
-    if suffix in KEPT:
+    """Name of the restored file: the input's own, with another suffix only if the kind changes.
+
+    DICOM, PNG and TIFF stay what they are; JPEG becomes PNG, and so does what cannot be read.
+    """
+    kind, suffix = _format(path), path.suffix.lower()
+    if kind == "dicom":
+        return f"{path.stem}.dcm" if suffix in PICTURES else path.name
+    if suffix in (".png", ".tif", ".tiff"):
         return path.name
-    return f"{path.stem if suffix in REPLACED else path.name}.png"
+    return f"{path.stem if suffix in (*PICTURES, *DICOM) else path.name}.png"
 
 
 def plan(files: Iterable[Path], folder: Path) -> dict[Path, Path]:
@@ -57,7 +106,7 @@ def plan(files: Iterable[Path], folder: Path) -> dict[Path, Path]:
         XbdcnnError: two inputs would have one output, an output is an input, or `folder` is no
             folder.
     """
-    if folder.exists() and not folder.is_dir():
+    if os.path.lexists(folder) and not os.path.isdir(folder):
         raise XbdcnnError(f"{folder}: not a folder; name one with -o")
     targets: dict[Path, Path] = {}
     for file in files:
@@ -81,7 +130,10 @@ def _protect_inputs(targets: dict[Path, Path]) -> None:
 
 
 def _status(path: Path) -> os.stat_result | None:
-    return path.stat() if path.exists() else None
+    try:
+        return path.stat()
+    except OSError:  # it will be reported when its turn comes
+        return None
 
 
 def denoise_file(
@@ -89,60 +141,65 @@ def denoise_file(
     source: Path,
     target: Path,
     overwrite: bool = False,
+    ends: Ends = None,
     progress: bool = False,
-) -> Levels | None:
-    """Restore one radiograph into `target`, with as many bits per pixel as `source` has.
+) -> str:
+    """Restore one radiograph into `target`, in the kind and with the bits of `source`.
 
     progress: show a progress bar over the tiles of the image.
 
     Returns:
-        The noise level that was seen in `source`; None if the network has no NLE.
+        One line: from where to where, the window, the share of pixels outside, the levels.
 
     Raises:
         XbdcnnError: `source` cannot be read, or `target` exists and is not to be overwritten.
     """
     if target.exists() and not overwrite:
         raise XbdcnnError(f"{source}: {target} exists already; allow it with --overwrite")
-    restored, levels = pretrained.restore(load_radiograph(source), progress=progress)
-    save_radiograph(restored, target, pixel_dtype(source))
-    return levels
+    scan = _opened(source, ends)
+    image, seen = pretrained.restore(scan.unit, progress=progress)
+    levels = describe(seen, pretrained.level_error)
+    save_scan(scan, scan.restored(image), target, _derivation(pretrained, scan, levels))
+    return f"{source} -> {target}: {_seen(scan)}; {levels}"
 
 
-def pixel_dtype(path: Path) -> DTypeLike:
-    """Return uint8, uint16 or float32: what keeps all bits of a radiograph that can be read."""
-    with open(path, "rb") as stream:
-        head = stream.read(132)
-    if head[128:] == b"DICM":
-        return np.uint16
-    if head[:2] in (b"II", b"MM"):
-        import tifffile
+def estimate_file(pretrained: Pretrained, source: Path, ends: Ends = None) -> str:
+    """Return one line with the noise level of a radiograph and the window it refers to.
 
-        with tifffile.TiffFile(path) as tiff:
-            stored = tiff.pages[0].dtype
-        kept = {
-            np.dtype(bool): np.uint8,
-            np.dtype("uint8"): np.uint8,
-            np.dtype("uint16"): np.uint16,
-        }
-        return kept.get(np.dtype(stored), np.float32)
-    # Byte 24 of a PNG file is its bits per channel.
-    return np.uint16 if head[1:4] == b"PNG" and head[24] == 16 else np.uint8
-
-
-def save_radiograph(image: NDArray[np.floating], path: Path, dtype: DTypeLike) -> None:
-    """Write (H, W) in [0, 1] as grey PNG or TIFF, by the suffix, with pixels of `dtype`.
-
-    A PNG holds no floating point, so it takes 16 bits then.
+    XbdcnnError if the file cannot be read or the network estimates nothing.
     """
-    is_tiff = path.suffix.lower() in (".tif", ".tiff")
-    dtype = np.dtype(np.uint16 if dtype == np.float32 and not is_tiff else dtype)
-    pixels = image if dtype.kind == "f" else np.round(image * float(np.iinfo(dtype).max))
-    with atomic_path(path) as temporary:
-        if is_tiff:
-            import tifffile
+    scan = _opened(source, ends)
+    levels = pretrained.estimate(scan.unit)
+    return f"{source}: {describe(levels, pretrained.level_error)}; {_seen(scan)}"
 
-            tifffile.imwrite(temporary, pixels.astype(dtype), photometric="minisblack")
-        else:
-            from PIL import Image
 
-            Image.fromarray(pixels.astype(dtype)).save(temporary)
+def _opened(source: Path, ends: Ends) -> Scan:
+    scan = open_scan(source, ends)
+    scan.require_radiograph()
+    if scan.window.outside(scan.stored) == 1:
+        raise XbdcnnError(
+            f"{source}: no pixel lies in its window ({scan.window}); give --window BLACK WHITE"
+        )
+    return scan
+
+
+def _seen(scan: Scan) -> str:
+    return f"{scan.window}, {scan.window.outside(scan.stored):.2%} of the pixels outside"
+
+
+def describe(levels: Levels | None, error: Levels | None) -> str:
+    """Eta and sigma in words, with the half width of their 95 % intervals if it is known."""
+    if levels is None:
+        return "no noise level estimated"
+    if error is None:
+        return f"eta {levels.eta:.2f}, sigma {levels.sigma:.1f} (uncertainty not measured)"
+    return f"eta {levels.eta:.2f} +- {error.eta:.2f}, sigma {levels.sigma:.1f} +- {error.sigma:.1f}"
+
+
+def _derivation(pretrained: Pretrained, scan: Scan, levels: str) -> str:
+    """What the header of a derived DICOM object says; nothing in it comes from the header."""
+    return (
+        f"Denoised by xbdcnn {__version__}, network {pretrained.name}, research software, not for "
+        f"diagnosis. Estimated noise: {levels}, on the 8-bit scale of the window in which "
+        f"{scan.window}. The network's change was added to the stored values."
+    )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from xbdcnn.cli.commandline import BadUse, command_line, complain
+from xbdcnn.cli.commandline import BadUse, command_line, complain, say
 from xbdcnn.errors import XbdcnnError
 
 
 def denoise(
+    ctx: typer.Context,
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="IN...", help="PNG, TIFF, JPEG, DICOM, or folders.")
+        list[Path],
+        typer.Argument(metavar="IN...", help="PNG, TIFF, JPEG, DICOM, folders, 'patterns*'."),
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT_DIR", help="Where to write.")
@@ -26,38 +29,58 @@ def denoise(
     precision: Annotated[
         str, typer.Option(help="auto (bf16 where the CPU has it: twice as fast), fp32 or bf16.")
     ] = "auto",
+    window: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="BLACK WHITE",
+            help="Stored values that the network is to see as black and white. Default: the "
+            "window of a DICOM header, the whole range of other files.",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace old outputs.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep what an interrupted run has restored already.")
+    ] = False,
     estimate_only: Annotated[
         bool, typer.Option("--estimate-only", help="Print eta and sigma, write nothing.")
     ] = False,
 ) -> None:
     """Restore radiographs: one output file per input, inputs are never touched.
 
-    PNG and TIFF keep name, format and bits per pixel; JPEG becomes PNG, DICOM 16-bit PNG. A file
-    that cannot be used is reported in one line and the others are done all the same. The noise
-    level that the network saw is printed for each file. Any size goes, in bounded memory.
+    DICOM becomes a derived DICOM object, PNG and TIFF stay what they are, JPEG becomes PNG; size,
+    bits and meaning of the grey levels are kept. Grey levels outside the window are not cut. A
+    file that cannot be used is reported in one line and the others are done all the same.
+
+    Research software, no medical device: it can remove fine structure along with the noise.
     """
     from xbdcnn.cli import bulk
+    from xbdcnn.data.window import Window
 
     with command_line():
-        files = bulk.expand(inputs)
+        if window:
+            Window(*window, "as given")
+        files, passed_over = bulk.expand(inputs)
         if output is None and not estimate_only:
             raise BadUse("Missing option '--output' / '-o'; name a folder for the results")
+        if resume and overwrite:
+            raise BadUse("--resume keeps what is there, --overwrite replaces it; choose one")
         targets = {} if estimate_only else bulk.plan(files, output)
+    kept = {file for file, target in targets.items() if resume and target.is_file()}
+    files = [file for file in files if file not in kept]
     pretrained = chosen_network(network, precision)
     bar = len(files) == 1 and sys.stderr.isatty()
 
-    def work(file: Path) -> None:
+    def work(file: Path) -> str:
         if estimate_only:
-            levels = pretrained.estimate(bulk.load_radiograph(file))
-        else:
-            levels = bulk.denoise_file(pretrained, file, targets[file], overwrite, bar)
-        if levels:
-            typer.echo(f"{file}: eta {levels.eta:.2f}, sigma {levels.sigma:.1f}")
+            return bulk.estimate_file(pretrained, file, window)
+        return bulk.denoise_file(pretrained, file, targets[file], overwrite, window, bar)
 
-    failures = for_each(files, work)
+    failures = for_each(files, work, ctx.find_root().params["debug"])
     what = "estimated" if estimate_only else f"restored into {output}"
-    typer.echo(f"{len(files) - failures} of {len(files)} radiographs {what}", err=estimate_only)
+    before = f"; {len(kept)} were there already" if kept else ""
+    others = f"; {passed_over} other files passed over" if passed_over else ""
+    done = f"{len(files) - failures} of {len(files)} radiographs {what}"
+    say(done + before + others, estimate_only)
     if failures:
         raise typer.Exit(1)
 
@@ -77,17 +100,19 @@ def chosen_network(name: str, precision: str) -> Any:
     return load_pretrained(name, precision=precision)
 
 
-def for_each(files: list[Path], work: Callable[[Path], None]) -> int:
-    """Do the work on every file, report those that fail, and return how many did."""
+def for_each(files: list[Path], work: Callable[[Path], str], debug: bool) -> int:
+    """Do the work on every file, print its line, report those that fail, and return how many."""
     from tqdm import tqdm
 
     failures = 0
     for file in tqdm(files, unit="image", disable=not sys.stderr.isatty() or len(files) == 1):
         try:
-            work(file)
-        except (XbdcnnError, OSError) as error:
+            say(work(file))
+        except (XbdcnnError, OSError, MemoryError) as error:
             failures += 1
-            complain(error if str(file) in str(error) else f"{file}: {error}")
+            if debug:
+                traceback.print_exception(error)
+            complain(error, file)
     return failures
 
 

@@ -1,7 +1,8 @@
 """Images for training and tests: where they come from, and patches cut from them.
 
-This is the one module to ask for images; it offers what `radiograph` (files), `builtin`,
-`folders` (index and splits), `sample` (download), `patches` and `store` (patches on disk) define.
+This is the one module to ask for images; it offers what `radiograph` (files as pictures), `scan`
+(files with their own numbers), `builtin`, `folders` (index and splits), `sample` (download),
+`patches` and `store` (patches on disk) define.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from xbdcnn.data.folders import SPLITS, index_folder, split_index
 from xbdcnn.data.patches import dense_patches, random_patches
 from xbdcnn.data.radiograph import load_radiograph
 from xbdcnn.data.sample import MANIFEST, REGISTRY, fetch_sample, same_table, sample_folder
+from xbdcnn.data.scan import Scan, open_scan, save_scan
 from xbdcnn.data.store import PatchStore, build_store
+from xbdcnn.data.window import Window
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import sha256_of
 
@@ -36,7 +39,9 @@ __all__ = [
     "BUILTIN_LAYOUT",
     "SPLITS",
     "PatchStore",
+    "Scan",
     "Source",
+    "Window",
     "build_store",
     "builtin_crop",
     "builtin_fields",
@@ -46,7 +51,9 @@ __all__ = [
     "find_source",
     "index_folder",
     "load_radiograph",
+    "open_scan",
     "random_patches",
+    "save_scan",
     "split_index",
 ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xbdcnn.data.radiograph import SMALLEST_SIDE
+from xbdcnn.data.formats import SMALLEST_SIDE
 from xbdcnn.errors import XbdcnnError
 
 # Rows 32 to 1952 and columns 0 to 1792 leave out the shutter's edge at

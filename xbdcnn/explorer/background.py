@@ -49,6 +49,7 @@ class LatestOnly:
     def _retire(self, done: Any) -> bool:
         """Close the job if its last request is still the newest; the lock lets none slip by."""
         with self._lock:
-            if retired := done == self._newest:
+            # The same object, not an equal one: who asks again may have missed the first answer.
+            if retired := done is self._newest:
                 self._job = None
             return retired

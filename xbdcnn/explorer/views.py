@@ -1,28 +1,25 @@
-"""What the noise explorer shows: pure functions from a `State` to arrays, PNG bytes and text.
+"""What the noise explorer computes: pure functions from a `State` to arrays, numbers and text.
 
-They need no browser, no widget and no notebook; `xbdcnn.explorer` wraps them.
+They need no browser, no widget and no notebook. Every image is (H, W) float32 in [0, 1].
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from importlib.util import find_spec
-from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from xbdcnn import metrics, zoo
-from xbdcnn.classical import CLASSICAL
-from xbdcnn.data import Source, builtin_crop, builtin_fields
+from xbdcnn import metrics
 from xbdcnn.errors import XbdcnnError
-from xbdcnn.inference import Levels, Pretrained, load_pretrained
+from xbdcnn.explorer.choices import NO_METHOD, Restorer
+from xbdcnn.inference import Levels
 from xbdcnn.noise import GREY_LEVELS, add_hybrid_noise, noise_variance
+
+Image = NDArray[np.float32]
 
 SIDE = 384
 """Height and width of the explored region in pixels."""
@@ -30,13 +27,11 @@ SIDE = 384
 ETA_LIMITS, SIGMA_LIMITS = (0.1, 5.0), (0.0, 50.0)
 """Ends of the sliders: wider than the paper's ranges, so that one sees a network leave home."""
 
-RESIDUAL_LIMIT = 64.0
-"""The residual panel is black at -64 and white at +64 grey levels, whatever the noise."""
+BINS = 64
+"""Bins of the histogram, four grey levels each."""
 
-SSIM_CONVENTION = "SSIM: 11-pixel Gaussian window, data range 1, no border"
-"""The defaults of `metrics.ssim` in words."""
-
-NO_METHOD = "none"
+Line = tuple[int, int, int, int]
+"""(row, column) of the start and of the end of a line, in pixels of the region."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +46,13 @@ class State:
     image: str = ""
     """Name of a clean radiograph; the widget offers a dictionary of them."""
     method: str = NO_METHOD
-    """Name of a restoration method, see `collect_restorers`."""
+    """Name of a restoration method, see `choices.collect_restorers`."""
     corner: tuple[int, int] | None = None
     """Upper left (row, column) of the region; None for the centre of the radiograph."""
 
 
-class Restoration(NamedTuple):
-    """What a method returns: the image, (H, W) float32 in [0, 1], and the levels it saw."""
-
-    image: NDArray[np.float32]
-    levels: Levels | None = None
-
-
 class Quality(NamedTuple):
-    """PSNR and SNR in dB, and SSIM by `SSIM_CONVENTION`."""
+    """PSNR and SNR in dB, and SSIM, in the conventions that `xbdcnn.metrics` has by default."""
 
     psnr: float
     snr: float
@@ -74,36 +62,45 @@ class Quality(NamedTuple):
 class View(NamedTuple):
     """One state, restored: images (H, W) float32, residual = noisy - restored, and scores."""
 
-    noisy: NDArray[np.float32]
-    restored: NDArray[np.float32]
-    residual: NDArray[np.float32]
-    levels: Levels | None
+    noisy: Image
+    restored: Image
+    residual: Image
+    maps: NDArray[np.float32] | None
+    """(2, H, W): eta and sigma as the method's NLE sees them at each pixel, if it has one."""
     before: Quality
     after: Quality
 
+    @property
+    def levels(self) -> Levels | None:
+        """The means of the maps, which is how one number per image is read off them."""
+        return None if self.maps is None else Levels(*map(float, self.maps.mean(axis=(1, 2))))
 
-Restorer = Callable[[NDArray[np.float32], float, float], Restoration]
-"""(noisy, eta, sigma) -> Restoration; blind methods ignore eta and sigma."""
 
-
-def crop(image: NDArray[np.float32], corner: tuple[int, int] | None = None) -> NDArray[np.float32]:
+def crop(image: Image, corner: tuple[int, int] | None = None) -> Image:
     """Cut the explored region, at most `SIDE` x `SIDE`, out of a radiograph (H, W).
 
     corner: see `State`. XbdcnnError if the region leaves the radiograph.
     """
-    sides = [min(SIDE, length) for length in image.shape]
-    if corner is None:
-        corner = [(length - side) // 2 for length, side in zip(image.shape, sides, strict=True)]
-    ends = [start + side for start, side in zip(corner, sides, strict=True)]
-    if min(corner) < 0 or ends[0] > image.shape[0] or ends[1] > image.shape[1]:
+    top, left, height, width = region(image.shape, corner)
+    return image[top : top + height, left : left + width]
+
+
+def region(
+    shape: tuple[int, int], corner: tuple[int, int] | None = None
+) -> tuple[int, int, int, int]:
+    """(top, left, height, width) of the region in a radiograph of a shape, see `crop`."""
+    sides = [min(SIDE, length) for length in shape]
+    rooms = [length - side for length, side in zip(shape, sides, strict=True)]
+    corner = corner or tuple(room // 2 for room in rooms)
+    if not all(0 <= start <= room for start, room in zip(corner, rooms, strict=True)):
         raise XbdcnnError(
             f"a region of {sides[0]} x {sides[1]} pixels at {tuple(corner)} leaves the radiograph "
-            f"of {image.shape[0]} x {image.shape[1]}; move its corner"
+            f"of {shape[0]} x {shape[1]}; move its corner"
         )
-    return image[corner[0] : ends[0], corner[1] : ends[1]]
+    return (*corner, *sides)
 
 
-def simulate(clean: NDArray[np.float32], state: State) -> NDArray[np.float32]:
+def simulate(clean: Image, state: State) -> Image:
     """Eq. 1 at the state's eta, sigma and seed; the same state always gives the same noise.
 
     clean: (H, W) in [0, 1]. Returns float32, clipped to [0, 1]. Raises XbdcnnError on bad levels
@@ -114,26 +111,71 @@ def simulate(clean: NDArray[np.float32], state: State) -> NDArray[np.float32]:
     return add_hybrid_noise(g, state.eta, state.sigma, generator).numpy()
 
 
-def restore(
-    clean: NDArray[np.float32],
-    noisy: NDArray[np.float32],
-    state: State,
-    restorers: Mapping[str, Restorer],
-) -> View:
+def restore(clean: Image, noisy: Image, state: State, restorers: Mapping[str, Restorer]) -> View:
     """Restore `noisy` by the state's method and compare it with `clean`, both (H, W) in [0, 1].
 
     XbdcnnError if the method is not among `restorers`, or if it refuses the image.
     """
     if state.method not in restorers:
         raise XbdcnnError(f"unknown method {state.method!r}; choose from {', '.join(restorers)}")
-    restored, levels = restorers[state.method](noisy, state.eta, state.sigma)
+    restored, maps = restorers[state.method](noisy, state.eta, state.sigma)
     before, after = quality(noisy, clean), quality(restored, clean)
-    return View(noisy, restored, noisy - restored, levels, before, after)
+    return View(noisy, restored, noisy - restored, maps, before, after)
 
 
-def quality(image: NDArray[np.float32], clean: NDArray[np.float32]) -> Quality:
+def quality(image: Image, clean: Image) -> Quality:
     """PSNR, SNR and SSIM of one image (H, W) in [0, 1] as `xbdcnn.metrics` measures them."""
     return Quality(*(score(image, clean) for score in (metrics.psnr, metrics.snr, metrics.ssim)))
+
+
+def whiteness(residual: Image) -> float | None:
+    """The correlation r = sum e(x) e(x + d) / sum e(x)^2 of neighbours that is farthest from 0.
+
+    e: the residual less its mean; d: one pixel across, down, or along either diagonal. The noise
+    of Eq. 1 is independent from pixel to pixel, hence r = 0 but for chance, about 1 / sqrt(HW).
+    A method that takes edges away, or leaves noise behind in clumps, gives itself away by |r|.
+
+    residual: (H, W). Returns a number in [-1, 1], or None if the residual is constant.
+    """
+    e = residual.astype(np.float64) - residual.mean(dtype=np.float64)
+    power = (e * e).sum()
+    if power == 0:
+        return None
+    neighbours = (
+        (e[:, 1:], e[:, :-1]),
+        (e[1:], e[:-1]),
+        (e[1:, 1:], e[:-1, :-1]),
+        (e[1:, :-1], e[:-1, 1:]),
+    )
+    return max((float((a * b).sum() / power) for a, b in neighbours), key=abs)
+
+
+def middle_line(shape: tuple[int, int]) -> Line:
+    """The line straight across the middle of a region (H, W), with which the profile starts."""
+    height, width = shape
+    return (height // 2, 0, height // 2, width - 1)
+
+
+def profile(image: Image, line: Line) -> NDArray[np.float32]:
+    """Grey levels, 0 to 255, along a line, one per pixel of its length; (n,) float32.
+
+    Takes the nearest pixel: interpolation would average the noise away. The part of a line that
+    leaves the image (H, W) is moved to its border.
+    """
+    row, column, last_row, last_column = line
+    count = max(abs(last_row - row), abs(last_column - column)) + 1
+    steps = (np.linspace(row, last_row, count), np.linspace(column, last_column, count))
+    indices = (
+        np.rint(step).astype(int).clip(0, length - 1)
+        for step, length in zip(steps, image.shape, strict=True)
+    )
+    return image[tuple(indices)] * np.float32(GREY_LEVELS)
+
+
+def histogram(image: Image) -> NDArray[np.float64]:
+    """Share of the pixels of (H, W) in each of `BINS` equal bins from black to white."""
+    bins = (image.ravel() * BINS).astype(int).clip(0, BINS - 1)
+    return np.bincount(bins, minlength=BINS) / image.size
 
 
 def describe(state: State, mean_grey: float) -> str:
@@ -154,96 +196,3 @@ def describe(state: State, mean_grey: float) -> str:
         f"with {state.sigma:.1f} grey levels of thermal noise that makes {total**0.5:.1f}, and "
         f"{quantum / total:.0%} of the noise variance comes from the photons."
     )
-
-
-def quality_table(
-    state: State, before: Quality, after: Quality | None = None, levels: Levels | None = None
-) -> str:
-    """HTML table of the scores before and after; the latter are dots while they are awaited."""
-    names, digits = ("PSNR (dB)", "SNR (dB)", "SSIM"), (2, 2, 3)
-    table = _html_table(("", "noisy", "restored"), names, digits, before, after)
-    table += f"<p><small>{SSIM_CONVENTION}.</small></p>"
-    if after is None or levels is None:
-        return table
-    true = Levels(state.eta, state.sigma)
-    return table + _html_table(("", "true", "estimated"), Levels._fields, (2, 1), true, levels)
-
-
-def _html_table(
-    head: Iterable[str],
-    names: Iterable[str],
-    digits: Iterable[int],
-    left: Iterable[float],
-    right: Iterable[float] | None,
-) -> str:
-    """Two columns of numbers with header cells, so that a screen reader can name each."""
-    lines = ["".join(f'<th scope="col">{cell}</th>' for cell in head)]
-    right = repeat(None) if right is None else right
-    for name, precision, *pair in zip(names, digits, left, right, strict=False):
-        texts = ("…" if number is None else f"{number:.{precision}f}" for number in pair)
-        cells = "".join(f'<td style="text-align: right">{text}</td>' for text in texts)
-        lines.append(f'<th scope="row">{name}</th>{cells}')
-    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
-
-
-def png(image: NDArray[np.floating], low: float = 0.0, high: float = 1.0) -> bytes:
-    """Encode (H, W) as an 8-bit grey PNG: `low` and below is black, `high` and above white."""
-    from PIL import Image
-
-    unit = (np.asarray(image) - low) / (high - low)
-    stream = io.BytesIO()
-    picture = Image.fromarray(np.round(unit.clip(0, 1) * GREY_LEVELS).astype(np.uint8))
-    # Noise does not compress: the fastest setting is as small as any.
-    picture.save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
-
-
-def residual_png(residual: NDArray[np.floating]) -> bytes:
-    """`png` with mid grey at zero and the fixed `RESIDUAL_LIMIT`, so that states compare."""
-    limit = RESIDUAL_LIMIT / GREY_LEVELS
-    return png(residual, -limit, limit)
-
-
-def collect_images(source: Source, count: int = 4) -> dict[str, NDArray[np.float32]]:
-    """Radiographs to choose from by name: the built-in one, then `count` of a folder's test split.
-
-    The built-in radiograph comes as the whole chest, reduced to `SIDE`, and as two fields at the
-    detector's own resolution. XbdcnnError if the source has no readable test images.
-    """
-    images = {"built-in: whole chest": builtin_crop(SIDE)}
-    for number, field in enumerate(builtin_fields("test"), start=1):
-        images[f"built-in: field {number}"] = field
-    if source.index is not None:
-        paths = source.paths("test", count)
-        for path, image in zip(paths, source.images("test", count), strict=True):
-            images[f"{source.name}: {path.stem}"] = image
-    return images
-
-
-def collect_restorers() -> dict[str, Restorer]:
-    """Every method at hand by its label: none, the shipped networks, the classical ones.
-
-    A network is loaded when it is first used. BM3D is left out if its package, which is free for
-    non-commercial use only, is not installed.
-    """
-    restorers: dict[str, Restorer] = {NO_METHOD: lambda noisy, eta, sigma: Restoration(noisy)}
-    for name in zoo.shipped_names():
-        restorers[zoo.ZOO[name].label] = partial(_by_network, name)
-    for name, denoise in CLASSICAL.items():
-        if "BM3D" not in name or find_spec("bm3d"):
-            restorers[name] = partial(_by_classical, denoise)
-    return restorers
-
-
-def _by_network(name: str, noisy: NDArray[np.float32], eta: float, sigma: float) -> Restoration:
-    """One pass for both the image and, if there is an NLE, the levels."""
-    return Restoration(*_loaded(name).restore(noisy))
-
-
-@lru_cache(maxsize=4)
-def _loaded(name: str) -> Pretrained:
-    return load_pretrained(name)
-
-
-def _by_classical(denoise, noisy: NDArray[np.float32], eta: float, sigma: float) -> Restoration:
-    return Restoration(denoise(noisy, eta=eta, sigma=sigma))

@@ -2,8 +2,8 @@
 
 None shows or saves by itself: a notebook displays the returned figure, `save_figure` writes it.
 The drawing is in `architecture` (Fig. 1), `panels` (pictures), `charts` (curves and dots) and
-`roofline` (speed), the common look in `style`. Importing this module leaves matplotlib's backend
-and settings alone.
+`evidence` (the audit) and `roofline` (speed), the common look in `style`. Importing this module
+leaves matplotlib's backend and settings alone.
 """
 
 from __future__ import annotations
@@ -11,10 +11,17 @@ from __future__ import annotations
 from xbdcnn.plotting.architecture import figure_1
 from xbdcnn.plotting.charts import (
     ablation_plot,
-    loss_landscape,
     photon_transfer_plot,
+    psnr_curves,
     table_2_plot,
     training_curves,
+)
+from xbdcnn.plotting.evidence import (
+    calibration_plot,
+    feeding_plot,
+    gradient_plot,
+    lead_map,
+    loss_landscape,
 )
 from xbdcnn.plotting.panels import (
     FIGURE_2_LEVELS,
@@ -32,15 +39,20 @@ __all__ = [
     "COLOURS",
     "FIGURE_2_LEVELS",
     "ablation_plot",
+    "calibration_plot",
     "error_maps",
+    "feeding_plot",
     "figure_1",
     "figure_2",
+    "gradient_plot",
     "hero",
+    "lead_map",
     "loss_landscape",
     "method_colours",
     "new_figure",
     "noise_panel",
     "photon_transfer_plot",
+    "psnr_curves",
     "residual_plot",
     "roofline_plot",
     "save_figure",

@@ -1,4 +1,4 @@
-"""Curves and dot plots: noise analysis, training, losses, and the tables at a glance."""
+"""Curves and dot plots: noise analysis, training, and the tables at a glance."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from xbdcnn import paper
 from xbdcnn.errors import XbdcnnError
-from xbdcnn.losses import asymmetric_loss
 from xbdcnn.noise import GREY_LEVELS, PhotonTransfer, noise_variance
 from xbdcnn.plotting.style import INK, MUTED, method_colours, new_figure, styled
 
@@ -26,12 +23,6 @@ LOSS_TERMS = {
     "loss_tv": "total variation (Eq. 4)",
 }
 """Columns of a training history and their titles; values are before weighting."""
-
-READINGS = {
-    "text": ("text: under-estimation costs more", "#0072B2", "-"),
-    "equation": ("Eq. 3 as printed: over-estimation costs more", "#E69F00", "--"),
-    "released": (r"released code: second zero at $l - \alpha$", "#D55E00", "-."),
-}
 
 
 @styled
@@ -67,7 +58,24 @@ def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     colours = method_colours(list(histories))
     figure = new_figure(9.5, 4.0, layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
-    axes = left.subplots()
+    _psnr_panel(left.subplots(), histories)
+    for panel, (column, title) in zip(right.subplots(2, 2).flat, LOSS_TERMS.items(), strict=True):
+        _loss_panel(panel, histories, column, colours)
+        panel.set_title(title, size=8.5)
+    return figure
+
+
+@styled
+def psnr_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
+    """Validation PSNR against training patches seen; columns patches and val_psnr, by label."""
+    figure = new_figure(7.2, 4.0, layout="constrained")
+    _psnr_panel(figure.subplots(), histories)
+    return figure
+
+
+def _psnr_panel(axes: Axes, histories: Mapping[str, pd.DataFrame]) -> None:
+    """One curve per training, its label and last value beside its end."""
+    colours = method_colours(list(histories))
     for label, history in histories.items():
         mark = {"marker": "o", "ms": 3} if len(history) < 40 else {}
         axes.plot(history["patches"], history["val_psnr"], color=colours[label], **mark)
@@ -76,10 +84,6 @@ def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     axes.set_ylim(_robust_floor(histories), None)
     ends = {label: history["val_psnr"].iloc[-1] for label, history in histories.items()}
     _label_ends(axes, ends, colours)
-    for panel, (column, title) in zip(right.subplots(2, 2).flat, LOSS_TERMS.items(), strict=True):
-        _loss_panel(panel, histories, column, colours)
-        panel.set_title(title, size=8.5)
-    return figure
 
 
 def _loss_panel(
@@ -127,35 +131,6 @@ def spread(values: Sequence[float], spacing: float) -> NDArray[np.float64]:
     up = np.maximum.accumulate(values - steps) + steps
     down = np.minimum.accumulate((values - steps)[::-1])[::-1] + steps
     return (up + down) / 2
-
-
-@styled
-def loss_landscape(true: float = 1.0, alpha: float = paper.ALPHA, reach: float = 0.8) -> Figure:
-    """Eq. 3 for one pixel, |alpha - beta| (l_hat - l)^2, over l_hat, in its three readings.
-
-    true: the true noise level l; reach: how far the estimates go to either side.
-    """
-    figure = new_figure(6.6, 3.6, layout="constrained")
-    axes = figure.subplots()
-    estimates = np.linspace(true - reach, true + reach, 401)
-    for reading, (label, colour, line) in READINGS.items():
-        losses = [_loss_at(estimate, true, alpha, reading) for estimate in estimates]
-        axes.plot(estimates, losses, line, color=colour, label=label)
-    axes.axvline(true, color=MUTED, lw=0.8, zorder=1)
-    axes.plot([true - alpha], [0], "o", ms=6, mfc="white", mec=READINGS["released"][1], zorder=5)
-    axes.set(xlim=estimates[[0, -1]], xlabel=r"estimate $\hat{l}$", ylabel="loss per pixel")
-    axes.set_xticks([true - alpha, true], [r"$l - \alpha$", "true level $l$"])
-    axes.text(0.01, -0.1, "under-estimated", transform=axes.transAxes, size=8, color=MUTED)
-    far = {"transform": axes.transAxes, "ha": "right", "size": 8, "color": MUTED}
-    axes.text(0.99, -0.1, "over-estimated", **far)
-    axes.legend(loc="upper center", frameon=True, framealpha=1, edgecolor="white")
-    axes.set_ylim(0, 1.45 * (1 - alpha) * reach**2)
-    return figure
-
-
-def _loss_at(estimate: float, true: float, alpha: float, reading: str) -> float:
-    pair = (torch.full((1, 1, 1, 1), value, dtype=torch.float64) for value in (estimate, true))
-    return float(asymmetric_loss(*pair, alpha, reading))
 
 
 @styled

@@ -8,6 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from xbdcnn import measured
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import atomic_path, sha256_of
 from xbdcnn.provenance import installed_versions
@@ -41,6 +42,7 @@ def key_of(source: Path, profile: str, data_sha256: str, needed: dict[str, str])
         "data": data_sha256,
         "needed": needed,
         "package": package_digest(),
+        "measured": measured.digest(),
         "versions": {"python": platform.python_version()} | installed_versions(),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

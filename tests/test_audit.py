@@ -1,0 +1,342 @@
+"""The audit: verdicts follow from the numbers, and change with them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from xbdcnn import measured, noise, paper, zoo
+from xbdcnn.audit import (
+    beyond,
+    conventions,
+    data,
+    estimators,
+    experiments,
+    networks,
+    noise_model,
+    objectives,
+    printed,
+)
+from xbdcnn.audit.ledger import Finding, ledger, write_ledger
+from xbdcnn.batches import TrainConfig, as_pool
+from xbdcnn.data import find_source
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.evaluation import Case
+from xbdcnn.inference import Pretrained
+from xbdcnn.models import BALANCED, XBDCNN
+
+RIGHT_1 = {name: paper.corrected(scores) for name, scores in paper.TABLE_1.items()}
+RIGHT_2 = {
+    cell: {name: paper.corrected(scores) for name, scores in row.items()}
+    for cell, row in paper.TABLE_2.items()
+}
+
+
+def ramp(side: int = 64) -> np.ndarray:
+    return np.linspace(0.2, 0.8, side * side, dtype=np.float32).reshape(side, side)
+
+
+# Verdicts about the printed tables turn when the tables do.
+
+
+def test_columns_in_the_right_order_are_not_called_swapped():
+    assert printed.swapped_columns().verdict == "contradicted"
+    assert "32 of 34" in printed.swapped_columns().evidence
+    right = printed.swapped_columns(RIGHT_1, RIGHT_2)
+    assert right.verdict == "confirmed" and "0 of 34" in right.evidence
+    assert "41.11 dB instead of 36.12" in printed.swapped_columns().effect
+
+
+def test_a_gap_that_varies_or_fits_no_chest_is_noticed():
+    chests = [120.0, 150.0, 170.0]
+    assert "155.7" in printed.constant_gap(chests).evidence
+    assert printed.constant_gap(chests).verdict == "confirmed"
+    assert printed.constant_gap([60.0, 90.0]).verdict == "contradicted"
+    altered = {**paper.TABLE_2}
+    cell = altered[0.4, 5.0]
+    altered[0.4, 5.0] = {**cell, "DnCNN": cell["DnCNN"]._replace(snr=39.6)}
+    assert printed.constant_gap(chests, altered).verdict == "contradicted"
+
+
+def test_pooling_shows_in_gaps_that_differ_between_networks():
+    assert printed.pooled_snr([5.3, 5.3], [4.9, 5.1]).verdict == "contradicted"
+    alike = {name: s._replace(snr=s.psnr + 5.0) for name, s in paper.TABLE_1.items()}
+    alike["BM3D"] = paper.TABLE_1["BM3D"]
+    assert printed.pooled_snr([5.3, 5.3], [4.9, 5.1], alike).verdict == "confirmed"
+
+
+def test_best_everywhere_needs_a_strict_lead():
+    finding = printed.best_everywhere()
+    assert finding.verdict == "contradicted"
+    assert "Table I, SSIM: X-BDCNN w/o SSIM loss" in finding.evidence
+    better = {**paper.TABLE_1, "X-BDCNN": paper.TABLE_1["X-BDCNN"]._replace(ssim=0.99)}
+    assert printed.best_everywhere(better).verdict == "confirmed"
+
+
+def test_times_counts_and_hours():
+    assert printed.running_times().verdict == "confirmed"
+    slower = {**paper.TABLE_1, "X-BDCNN": paper.TABLE_1["X-BDCNN"]._replace(seconds=0.2)}
+    assert printed.running_times(slower).verdict == "contradicted"
+    assert printed.methods_counted().verdict == "contradicted"
+    assert printed.methods_counted((*printed.COMPARED, "NLM")).verdict == "confirmed"
+    assert "83 patches per second" in printed.training_time(18.44).evidence
+    assert printed.training_time(18.44, hours=3.0).verdict == "contradicted"
+
+
+# The noise model.
+
+
+def test_eta_is_read_as_a_gain_only_if_the_cells_say_so():
+    assert noise_model.eta_is_a_gain().verdict == "confirmed"
+    mean = 130.0
+    amplitude = {
+        (eta, sigma): 10 * np.log10(255**2 / (eta**2 * mean + sigma**2))
+        for eta, sigma in paper.TABLE_2
+    }
+    finding = noise_model.eta_is_a_gain(amplitude)
+    assert finding.verdict == "contradicted" and "amplitude" in finding.evidence
+
+
+def test_implied_means_recover_a_known_brightness():
+    cells = {
+        (eta, sigma): 10 * np.log10(255**2 / (140.0 / eta + sigma**2))
+        for eta, sigma in paper.TABLE_2
+    }
+    gain = next(iter(noise_model.READINGS))
+    np.testing.assert_allclose(noise_model.implied_means(gain, cells), 140.0)
+
+
+def test_nine_cells_agree_with_themselves_and_not_with_other_noise():
+    images = [ramp(128)]
+    ours = noise_model.simulated_psnr(images)
+    assert noise_model.nine_cells(images, ours).verdict == "confirmed"
+    other = {cell: psnr + 3 * cell[0] for cell, psnr in ours.items()}
+    assert noise_model.nine_cells(images, other).verdict == "contradicted"
+
+
+# SSIM.
+
+
+def test_conventions_rank_as_their_constants_do():
+    noisy = noise.add_hybrid_noise_numpy(ramp(), 0.6, 10.0, np.random.default_rng(0))
+    scores = conventions.all_conventions(noisy, ramp())
+    assert len(scores) == len(conventions.CONVENTIONS) + 1
+    ranges = [scores[f"Gaussian 11, range {r}"] for r in (1, 2, 255)]
+    assert ranges == sorted(ranges) and ranges[2] > 0.99
+
+
+def test_the_verdict_on_ssim_follows_the_printed_value():
+    means = pd.Series({name: 0.3 for name in conventions.CONVENTIONS})
+    means["Gaussian 11, range 2"] = 0.52
+    finding = conventions.before_denoising(means)
+    assert finding.verdict == "contradicted" and "'Gaussian 11, range 2'" in finding.evidence
+    assert conventions.before_denoising(means, printed=0.31).verdict == "confirmed"
+
+
+def test_bm3d_row_is_compared_with_both_curves():
+    psnr = np.linspace(35, 40, 6)
+    table = pd.DataFrame({"method": list("abcdef"), "psnr": psnr})
+    table["ssim"], table["ssim_range_2"] = 1 - np.exp(-0.06 * psnr), 1 - np.exp(-0.1 * psnr)
+    on_curve = {**paper.TABLE_1, "BM3D": paper.Scores(29.0, 34.6, 1 - np.exp(-0.1 * 34.6))}
+    assert conventions.bm3d_row(table, on_curve).verdict == "undecidable"
+    assert conventions.bm3d_row(table).verdict == "contradicted"
+
+
+# Losses and networks.
+
+
+@pytest.mark.parametrize(("reading", "end"), [("text", 1.0), ("equation", 1.0), ("released", 0.7)])
+def test_where_descent_ends(reading, end):
+    assert objectives.where_descent_ends(reading, 1.0) == pytest.approx(end, abs=5e-3)
+
+
+def test_findings_about_the_loss():
+    assert objectives.released_weight(1.0).verdict == "contradicted"
+    assert objectives.printed_beta().verdict == "contradicted"
+    assert objectives.scale_of_the_maps().verdict == "contradicted"
+    assert "8 equal patches is 8.0 times" in objectives.batch_factor(8).evidence
+
+
+def test_gradient_norms_are_those_of_the_weighted_terms():
+    pool = as_pool([ramp(48)])
+    config = TrainConfig(patches=8, patch_size=32, batch_size=4)
+    recipe = replace(BALANCED, width=4)
+    rows = list(objectives.norms_over_training(pool, recipe, config, every=1))
+    assert [row["step"] for row in rows] == [0, 1]
+    heavier = replace(recipe, loss_weights=tuple(2 * w for w in recipe.loss_weights))
+    first = next(objectives.norms_over_training(pool, heavier, config, every=1))
+    for term in objectives.TERMS:
+        assert first[term] == pytest.approx(2 * rows[0][term], rel=1e-3)
+
+
+def test_inert_needs_a_weak_term_in_one_recipe_and_a_strong_one_in_the_other():
+    def norms(written: float, released: float) -> pd.DataFrame:
+        pulls = {"as written": written, "as released": released}
+        return pd.DataFrame([{"recipe": k, "mse": 1.0, "ssim": v} for k, v in pulls.items()])
+
+    assert objectives.inert_ssim(norms(10.0, 0.1)).verdict == "contradicted"
+    assert objectives.inert_ssim(norms(10.0, 5.0)).verdict == "undecidable"
+
+
+def test_findings_about_the_networks():
+    assert networks.counted_layers().verdict == "confirmed"
+    assert networks.counted_layers(19).verdict == "contradicted"
+    assert "28,642" in networks.shared_weights().evidence
+    assert networks.output_filter().evidence.startswith("512 of 4,363,171")
+    assert networks.gigaflops(XBDCNN(replace(BALANCED, width=4)), 32) < 0.1
+
+
+# Data.
+
+
+def test_nearly_every_test_patch_has_siblings():
+    assert data.no_sibling_probability() == pytest.approx(0.3**31, rel=0.01)
+
+
+def test_dealt_sets_are_equal_in_size_and_share_no_tile():
+    rng = np.random.default_rng(0)
+    tested, others = (list(rng.random((3, 256, 300))) for _ in range(2))
+    sets = data.deal(tested, others, seed=1, share=0.25)
+    assert len(sets["patch"]) == len(sets["image"]) == 9 and len(sets["test"]) == 3
+    seen = {tile.tobytes() for tile in sets["test"]}
+    assert seen.isdisjoint({tile.tobytes() for tile in sets["patch"] + sets["image"]})
+
+
+def test_leakage_trains_both_splits(tmp_path):
+    config = TrainConfig(patches=8, patch_size=16, batch_size=4, validate_every=1)
+    table = data.leakage(find_source("builtin"), config, tmp_path, (0, 1), width=4, progress=False)
+    assert table["split"].tolist() == ["patch", "image"] * 2
+    assert np.isfinite(table["psnr"]).all()
+    assert data.split_leakage(table).confidence == "moderate"
+    gain = table.assign(psnr=[40.0, 39.0, 40.5, 39.0])
+    assert data.split_leakage(gain).verdict == "contradicted"
+    assert data.split_leakage(table.assign(psnr=[40.0, 40.0, 40.0, 40.1])).verdict == "undecidable"
+
+
+def test_residual_noise_is_found():
+    rng = np.random.default_rng(0)
+    noisy = [(ramp(128) + rng.normal(0, s / 255, (128, 128))).astype(np.float32) for s in (1, 3)]
+    np.testing.assert_allclose(data.residual_noise(noisy), [1, 3], rtol=0.1)
+    assert data.noisy_ground_truth(noisy).verdict == "contradicted"
+    assert data.noisy_ground_truth([ramp(128)]).verdict == "confirmed"
+
+
+# Estimators.
+
+
+@pytest.mark.parametrize(("eta", "sigma"), [(0.5, 5.0), (1.5, 12.0)])
+def test_mean_variance_regression_finds_the_levels(eta, sigma):
+    noisy = noise.add_hybrid_noise_numpy(ramp(1024), eta, sigma, np.random.default_rng(0))
+    found = estimators.mean_variance_estimate(noisy)
+    assert found[0] == pytest.approx(eta, rel=0.1)
+    assert found[1] == pytest.approx(sigma, rel=0.15)
+
+
+def test_flat_images_have_no_slope():
+    flat = np.full((64, 64), 0.5, np.float32)
+    eta, sigma = estimators.mean_variance_estimate(flat)
+    assert (eta, sigma) == (float("inf"), 0.0)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> dict[str, Pretrained]:
+    recipe = replace(BALANCED, width=4)
+    network = zoo.build_network("xbdcnn", recipe).eval()
+    return {"tiny": Pretrained(network, recipe, {"name": "xbdcnn"})}
+
+
+CASES = [Case(f"i{k}", ramp(32), 0.5 + 0.3 * k, 4.0 * k, k) for k in range(4)]
+
+
+def test_calibration_and_its_judgement(tiny):
+    table = estimators.calibration(tiny, CASES)
+    assert set(table["method"]) == {"tiny", "mean-variance regression", "estimate_sigma"}
+    judgement = estimators.judged(table)
+    rows = judgement[judgement["method"] == "tiny"].set_index("level")
+    # An untrained NLE answers the middle of the range.
+    assert abs(rows.loc["eta", "slope"]) < 0.2
+    assert estimators.nle_estimates(judgement, "tiny").verdict == "contradicted"
+    perfect = table.assign(est_eta=table["eta"], est_sigma=table["sigma"])
+    good = estimators.judged(perfect)
+    assert estimators.nle_estimates(good, "tiny").verdict == "confirmed"
+
+
+def test_levels_are_fed_as_named(tiny):
+    fed = estimators.level_feeding(tiny, CASES[:2])
+    assert len(fed) == 2 * (2 * len(estimators.FACTORS) + 2)
+    own = tiny["tiny"].network(torch.from_numpy(ramp(32))[None, None]).levels
+    torch.testing.assert_close(estimators.claiming(own, 1.0), own)
+    doubled = estimators.claiming(own, 2.0)
+    torch.testing.assert_close(doubled[:, 0], own[:, 0] / 4)
+    torch.testing.assert_close(doubled[:, 1], own[:, 1] * 2)
+    names = {"estimated x 1": 38.0, "estimated x 2": 37.0, "estimated x 0.5": 35.0}
+    rows = [
+        dict(method="m", image="i", eta=1.0, sigma=1.0, fed=k, psnr=v) for k, v in names.items()
+    ]
+    rows.append(rows[0] | {"fed": "true x 1"})
+    assert estimators.over_estimation(pd.DataFrame(rows), "m").verdict == "confirmed"
+    rows[1]["psnr"], rows[2]["psnr"] = 30.0, 37.9
+    assert estimators.over_estimation(pd.DataFrame(rows), "m").verdict == "contradicted"
+
+
+# Beyond the trained range.
+
+
+@pytest.mark.parametrize("blur", [0.0, 0.5, 1.0])
+def test_correlated_noise_keeps_its_strength_and_gains_grain(blur):
+    flat = np.full((256, 256), 0.5, np.float32)
+    added = beyond.correlated_noise(flat, 0.6, 10.0, blur, seed=0) - flat
+    assert added.std() * 255 == pytest.approx((127.5 / 0.6 + 100) ** 0.5, rel=0.03)
+    neighbours = np.corrcoef(added[:, :-1].ravel(), added[:, 1:].ravel())[0, 1]
+    assert abs(neighbours) < 0.02 if blur == 0 else neighbours > 0.2
+
+
+def test_stress_covers_every_condition_once():
+    found = beyond.conditions()
+    assert len({tuple(c.values()) for c in found}) == len(found)
+    assert {c["blur"] for c in found} == set(beyond.BLURS)
+    assert {c["gain"] for c in found} == set(beyond.GAINS)
+
+
+def test_breaking_is_seen_against_the_rival():
+    methods = {"net": lambda f, e, s: f, "GAT+BM3D": lambda f, e, s: f}
+    rows = beyond.stress(methods, [ramp(32)], progress=False)
+    assert len(rows) == 3 * len(beyond.conditions())
+    assert beyond.where_it_breaks(rows, "net").verdict == "confirmed"
+    broken = rows.copy()
+    broken.loc[(broken["method"] == "net") & ~beyond.trained(broken), "psnr"] -= 3
+    assert beyond.where_it_breaks(broken, "net").verdict == "contradicted"
+
+
+# Ledger and experiments.
+
+
+def test_ledger_is_written_in_three_forms(tmp_path):
+    findings = [printed.swapped_columns(), printed.methods_counted()]
+    table = write_ledger(findings, tmp_path / "ledger", {"commit": "abc"})
+    assert table["point"].tolist() == [finding.point for finding in findings]
+    assert set(Finding.__annotations__) == set(ledger(findings))
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "ledger.csv"), table)
+    assert "SNR and PSNR columns" in (tmp_path / "ledger.md").read_text()
+    assert json.loads((tmp_path / "ledger.json").read_text())["commit"] == "abc"
+
+
+def test_experiments_write_tables_with_provenance(tmp_path, monkeypatch):
+    monkeypatch.setitem(experiments.EXPERIMENTS, "levels", lambda source: pd.DataFrame({"a": [1]}))
+    (path,) = experiments.run_experiments(["levels"], find_source("builtin"), tmp_path)
+    assert pd.read_csv(path)["a"].tolist() == [1]
+    monkeypatch.setattr(measured, "FOLDER", tmp_path)
+    assert measured.table("audit_levels")["a"].tolist() == [1]
+    assert measured.source_line("audit_levels").startswith("built-in radiograph, commit ")
+    before = measured.digest()
+    path.write_text("a\n2\n")
+    assert measured.digest() != before
+    with pytest.raises(XbdcnnError, match=r"audit_none\.csv: not there"):
+        measured.table("audit_none")
+    with pytest.raises(XbdcnnError, match="unknown experiment luck"):
+        experiments.run_experiments(["luck"], find_source("builtin"), tmp_path)

@@ -1,0 +1,48 @@
+"""Write the exercises without their solutions, as a notebook to hand out.
+
+python tools/exercises.py --output build/exercises/10_exercises.ipynb
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import jupytext
+from nbformat import NotebookNode
+
+from xbdcnn.files import atomic_path
+from xbdcnn.reproduce.execution import read_notebook
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "notebooks" / "10_exercises.py"
+
+
+def unsolved(source: Path = SOURCE) -> NotebookNode:
+    """Return the notebook without the cells tagged `solution`, outputs empty."""
+    notebook = read_notebook(source).content
+    notebook.cells = [cell for cell in notebook.cells if "solution" not in tags(cell)]
+    return notebook
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    """Return the tags of a cell."""
+    return cell.metadata.get("tags", [])
+
+
+def main() -> int:
+    """Write the notebook for a class; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = ROOT / "build" / "exercises" / f"{SOURCE.stem}.ipynb"
+    parser.add_argument("--output", type=Path, default=default)
+    output = parser.parse_args().output
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(output) as temporary:
+        jupytext.write(unsolved(), temporary, fmt="ipynb")
+    print(f"wrote {output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""The audit's long experiments, each written once as a csv with its provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from xbdcnn.audit import beyond, data, estimators
+from xbdcnn.batches import TrainConfig
+from xbdcnn.data import Source
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.evaluation import centre, table_1_cases
+from xbdcnn.inference import Pretrained, load_pretrained
+from xbdcnn.methods import collect_methods
+from xbdcnn.profiles import get_profile
+from xbdcnn.provenance import provenance
+from xbdcnn.tables import write_csv, write_json
+from xbdcnn.trials import BUDGET
+from xbdcnn.zoo import ZOO, shipped_names
+
+PROFILE = get_profile("cpu")
+STRESSED = ("xbdcnn", "xbdcnn-as-written", "dncnn", "GAT+BM3D")
+"""Methods that are taken beyond the trained range."""
+
+
+def estimating_networks() -> dict[str, Pretrained]:
+    """The shipped networks that have an NLE, by label."""
+    loaded = {ZOO[name].label: load_pretrained(name) for name in shipped_names() if "xb" in name}
+    return {label: p for label, p in loaded.items() if p.network.nle is not None}
+
+
+def calibration(source: Source, count: int = 600) -> pd.DataFrame:
+    """Estimated against true levels on patches of the test radiographs."""
+    cases = table_1_cases(source, replace(PROFILE, table1_patches=count))
+    return estimators.calibration(estimating_networks(), cases)
+
+
+def levels(source: Source, count: int = 120) -> pd.DataFrame:
+    """PSNR with estimated, true and wrong levels on patches of the test radiographs."""
+    cases = table_1_cases(source, replace(PROFILE, table1_patches=count))
+    return estimators.level_feeding(estimating_networks(), cases)
+
+
+def outside(source: Source, count: int = 10, side: int = 256) -> pd.DataFrame:
+    """Other levels, correlated noise and wrong gain on central fields of test radiographs."""
+    images = [centre(image, side) for image in source.images("test", count)]
+    return beyond.stress(collect_methods(PROFILE, only=STRESSED), images)
+
+
+def leakage(
+    source: Source, folder: Path = Path("runs/leakage"), config: TrainConfig = BUDGET
+) -> pd.DataFrame:
+    """The same network and budget with siblings of the test patches in training, and without."""
+    return data.leakage(source, config, folder)
+
+
+EXPERIMENTS: dict[str, Callable[[Source], pd.DataFrame]] = {
+    "calibration": calibration,
+    "levels": levels,
+    "beyond": outside,
+    "leakage": leakage,
+}
+
+
+def run_experiments(names: Sequence[str], source: Source, output: Path) -> list[Path]:
+    """Run experiments and write audit_<name>.csv and .json; returns the tables.
+
+    Raises:
+        XbdcnnError: an unknown name.
+    """
+    if unknown := sorted(set(names) - set(EXPERIMENTS)):
+        known = ", ".join(EXPERIMENTS)
+        raise XbdcnnError(f"unknown experiment {', '.join(unknown)}; choose from {known}")
+    written = []
+    for name in names:
+        path = output / f"audit_{name}.csv"
+        write_csv(EXPERIMENTS[name](source), path)
+        facts = provenance(data=source.name, data_sha256=source.fingerprint)
+        write_json(facts, path.with_suffix(".json"))
+        written.append(path)
+    return written

@@ -1,0 +1,100 @@
+"""What the noise explorer offers to choose from: radiographs and methods of restoration."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache, partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xbdcnn import zoo
+from xbdcnn.classical import CLASSICAL
+from xbdcnn.data import Source, builtin_crop, builtin_fields, load_radiograph
+from xbdcnn.errors import XbdcnnError
+from xbdcnn.inference import Pretrained, load_pretrained
+
+NO_METHOD = "none"
+
+WHOLE_CHEST = 384
+"""Side in pixels of the built-in chest that fits into the explored region as a whole."""
+
+
+class Restoration(NamedTuple):
+    """What a method returns: (H, W) float32 in [0, 1], and (2, H, W) eta and sigma if it saw them.
+
+    The maps are in the paper's units: photons per grey level, and 8-bit grey levels.
+    """
+
+    image: NDArray[np.float32]
+    maps: NDArray[np.float32] | None = None
+
+
+Restorer = Callable[[NDArray[np.float32], float, float], Restoration]
+"""(noisy, eta, sigma) -> Restoration; blind methods ignore eta and sigma."""
+
+
+def collect_images(source: Source, count: int = 4) -> dict[str, NDArray[np.float32]]:
+    """Radiographs to choose from by name: the built-in one, then `count` of a folder's test split.
+
+    The built-in radiograph comes as the whole chest, reduced to the explored region, at twice
+    that size, and as two fields at the detector's own resolution. XbdcnnError if the source has
+    no readable test images.
+    """
+    images = {
+        "built-in: whole chest": builtin_crop(WHOLE_CHEST),
+        "built-in: chest, larger": builtin_crop(2 * WHOLE_CHEST),
+    }
+    for number, field in enumerate(builtin_fields("test"), start=1):
+        images[f"built-in: field {number}"] = field
+    if source.index is not None:
+        paths = source.paths("test", count)
+        for path, image in zip(paths, source.images("test", count), strict=True):
+            images[f"{source.name}: {path.stem}"] = image
+    return images
+
+
+def read_upload(name: str, content: bytes) -> NDArray[np.float32]:
+    """Read an uploaded PNG, TIFF, JPEG or DICOM file; see `data.load_radiograph`.
+
+    Returns (H, W) float32 in [0, 1]. XbdcnnError with the file's own name and the remedy.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "upload"
+        path.write_bytes(content)
+        try:
+            return load_radiograph(path)
+        except XbdcnnError as error:
+            raise XbdcnnError(str(error).replace(str(path), name)) from None
+
+
+def collect_restorers() -> dict[str, Restorer]:
+    """Every method at hand by its label: none, the shipped networks, the classical ones.
+
+    A network is loaded when it is first used. BM3D is left out if its package, which is free for
+    non-commercial use only, is not installed.
+    """
+    restorers: dict[str, Restorer] = {NO_METHOD: lambda noisy, eta, sigma: Restoration(noisy)}
+    for name in zoo.shipped_names():
+        restorers[zoo.ZOO[name].label] = partial(_by_network, name)
+    for name, denoise in CLASSICAL.items():
+        if "BM3D" not in name or find_spec("bm3d"):
+            restorers[name] = partial(_by_classical, denoise)
+    return restorers
+
+
+def _by_network(name: str, noisy: NDArray[np.float32], eta: float, sigma: float) -> Restoration:
+    return Restoration(*_loaded(name).restore_with_maps(noisy))
+
+
+@lru_cache(maxsize=len(zoo.ZOO))
+def _loaded(name: str) -> Pretrained:
+    return load_pretrained(name)
+
+
+def _by_classical(denoise, noisy: NDArray[np.float32], eta: float, sigma: float) -> Restoration:
+    return Restoration(denoise(noisy, eta=eta, sigma=sigma))

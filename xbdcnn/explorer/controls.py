@@ -1,0 +1,74 @@
+"""Sliders, menus and the upload button of the explorer, and how they are laid out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import ipywidgets as widgets
+
+from xbdcnn.explorer.views import ETA_LIMITS, SIGMA_LIMITS, State
+
+ACCEPTED = ".png,.dcm,.dicom,.tif,.tiff,.jpg,.jpeg"
+
+
+def state_controls(
+    start: State, images: Mapping[str, object], restorers: Mapping[str, object]
+) -> dict[str, widgets.ValueWidget]:
+    """One labelled control per field of `State`, reachable with Tab and the arrow keys."""
+    look = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
+    return {
+        "eta": widgets.FloatLogSlider(
+            value=start.eta,
+            min=math.log10(ETA_LIMITS[0]),
+            max=math.log10(ETA_LIMITS[1]),
+            step=0.01,
+            readout_format=".2f",
+            description="η (photons per grey level)",
+            **look,
+        ),
+        "sigma": widgets.FloatSlider(
+            value=start.sigma,
+            min=SIGMA_LIMITS[0],
+            max=SIGMA_LIMITS[1],
+            step=0.5,
+            readout_format=".1f",
+            description="σ (grey levels)",
+            **look,
+        ),
+        "image": widgets.Dropdown(
+            options=list(images), value=start.image, description="radiograph", **look
+        ),
+        "method": widgets.Dropdown(
+            options=list(restorers), value=start.method, description="method", **look
+        ),
+        "seed": widgets.BoundedIntText(
+            value=start.seed, min=0, max=9999, description="seed", **look
+        ),
+    }
+
+
+def upload_button() -> widgets.FileUpload:
+    """Opens a file dialogue for one radiograph."""
+    return widgets.FileUpload(
+        accept=ACCEPTED,
+        multiple=False,
+        description="Upload PNG or DICOM",
+        layout={"width": "auto"},
+    )
+
+
+def arrange(
+    controls: Mapping[str, widgets.Widget], upload: widgets.Widget, stage: widgets.Widget
+) -> widgets.VBox:
+    """The sliders in one row, menus in the next, the stage below; fits into 1024 pixels."""
+    eta, sigma, image, method, seed = controls.values()
+    sliders = _row([eta, sigma], "1fr 1fr")
+    menus = _row([image, upload, method, seed], "3fr auto 3fr 1fr")
+    return widgets.VBox([sliders, menus, stage], layout={"max_width": "1024px"})
+
+
+def _row(children: list[widgets.Widget], columns: str) -> widgets.GridBox:
+    return widgets.GridBox(
+        children, layout={"grid_template_columns": columns, "grid_gap": "0 14px", "width": "100%"}
+    )

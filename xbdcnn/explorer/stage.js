@@ -1,0 +1,224 @@
+// The explorer's stage. Python, or the static page, says what to show; nothing is computed here
+// but magnification. The user's line and region go back as the model's "line" and "corner".
+
+const PICTURES = ["clean", "noisy", "restored", "residual"];
+const MAPS = ["eta", "sigma"];
+const MAGNIFICATION = 4;
+const LENS = 136;
+
+const grey = Uint32Array.from({ length: 256 }, (_, i) => 0xff000000 | (i * 0x010101));
+const diverging = Uint32Array.from({ length: 256 }, (_, i) => {
+  const away = Math.min(Math.abs(i - 127.5) / 127.5, 1);
+  const ends = i < 128 ? [33, 102, 172] : [178, 24, 43];
+  const [r, g, b] = ends.map((end) => Math.round(247 + (end - 247) * away));
+  return 0xff000000 | (b << 16) | (g << 8) | r;
+});
+const palettes = { grey, diverging };
+
+const slot = (name, more = "") => `<div class="xb-${name}" data-slot="${name}" ${more}></div>`;
+
+const panel = (name) => `
+  <figure class="xb-panel">
+    <figcaption data-slot="caption-${name}"></figcaption>
+    <div class="xb-frame" data-frame="${name}" tabindex="0" role="group"
+        aria-label="${name} picture: arrow keys move the lens, Enter puts the line there">
+      <canvas data-picture="${name}" role="img" aria-label="${name}"></canvas>
+      <svg class="xb-overlay" aria-hidden="true"><line class="xb-halo"/><line/><rect/></svg>
+      <canvas class="xb-lens" width="${LENS}" height="${LENS}" hidden aria-hidden="true"></canvas>
+    </div>
+  </figure>`;
+
+const map = (name) => `
+  <figure class="xb-map">
+    <figcaption data-slot="caption-${name}"></figcaption>
+    <canvas data-picture="${name}" role="img" aria-label="map of ${name}"></canvas>
+  </figure>`;
+
+const LAYOUT = `
+  ${slot("sentence", 'aria-live="polite"')}${slot("message", 'role="alert"')}
+  <div class="xb-main">
+    <div class="xb-pictures">${PICTURES.map(panel).join("")}</div>
+    <div class="xb-side">
+      <figure class="xb-region">
+        <figcaption data-slot="caption-overview"></figcaption>
+        <div class="xb-frame" data-region tabindex="0" role="group"
+            aria-label="whole radiograph: click, drag or arrow keys move the region">
+          <canvas data-picture="overview" role="img" aria-label="whole radiograph"></canvas>
+          <svg class="xb-overlay" aria-hidden="true"><rect/></svg>
+        </div>
+      </figure>
+      ${slot("scores")}${slot("whiteness")}
+      <div class="xb-maps">${MAPS.map(map).join("")}</div>${slot("maps-note")}
+      ${slot("conventions")}
+    </div>
+  </div>
+  <div class="xb-charts">${slot("profile")}${slot("histogram")}</div>
+  ${slot("help")}`;
+
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+/** Draw palette indices (a DataView), or a loaded <img>, into a canvas of the same size. */
+function paint(canvas, { height, width, palette }, pixels) {
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+  const context = canvas.getContext("2d");
+  if (pixels instanceof Element) return context.drawImage(pixels, 0, 0);
+  if (!width || !height) return undefined;
+  const picture = context.createImageData(width, height);
+  const words = new Uint32Array(picture.data.buffer);
+  const bytes = new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength);
+  for (let i = 0; i < words.length; i++) words[i] = palettes[palette][bytes[i]];
+  return context.putImageData(picture, 0, 0);
+}
+
+/** Where a pointer is in a picture: [row, column] in its pixels. */
+function spotOf(event, frame) {
+  const canvas = frame.querySelector("[data-picture]");
+  const box = canvas.getBoundingClientRect();
+  const column = ((event.clientX - box.left) / box.width) * canvas.width;
+  const row = ((event.clientY - box.top) / box.height) * canvas.height;
+  return [
+    clamp(Math.floor(row), 0, canvas.height - 1),
+    clamp(Math.floor(column), 0, canvas.width - 1),
+  ];
+}
+
+/** Follow a press and the moves after it until the release, wherever the pointer goes. */
+function onDrag(frame, moved) {
+  let start = null;
+  frame.addEventListener("pointerdown", (event) => {
+    frame.setPointerCapture(event.pointerId);
+    start = spotOf(event, frame);
+    moved(start, start);
+  });
+  frame.addEventListener("pointermove", (event) => start && moved(start, spotOf(event, frame)));
+  for (const end of ["pointerup", "pointercancel"]) {
+    frame.addEventListener(end, () => (start = null));
+  }
+}
+
+const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+/** Call moved(rows, columns) for arrow keys; the page does not scroll meanwhile. */
+function onArrows(frame, pixels, moved) {
+  frame.addEventListener("keydown", (event) => {
+    const step = STEPS[event.key];
+    if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    moved(step[0] * pixels, step[1] * pixels);
+  });
+}
+
+function setLine(element, [row, column, lastRow, lastColumn]) {
+  const ends = { x1: column + 0.5, y1: row + 0.5, x2: lastColumn + 0.5, y2: lastRow + 0.5 };
+  for (const [name, value] of Object.entries(ends)) element.setAttribute(name, value);
+}
+
+function setRect(element, top, left, height, width) {
+  const box = { x: left, y: top, height, width };
+  for (const [name, value] of Object.entries(box)) element.setAttribute(name, value);
+}
+
+/** The same spot enlarged in all four pictures, or nowhere. */
+function makeLens(el) {
+  const frames = PICTURES.map((name) => el.querySelector(`[data-frame="${name}"]`));
+  let spot = null;
+  function draw() {
+    for (const frame of frames) {
+      const [picture, lens] = frame.querySelectorAll("canvas");
+      lens.hidden = !spot || !picture.width;
+      const seen = LENS / MAGNIFICATION;
+      const [top, left] = spot ? spot.map((place) => Math.round(place - seen / 2)) : [0, 0];
+      setRect(frame.querySelector("rect"), top, left, spot ? seen : 0, spot ? seen : 0);
+      if (lens.hidden) continue;
+      const right = spot[1] > picture.width / 2;
+      const low = spot[0] > picture.height / 2;
+      lens.dataset.corner = `${low ? "top" : "bottom"}-${right ? "left" : "right"}`;
+      const context = lens.getContext("2d");
+      context.imageSmoothingEnabled = false;
+      context.fillRect(0, 0, LENS, LENS);
+      context.drawImage(picture, left, top, seen, seen, 0, 0, LENS, LENS);
+    }
+  }
+  const moveTo = (place) => ((spot = place), draw());
+  return { draw, moveTo, frames, where: () => spot };
+}
+
+function connectPictures(el, model, lens) {
+  const choose = (line) => (model.set("line", line), model.save_changes());
+  for (const frame of lens.frames) {
+    const canvas = frame.querySelector("[data-picture]");
+    const across = (row) => [row, 0, row, canvas.width - 1];
+    const home = () => lens.where() ?? [canvas.height >> 1, canvas.width >> 1];
+    frame.addEventListener("pointermove", (event) => lens.moveTo(spotOf(event, frame)));
+    frame.addEventListener("pointerleave", () => lens.moveTo(null));
+    frame.addEventListener("focus", () => frame.matches(":focus-visible") && lens.moveTo(home()));
+    frame.addEventListener("blur", () => lens.moveTo(null));
+    onDrag(frame, (from, to) => {
+      const far = Math.hypot(to[0] - from[0], to[1] - from[1]) > 4;
+      choose(far ? [...from, ...to] : across(from[0]));
+    });
+    onArrows(frame, 2, (rows, columns) => {
+      const [row, column] = home();
+      const place = [row + rows, column + columns];
+      lens.moveTo([clamp(place[0], 0, canvas.height - 1), clamp(place[1], 0, canvas.width - 1)]);
+    });
+    frame.addEventListener("keydown", (event) => event.key === "Enter" && choose(across(home()[0])));
+  }
+}
+
+function connectRegion(el, model, current) {
+  const frame = el.querySelector("[data-region]");
+  const canvas = frame.querySelector("canvas");
+  function moveTo(top, left) {
+    const [, , height, width, rows, columns] = current();
+    const corner = [clamp(top, 0, rows - height), clamp(left, 0, columns - width)];
+    model.set("corner", corner.map(Math.round));
+    model.save_changes();
+  }
+  onDrag(frame, (_, [row, column]) => {
+    const [, , height, width, rows] = current();
+    const scale = rows / canvas.height;
+    moveTo((row + 0.5) * scale - height / 2, (column + 0.5) * scale - width / 2);
+  });
+  onArrows(frame, 32, (rows, columns) => moveTo(current()[0] + rows, current()[1] + columns));
+}
+
+function drawOverlays(el, model, [top, left, height, width, rows, columns]) {
+  const whole = height === rows && width === columns;
+  const frame = el.querySelector("[data-region]");
+  frame.querySelector("svg").setAttribute("viewBox", `0 0 ${columns} ${rows}`);
+  setRect(frame.querySelector("rect"), top, left, whole ? 0 : height, whole ? 0 : width);
+  for (const svg of el.querySelectorAll(".xb-pictures svg")) {
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const line = model.get("line") ?? [height >> 1, 0, height >> 1, width - 1];
+    for (const element of svg.querySelectorAll("line")) setLine(element, line);
+  }
+}
+
+function render({ model, el }) {
+  el.classList.add("xb-stage");
+  el.innerHTML = LAYOUT;
+  let region = [0, 0, 1, 1, 1, 1];
+  const lens = makeLens(el);
+  const overlays = () => drawOverlays(el, model, region);
+  function show(message, buffers) {
+    region = message.region;
+    message.pictures.forEach((picture, i) =>
+      paint(el.querySelector(`[data-picture="${picture.name}"]`), picture, buffers[i]));
+    for (const [name, html] of Object.entries(message.texts)) {
+      el.querySelector(`[data-slot="${name}"]`).innerHTML = html;
+    }
+    overlays();
+    lens.draw();
+  }
+  connectPictures(el, model, lens);
+  connectRegion(el, model, () => region);
+  model.on("msg:custom", show);
+  model.on("change:line", overlays);
+  model.send({ ready: true });
+  return () => (model.off("msg:custom", show), model.off("change:line", overlays));
+}
+
+export default { render };
