@@ -792,9 +792,9 @@ def test_a_folder_that_must_not_be_listed(tmp_path, good, weights, monkeypatch):
 def test_no_memory_left(tmp_path, good, weights, monkeypatch):
     from xbdcnn.inference import Pretrained
 
-    def fail(self, image):
+    def fail(self, image, progress):
         raise MemoryError
 
-    monkeypatch.setattr(Pretrained, "run", fail)
+    monkeypatch.setattr(Pretrained, "restore", fail)
     result = run("denoise", *good, "-o", tmp_path / "out", "--network", weights)
     assert_all_fail(result, tmp_path / "out", "not enough memory")

@@ -18,6 +18,7 @@ from xbdcnn.files import sha256_of
 from xbdcnn.reproduce import Outcome, reproduce
 from xbdcnn.reproduce.execution import PARAMETERS, read_notebook
 from xbdcnn.reproduce.freshness import stamps
+from xbdcnn.reproduce.repeating import compare, read_run
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
@@ -137,6 +138,16 @@ def test_second_run_of_the_pipeline_skips_everything(smoke):
     again = reproduce("smoke", output=output, notebooks=ROOT / "notebooks", progress=False)
     assert [o.status for o in again] == ["unchanged"] * len(outcomes)
     assert stamps(output) == before
+
+
+@pytest.mark.slow
+def test_two_runs_give_the_same_tables(smoke, tmp_path):
+    """The notebook of the tables is run once more, in another folder."""
+    recorded = read_run(smoke[0])
+    reproduce("smoke", output=tmp_path, only=["06"], notebooks=ROOT / "notebooks", progress=False)
+    tables = compare(recorded, tmp_path)
+    assert len(tables) == 6 and (tables["values"] > 20).all()
+    assert (tables["differing"] == 0).all(), tables
 
 
 def smoke_copy(committed: Path, folder: Path, output: Path) -> None:

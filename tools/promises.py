@@ -17,7 +17,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "figures" / "promises"
 TABLE = FOLDER / "promises.md"
-FILES = ("bad_input", "cli", "dicom", "files", "fuzz", "sample", "secrets")
+FILES = (
+    "bad_input",
+    "cli",
+    "dicom",
+    "files",
+    "fuzz",
+    "kills",
+    "notebooks",
+    "repeating",
+    "sample",
+    "secrets",
+    "training",
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +40,8 @@ class Promise:
     tests: tuple[str, ...]
     record: str | None = None
     """A csv that a long run has written, with columns tried, failed and date."""
+    unit: str = "files"
+    """What the long run has tried."""
 
 
 PROMISES = (
@@ -73,6 +87,17 @@ PROMISES = (
         "Mutated files: no crash, no hang over 10 s, no memory over 2 GB, no error but our own",
         ("fuzz::mutated_files", "fuzz::many_mutated_files"),
         "fuzz.csv",
+    ),
+    Promise(
+        "Killed at a random moment (training, reproduce, patch store, batch): started again, it "
+        "goes on to the same result, bit for bit, and no helper process stays",
+        ("kills::a_few_kills", "kills::many_kills", "training::resume_is_exact"),
+        "kills.csv",
+        "kills",
+    ),
+    Promise(
+        "Same profile, images and seed: the same numbers, and a record is enough to repeat them",
+        ("notebooks::two_runs_give_the_same_tables", "repeating::"),
     ),
     Promise(
         "Any array, level or window gives a sound result or our own error",
@@ -133,8 +158,8 @@ def row(promise: Promise, counts: Counter[str]) -> str:
     if promise.record:
         with open(FOLDER / promise.record, newline="", encoding="utf-8") as stream:
             lines = list(csv.DictReader(stream))
-        files = sum(int(line["tried"]) for line in lines)
-        tried += f"; {files:,} files on {max(line['date'] for line in lines)}"
+        count = sum(int(line["tried"]) for line in lines)
+        tried += f"; {count:,} {promise.unit} on {max(line['date'] for line in lines)}"
         lost = str(sum(int(line["failed"]) for line in lines))
     held = ", ".join(f"`{test}`" for test in promise.tests)
     return f"| {promise.text} | {held} | {tried} | {lost} |"
