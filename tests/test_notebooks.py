@@ -34,6 +34,7 @@ EXPECTED = [
     "08_figure_2",
     "09_noise_explorer",
     "10_exercises",
+    "12_your_own_radiograph",
 ]
 LARGEST = 1_500_000
 HEADINGS = ("do", "learn", "need", "theory", "discussion", "questions")
