@@ -69,7 +69,7 @@ print(facts, "(a smoke test: the numbers mean little)" if smoke else "")
 #
 # The image $f$ is what the detector reports, $g$ what it would report without noise (Eq. 1):
 #
-# $$f(x, y) = p(x, y) + n(x, y), \qquad n \sim \mathcal N(0, \sigma^2).$$
+# $$f(x, y) = p(x, y) + n(x, y), \qquad n \sim \mathcal N(0, \sigma^2). \tag{1}$$
 #
 # The thermal noise $n$ does not care about the image. Its σ is stated in grey levels of the 8-bit
 # scale, while the package keeps images in [0, 1]; one division joins the two.
@@ -81,7 +81,7 @@ show_source(noise.thermal_noise)
 # The quantum part $p$ does care. Photons come one by one, so their count follows a Poisson
 # distribution (Eq. 2), with the paper's scale factor η put in:
 #
-# $$P(\eta\,p = k) = \frac{\lambda^k e^{-\lambda}}{k!}, \qquad \lambda = \eta\, g.$$
+# $$P(\eta\,p = k) = \frac{\lambda^k e^{-\lambda}}{k!}, \qquad \lambda = \eta\, g. \tag{2}$$
 #
 # Read η as a **gain**: photons per grey level. The scene sends $\eta g$ photons, the detector counts
 # them, and dividing by η brings the count back to the grey scale.

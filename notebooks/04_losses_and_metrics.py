@@ -68,7 +68,7 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # The noise level estimator is trained with a squared error that is not the same on both sides:
 #
 # $$\mathcal L_{asymm} = \sum |\alpha - \beta|\,\bigl(\hat l_{\sigma,\eta} - \tilde l_{\sigma,\eta}\bigr)^2,
-#   \qquad \beta = 1 \text{ if } \hat l - \tilde l > 0, \text{ else } 0.$$
+#   \qquad \beta = 1 \text{ if } \hat l - \tilde l > 0, \text{ else } 0. \tag{3}$$
 
 # %%
 show_source(losses.asymmetric_loss)
@@ -86,7 +86,7 @@ show_source(losses.asymmetry_weight)
 #
 # Noise levels do not change from pixel to pixel, so differences between neighbours are punished:
 #
-# $$\mathcal L_{TV} = \|\nabla_h \hat l_{\sigma,\eta}\|_2^2 + \|\nabla_v \hat l_{\sigma,\eta}\|_2^2.$$
+# $$\mathcal L_{TV} = \|\nabla_h \hat l_{\sigma,\eta}\|_2^2 + \|\nabla_v \hat l_{\sigma,\eta}\|_2^2. \tag{4}$$
 
 # %%
 show_source(losses.tv_loss)
@@ -94,7 +94,7 @@ show_source(losses.tv_loss)
 # %% [markdown]
 # ### Eq. 5: mean squared error
 #
-# $$\mathcal L_{MSE} = \sum_{\mathbf x \in \Omega} \bigl(\hat g(\mathbf x) - g(\mathbf x)\bigr)^2.$$
+# $$\mathcal L_{MSE} = \sum_{\mathbf x \in \Omega} \bigl(\hat g(\mathbf x) - g(\mathbf x)\bigr)^2. \tag{5}$$
 #
 # Despite its name the equation is a sum. A sum over a 128×128 patch is 16,384 times its mean.
 # Alone that would only rescale the learning rate, and Adam does not mind; beside other terms it
@@ -113,7 +113,7 @@ show_source(losses.reduce)
 # %% [markdown]
 # ### Eq. 6 and 7: structural similarity
 #
-# $$\mathcal L_{SSIM} = \sum_{\mathbf x \in \Omega} 1 - SSIM\bigl(\hat g(\mathbf x), g(\mathbf x)\bigr)$$
+# $$\mathcal L_{SSIM} = \sum_{\mathbf x \in \Omega} 1 - SSIM\bigl(\hat g(\mathbf x), g(\mathbf x)\bigr) \tag{6}$$
 
 # %%
 show_source(losses.ssim_loss)
@@ -122,7 +122,7 @@ show_source(losses.ssim_loss)
 # SSIM compares local means, variances and the covariance, all weighted by a small Gaussian window:
 #
 # $$SSIM(\hat g, g) = \frac{(2\mu_{\hat g}\mu_g + C_1)(2\sigma_{\hat g g} + C_2)}
-#   {(\mu_{\hat g}^2 + \mu_g^2 + C_1)(\sigma_{\hat g}^2 + \sigma_g^2 + C_2)}.$$
+#   {(\mu_{\hat g}^2 + \mu_g^2 + C_1)(\sigma_{\hat g}^2 + \sigma_g^2 + C_2)}. \tag{7}$$
 #
 # The first factor compares brightness, the second structure; both are 1 for equal images.
 # The paper calls $C_1$ and $C_2$ "positive constants". The usual choice is $(0.01 L)^2$ and
@@ -143,7 +143,7 @@ show_source(metrics.window_mean)
 #
 # $$\mathcal L = \lambda_1 \mathcal L_{MSE} + \lambda_2 \mathcal L_{SSIM}
 #   + \lambda_3 \mathcal L_{asymm} + \lambda_4 \mathcal L_{TV},
-#   \qquad \lambda = (0.4,\ 0.6,\ 0.5,\ 0.05).$$
+#   \qquad \lambda = (0.4,\ 0.6,\ 0.5,\ 0.05). \tag{8}$$
 
 # %%
 show_source(losses.mixed_loss)

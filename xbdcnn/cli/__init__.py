@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from xbdcnn import __version__
-from xbdcnn.cli import study, use
+from xbdcnn.cli import pipeline, study, use
 from xbdcnn.cli.commandline import Commands
 
 app = typer.Typer(
@@ -46,7 +46,7 @@ def main(
 
 COMMANDS = {
     "Reproduce the paper": {
-        study.reproduce: "xbdcnn reproduce --profile smoke --only 01 --only 06",
+        pipeline.reproduce: "xbdcnn reproduce --profile smoke --only 01 --only 06",
         study.train: "xbdcnn train dncnn --profile cpu",
         study.trials: "xbdcnn trials ablation --seed 0 --seed 1",
         study.evaluate: "xbdcnn evaluate --table 2",
