@@ -49,8 +49,10 @@ format: $(STAMP)  ## let ruff mend what it can
 explore: $(STAMP)  ## open the noise explorer in the browser: ARGS='--theme=dark'
 	$(BIN)/python -m xbdcnn.explorer $(ARGS)
 
-still: $(STAMP)  ## the explorer without a kernel: build/explorer-static/, figures/explorer.gif
+still: $(STAMP)  ## the explorer without a kernel: a page in build/, the pictures of it in figures/
 	$(BIN)/python tools/explorer.py --page build/explorer-static --gif figures/explorer.gif
+	XBDCNN_SCREENSHOTS=figures/explorer $(BIN)/python -m pytest -q --no-cov -k "opens or lens or dark" \
+	  tests/test_explorer_browser.py
 
 notebooks: $(STAMP)  ## run all notebooks anew and refresh notebooks/*.ipynb, figures/, README
 	$(BIN)/xbdcnn reproduce --data builtin --output $(REFRESH) --publish $(ARGS)

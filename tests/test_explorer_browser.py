@@ -1,6 +1,7 @@
 """The noise explorer as people meet it: served by Voilà, driven in headless Chromium.
 
-Screenshots and measured times go to build/explorer/, where the book takes them from.
+Screenshots and measured times go to build/explorer/; `make still` names figures/explorer/ instead,
+where the book takes the pictures from.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from xbdcnn.explorer.still import write_page
 
 ROOT = Path(__file__).resolve().parents[1]
-OUTPUT = ROOT / "build" / "explorer"
+OUTPUT = ROOT / os.environ.get("XBDCNN_SCREENSHOTS", "build/explorer")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60_000
 """Milliseconds; far more than needed, because the machine may be busy."""
@@ -153,7 +154,7 @@ def upload(page: Page, path: Path | str) -> None:
 
 def screenshot(page: Page, name: str) -> None:
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=OUTPUT / f"{name}.png", full_page=True)
+    page.screenshot(path=OUTPUT / f"{name}.jpg", full_page=True, type="jpeg", quality=80)
 
 
 def record(**numbers: float) -> None:

@@ -1,6 +1,7 @@
 """Build the book from docs/, the executed notebooks and TEACHING.md, as a static site.
 
-python tools/book.py --output build/book    after `make install`; nothing is downloaded or run
+python tools/book.py --output build/book    after `make install`; nothing is downloaded, and nothing
+                                            run but the explorer, for its page without a kernel
 """
 
 from __future__ import annotations
@@ -15,8 +16,13 @@ import nbformat
 from nbformat import NotebookNode
 from PIL import Image
 
+from xbdcnn.explorer.still import write_page
+
 ROOT = Path(__file__).resolve().parents[1]
 WIDGET = "application/vnd.jupyter.widget-view+json"
+STILL = "explorer"
+"""Folder of the site with the explorer's page, to which docs/explorer.md links."""
+
 NO_KERNEL = "*The widget stands here when the notebook runs: `make explore`, or Binder.*"
 
 
@@ -68,7 +74,10 @@ def build(root: Path, output: Path) -> int:
     shutil.rmtree(output, ignore_errors=True)
     options = ["--fail-on-warning", "--keep-going", "--fresh-env", "--quiet"]
     doctrees = str(output.with_name(f"{output.name}-doctrees"))
-    return build_main([*options, "-d", doctrees, "-c", str(settings), str(pages), str(output)])
+    code = build_main([*options, "-d", doctrees, "-c", str(settings), str(pages), str(output)])
+    if not code:
+        write_page(output / STILL)
+    return code
 
 
 def main() -> int:
