@@ -159,7 +159,10 @@ def test_results_are_written_with_the_machine(tmp_path, monkeypatch):
     assert len(pd.read_csv(tmp_path / "benchmark_rounds.csv")) == 2 * len(table)
     facts = json.loads((tmp_path / "benchmark.json").read_text())
     assert facts["quick"] is True and facts["threads"] >= 1 and "commit" in facts
-    assert "over plain" in (tmp_path / "benchmark.md").read_text()
+    text = (tmp_path / "benchmark.md").read_text()
+    assert "over plain" in text and f"2 interleaved rounds in one run on {facts['cpu']} (" in text
+    assert "![" in text and (tmp_path / "benchmark.png").stat().st_size > 1000
+    assert facts["rounds"] == 2 and ("GPUs were not measured" in text) == (facts["gpu"] is None)
     assert table.iloc[-1]["speedup"] > 1
 
 

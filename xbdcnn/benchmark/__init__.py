@@ -13,11 +13,15 @@ import pandas as pd
 import torch
 
 from xbdcnn.benchmark import tasks
+from xbdcnn.benchmark.report import ROOFLINE, page, readable
 from xbdcnn.benchmark.timing import Task, interleave, summarise
 from xbdcnn.files import atomic_path
+from xbdcnn.plotting import roofline_plot, save_figure
 from xbdcnn.precision import native_bfloat16
 from xbdcnn.provenance import provenance
 from xbdcnn.tables import write_csv, write_json
+
+__all__ = ["ROUNDS", "collect", "machine", "readable", "run_benchmark"]
 
 ROUNDS = {False: 7, True: 3}
 """Rounds of a full and of a quick benchmark."""
@@ -30,7 +34,7 @@ def run_benchmark(
     rounds: int | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Measure and write benchmark.csv (see `timing.summarise`), _rounds.csv, .md and .json.
+    """Measure and write benchmark.csv (see `timing.summarise`), _rounds.csv, .json, .png and .md.
 
     Args:
         output: folder for the files.
@@ -46,10 +50,13 @@ def run_benchmark(
     table, stem = summarise(chosen, times), Path(output) / "benchmark"
     write_csv(table, stem.with_suffix(".csv"))
     write_csv(times, stem.with_name("benchmark_rounds.csv"))
-    write_json(provenance(quick=quick, **machine(place)), stem.with_suffix(".json"))
+    count = int(times["round"].nunique())
+    facts = provenance(quick=quick, rounds=count, **machine(place))
+    write_json(facts, stem.with_suffix(".json"))
+    shown = facts | {"profile": "benchmark", "data": f"{facts['cpu']}, {facts['threads']} threads"}
+    save_figure(roofline_plot(table), stem, ROOFLINE, shown)
     with atomic_path(stem.with_suffix(".md")) as temporary:
-        text = readable(table).to_markdown(index=False, disable_numparse=True)
-        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.write_text(page(table, facts), encoding="utf-8")
     return table
 
 
@@ -76,24 +83,3 @@ def machine(device: torch.device) -> dict[str, object]:
         "gpu": gpu,
         "native_bfloat16": native_bfloat16(device),
     }
-
-
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns that people compare, as text."""
-
-    def said(column: str, form: str) -> pd.Series:
-        return table[column].map(lambda x: "–" if pd.isna(x) else form.format(x))
-
-    per_second = said("per_second", "{:.3g} ") + table["unit"]
-    return pd.DataFrame(
-        {
-            "task": table["name"],
-            "variant": table["variant"],
-            "median": said("seconds", "{:.3g} s"),
-            "quartiles": said("low", "{:.3g} – ") + said("high", "{:.3g} s"),
-            "per second": per_second.where(table["unit"] != "", "–"),
-            "over plain": said("speedup", "{:.2f} x"),
-            "GFLOP/s": said("gflops", "{:.0f}"),
-            "of the limit": said("fraction", "{:.0%}"),
-        }
-    )
