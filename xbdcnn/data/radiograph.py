@@ -23,7 +23,9 @@ def load_radiograph(path: str | Path) -> NDArray[np.float32]:
 
     DICOM: the modality LUT or rescale, then the VOI LUT or the first window are applied (DICOM
     PS3.3 C.11.1-2), and that window's output range becomes [0, 1]. Without either, the smallest
-    and largest stored value become 0 and 1. MONOCHROME1 is inverted at the end.
+    and largest stored value become 0 and 1. MONOCHROME1 is inverted at the end. A curved VOI LUT
+    is followed here; `xbdcnn denoise` takes the straight window of `open_scan` in its place,
+    since what the network changed has to be put back into stored numbers.
 
     Returns:
         (H, W) float32 in [0, 1], 1 = white, H and W >= 16.
