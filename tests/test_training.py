@@ -15,7 +15,7 @@ from xbdcnn.data import find_source
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, BALANCED, XBDCNN
 from xbdcnn.runs import train_named
-from xbdcnn.training import learning_rate, train
+from xbdcnn.training import learning_rate, score, train
 
 CPU = torch.device("cpu")
 SMALL = replace(BALANCED, width=8)
@@ -193,7 +193,10 @@ def test_train_named_exports_weights_with_provenance(tmp_path, monkeypatch):
     assert header["budget"]["patches"] == 32
     assert header["provenance"]["data"] == "built-in radiograph"
     assert len(header["provenance"]["data_sha256"]) == 64
-    assert header["scores"]["val_psnr"] > 10
+    held_out = validation_batch(find_source().images("val", runs.VALIDATION_IMAGES), CONFIG)
+    found = score(network, held_out, network.recipe, torch.device("cpu"))["val_psnr"]
+    assert found == pytest.approx(header["scores"]["stored_psnr"], abs=1e-3) and found > 10
+    assert header["scores"]["val_psnr"] == pytest.approx(found, abs=0.02)
     assert header["seconds"] > 0 and header["cpu_seconds"] > 0
     log = pd.read_csv(tmp_path / "log.csv")
     assert header["curve"]["patches"] == log["patches"].tolist()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
-from xbdcnn.batches import StoredPatches, TrainConfig
+from xbdcnn.batches import Batch, StoredPatches, TrainConfig, validation_batch
 from xbdcnn.data import Source, build_store
+from xbdcnn.models import Recipe
 from xbdcnn.processes import this_process
 from xbdcnn.profiles import Profile
 from xbdcnn.provenance import provenance
-from xbdcnn.training import train
-from xbdcnn.zoo import build_network, entry, save_weights
+from xbdcnn.training import score, train
+from xbdcnn.zoo import build_network, entry, save_weights, stored
 
 VALIDATION_IMAGES = 20
 """Radiographs whose central fields score a network during training."""
@@ -57,9 +60,10 @@ def train_named(
     validation = source.images("val", VALIDATION_IMAGES)
     history = train(network, recipe, images, validation, config, folder, progress)
     path = Path(folder) / f"{name}.safetensors"
-    best = history.loc[history["val_psnr"].idxmax()].dropna()
     if not this_process().is_main_process:
         return path
+    best = history.loc[history["val_psnr"].idxmax()].dropna().to_dict()
+    best |= exact_scores(network, recipe, validation_batch(validation, config))
     facts = provenance(data=source.name, data_sha256=source.fingerprint, seed=config.seed)
     save_weights(
         network,
@@ -74,6 +78,19 @@ def train_named(
         provenance=facts,
     )
     return path
+
+
+def exact_scores(network: nn.Module, recipe: Recipe, held_out: Batch) -> dict[str, float]:
+    """Scores of finished weights in float32, whatever the precision of the training.
+
+    Returns what `training.score` does, and stored_psnr: the PSNR of the weights as `zoo.stored`
+    rounds them.
+    """
+    device = next(network.parameters()).device
+    rounded = deepcopy(network)
+    rounded.load_state_dict(stored(network))
+    scores = score(network, held_out, recipe, device)
+    return scores | {"stored_psnr": score(rounded, held_out, recipe, device)["val_psnr"]}
 
 
 def training_pool(

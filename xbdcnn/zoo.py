@@ -97,18 +97,22 @@ def entry(name: str) -> Entry:
 def save_weights(
     network: nn.Module, path: Path | str, architecture: str, recipe: Recipe, **facts: Any
 ) -> None:
-    """Write a network as safetensors with its recipe and provenance in the header.
+    """Write a network as safetensors, see `stored`, with recipe and provenance in the header."""
+    header = {"architecture": architecture, "recipe": asdict(recipe), **facts}
+    with atomic_path(path) as temporary:
+        save_file(stored(network), temporary, {"xbdcnn": json.dumps(header)})
 
-    Filters are stored as float16, which halves the file; biases and batch norm statistics, few
-    but of large range, stay float32.
+
+def stored(network: nn.Module) -> dict[str, Tensor]:
+    """A network's tensors by name, as they are stored.
+
+    Filters as float16, which halves the file; biases and batch norm statistics, few but of large
+    range, stay float32.
     """
-    state = {
+    return {
         name: (value.half() if value.ndim >= 2 else value).contiguous().cpu()
         for name, value in network.state_dict().items()
     }
-    header = {"architecture": architecture, "recipe": asdict(recipe), **facts}
-    with atomic_path(path) as temporary:
-        save_file(state, temporary, {"xbdcnn": json.dumps(header)})
 
 
 def read_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
