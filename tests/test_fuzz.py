@@ -1,6 +1,6 @@
 """Mutated files and random arrays: no crash, no hang, no hunger, no error but our own.
 
-The long run (`pytest -m slow tests/test_fuzz.py`) tries 20,000 files and writes its counts to
+The long run (`pytest -m long tests/test_fuzz.py`) tries 20,000 files and writes its counts to
 figures/promises/fuzz.csv.
 """
 
@@ -70,7 +70,7 @@ def test_mutated_files(kind):
     assert_kept(fuzzed(kind, SHORT[kind], seed=0, seconds=300))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_many_mutated_files():
     """Every file kind, other mutations each day that it runs; the result goes on record."""
     facts = provenance()
