@@ -16,16 +16,17 @@ Written by `xbdcnn benchmark`{quick}: {rounds} interleaved rounds in one run on 
 
 ![{roofline}](benchmark.png)
 
-*{roofline}* Left of the bend memory bounds the rate, right of it the matrix product of the same
-arithmetic, measured in the same rounds. Filled: this package; open: the plain way.
+*{roofline}* Left of the bend memory bounds the rate, right of it the fastest matrix product of
+the same arithmetic, measured in the same rounds. Filled: this package; open: the plain way.
 
 {table}
 
 *Median* and *quartiles* are over the rounds. *Over plain* compares with the way published code
 does the step, in the same rounds: float32, NCHW, noise by NumPy for one sample after another, SSIM
 by a convolution with one channel, a whole image at once. *Of the limit* is the share of the
-machine's own matrix product in the same arithmetic. Seconds change with the machine and its load;
-ratios hold better.
+machine's own matrix product in the same arithmetic, taken as a matrix or as a 1 x 1 convolution,
+whichever is faster. Large images go in tiles, whose overlap costs time and counts as no work.
+Seconds change with the machine and its load; ratios hold better.
 """
 
 

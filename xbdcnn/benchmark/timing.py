@@ -67,7 +67,8 @@ def summarise(tasks: Sequence[Task], times: pd.DataFrame) -> pd.DataFrame:
 
     Columns: name, variant, unit, seconds (median), low and high (quartiles), per_second (items),
     speedup over the plain variant of the same name, gflops (achieved, 1e9/s), fraction (of the
-    matrix product in the same arithmetic), intensity (flop per byte), gbytes (achieved, 1e9/s).
+    fastest matrix product in the same arithmetic), intensity (flop per byte), gbytes (achieved,
+    1e9/s).
     """
     groups = times.groupby(["name", "variant"])["seconds"]
     low, median, high = (groups.quantile(q) for q in (0.25, 0.5, 0.75))
@@ -81,6 +82,6 @@ def summarise(tasks: Sequence[Task], times: pd.DataFrame) -> pd.DataFrame:
         row |= {"gflops": task.flops / median[key] / 1e9, "gbytes": task.bytes / median[key] / 1e9}
         rows.append(row | {"intensity": task.flops / task.bytes, "arithmetic": task.arithmetic})
     table = pd.DataFrame(rows)
-    limits = table[table["variant"] == LIMIT].set_index("arithmetic")["gflops"]
-    table["fraction"] = table["gflops"] / table["arithmetic"].map(limits.drop("", errors="ignore"))
+    limits = table[table["variant"] == LIMIT].groupby("arithmetic")["gflops"].max()
+    table["fraction"] = table["gflops"] / table["arithmetic"].map(limits)
     return table

@@ -28,7 +28,7 @@ def roofline_plot(table: pd.DataFrame) -> Figure:
         XbdcnnError: the limits of the machine are not among the rows.
     """
     limits = table[table["variant"] == "limit"]
-    peaks = limits.dropna(subset="gflops")
+    peaks = limits.dropna(subset="gflops").groupby("arithmetic")["gflops"].max()
     if peaks.empty or "memory" not in set(limits["name"]):
         raise XbdcnnError("no limits in this table; measure it with `xbdcnn benchmark`")
     bandwidth = limits.loc[limits["name"] == "memory", "gbytes"].iloc[0]
@@ -36,11 +36,11 @@ def roofline_plot(table: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     points = table[(table["variant"] != "limit") & table["gflops"].notna()]
     intensity = np.geomspace(1, 4 * points["intensity"].max(), 200)
-    for peak in peaks.itertuples():
-        colour, _ = MARKS[peak.arithmetic]
-        axes.loglog(intensity, np.minimum(bandwidth * intensity, peak.gflops), color=colour)
-        place = {"ha": "right", "va": "bottom", "size": 8, "color": colour}
-        axes.text(intensity[-1], peak.gflops, f"matrix product, {peak.arithmetic}", **place)
+    for arithmetic, peak in peaks.items():
+        colour, _ = MARKS[arithmetic]
+        axes.loglog(intensity, np.minimum(bandwidth * intensity, peak), color=colour)
+        place = {"va": "bottom", "size": 8, "color": colour, "clip_on": True}
+        axes.text(peak / bandwidth, 1.01 * peak, f"matrix product, {arithmetic}", **place)
     for point in points.itertuples():
         colour, marker = MARKS[point.arithmetic]
         face = "white" if point.variant == "plain" else colour
@@ -52,11 +52,12 @@ def roofline_plot(table: pd.DataFrame) -> Figure:
 
 
 def _label(axes: Axes, points: pd.DataFrame) -> None:
-    """Names at the right, at the height of their points, pushed apart where they would touch."""
+    """Names at the right in the order of the rates, each with a line to its point."""
     low, high = np.log10(axes.get_ylim())
-    heights = 10 ** spread(np.log10(points["gflops"].to_numpy()), 0.05 * (high - low))
+    heights = spread((np.log10(points["gflops"]) - low) / (high - low), 0.05)
     for point, height in zip(points.itertuples(), heights, strict=True):
-        place = {"xycoords": ("axes fraction", "data"), "va": "center", "size": 7.5}
-        text = f"{point.name}, {point.variant}"
         colour = MARKS[point.arithmetic][0]
-        axes.annotate(text, (1.02, height), color=colour, annotation_clip=False, **place)
+        place = {"xytext": (1.05, height), "textcoords": "axes fraction", "size": 7.5}
+        line = {"arrowstyle": "-", "color": colour, "lw": 0.5, "alpha": 0.6, "relpos": (0, 0.5)}
+        place |= {"va": "center", "color": colour, "arrowprops": line, "annotation_clip": False}
+        axes.annotate(f"{point.name}, {point.variant}", (point.intensity, point.gflops), **place)
