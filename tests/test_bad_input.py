@@ -215,6 +215,13 @@ def _(path):
         tiff.pages[0].tags["ImageLength"].overwrite(2_000_000_000)
 
 
+@file_case("a hundred widths.tif", "not two numbers")
+def _(path):
+    tifffile.imwrite(path, SIXTEEN)
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages[0].tags["ImageWidth"].overwrite((SIXTEEN.shape[1],) * 100)
+
+
 @file_case("huge by its header.dcm", "crop or reduce it")
 def _(path):
     dicoms.write(path, dicoms.radiograph("CR", Rows=65535, Columns=65535))

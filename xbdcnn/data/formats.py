@@ -89,6 +89,8 @@ def _damaged(path: Path, error: Exception, quote: bool) -> XbdcnnError:
 
 def check_area(path: Path, height: int, width: int) -> None:
     """Raise XbdcnnError unless the picture's size is that of a radiograph, before it is decoded."""
+    if not (isinstance(height, int) and isinstance(width, int)):  # a header may say anything
+        raise XbdcnnError(f"{path}: its size is not two numbers; the file is damaged, copy it anew")
     if height * width > LARGEST_AREA:
         raise XbdcnnError(
             f"{path}: {height} x {width} pixels is larger than any radiograph; crop or reduce it"
