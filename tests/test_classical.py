@@ -147,6 +147,23 @@ def test_fast_bm3d_is_another_but_similar_answer() -> None:
 
 
 @pytest.mark.parametrize("denoise", [bm3d_denoise, gat_bm3d])
+def test_bm3d_takes_one_thread_unless_told(
+    denoise: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package's own default is all threads, whose sums differ from run to run."""
+    taken = []
+
+    def recorded(image, sigma, profile):
+        taken.append(profile.num_threads)
+        return image
+
+    monkeypatch.setattr("bm3d.bm3d", recorded)
+    for options in ({}, {"threads": 2}):
+        denoise(np.full((16, 16), 0.5), eta=0.8, sigma=5, **options)
+    assert taken == [1, 2]
+
+
+@pytest.mark.parametrize("denoise", [bm3d_denoise, gat_bm3d])
 def test_missing_bm3d_names_the_extra(denoise: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "bm3d", None)
     with pytest.raises(XbdcnnError, match=r"xbdcnn\[reproduce\]") as caught:

@@ -175,10 +175,11 @@ def loading(folder: Path, count: int) -> list[Task]:
 
 
 def classical(side: int) -> list[Task]:
-    """BM3D and non-local means of one radiograph, where they are installed."""
+    """BM3D, on as many threads as the networks, and non-local means of one radiograph."""
     noisy = noise.add_hybrid_noise_numpy(builtin_crop(side), 0.6, 10.0, np.random.default_rng(0))
-    names = [n for n in ("BM3D", "GAT+BM3D", "NLM") if "BM3D" not in n or find_spec("bm3d")]
+    levels, threads = {"eta": 0.6, "sigma": 10.0}, {"threads": torch.get_num_threads()}
+    options = {"BM3D": threads, "GAT+BM3D": threads} if find_spec("bm3d") else {}
     return [
-        Task(f"inference {side}", n, partial(CLASSICAL[n], noisy, eta=0.6, sigma=10.0), 1, "images")
-        for n in names
+        Task(f"inference {side}", n, partial(CLASSICAL[n], noisy, **levels, **given), 1, "images")
+        for n, given in (options | {"NLM": {}}).items()
     ]
