@@ -30,7 +30,7 @@ def bm3d_denoise(
     BM3D expects Gaussian noise of one strength; the paper does not say which it was given, and
     the average is what can be had without a transform. `fast` takes BM3D's low-complexity
     settings: a third of the time for about 0.2 dB. More `threads` are faster, but the sums of
-    several differ from run to run, by some 1e-4 dB.
+    several differ slightly from run to run.
 
     Needs the package `bm3d`, whose licence allows NON-COMMERCIAL USE ONLY; it is no dependency of
     this package but part of the extra `xbdcnn[reproduce]`. Raises `XbdcnnError` if it is missing,
