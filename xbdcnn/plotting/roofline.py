@@ -40,12 +40,12 @@ def roofline_plot(table: pd.DataFrame) -> Figure:
         colour, _ = MARKS[arithmetic]
         axes.loglog(intensity, np.minimum(bandwidth * intensity, peak), color=colour)
         place = {"va": "bottom", "size": 8, "color": colour, "clip_on": True}
-        axes.text(peak / bandwidth, 1.01 * peak, f"matrix product, {arithmetic}", **place)
+        axes.text(1.3 * peak / bandwidth, peak, f"matrix product, {arithmetic}", **place)
     for point in points.itertuples():
         colour, marker = MARKS[point.arithmetic]
         face = "white" if point.variant == "plain" else colour
         axes.plot(point.intensity, point.gflops, marker, ms=6, color=colour, mfc=face, zorder=4)
-    axes.text(1.1, 1.3 * bandwidth, f"memory, {bandwidth:.0f} GB/s", size=8, color=MUTED)
+    axes.text(1.6, 1.1 * bandwidth, f"memory, {bandwidth:.0f} GB/s", size=8, color=MUTED)
     axes.set(xlabel="arithmetic per byte (FLOP/B)", ylabel="GFLOP/s", xlim=intensity[[0, -1]])
     _label(axes, points.sort_values("gflops"))
     return figure
