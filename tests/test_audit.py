@@ -10,25 +10,27 @@ import pandas as pd
 import pytest
 import torch
 
-from xbdcnn import measured, noise, paper, zoo
+from xbdcnn import measured, metrics, noise, paper, zoo
 from xbdcnn.audit import (
     beyond,
     conventions,
     data,
     estimators,
     experiments,
+    flips,
     networks,
     noise_model,
     objectives,
     printed,
 )
-from xbdcnn.audit.ledger import Finding, ledger, write_ledger
+from xbdcnn.audit.ledger import Finding, anchor, ledger, write_ledger
 from xbdcnn.batches import TrainConfig, as_pool
 from xbdcnn.data import find_source
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.evaluation import Case
-from xbdcnn.inference import Pretrained
-from xbdcnn.models import BALANCED, XBDCNN
+from xbdcnn.inference import Pretrained, load_pretrained
+from xbdcnn.models import AS_RELEASED, AS_WRITTEN, BALANCED, XBDCNN
+from xbdcnn.zoo import ZOO
 
 RIGHT_1 = {name: paper.corrected(scores) for name, scores in paper.TABLE_1.items()}
 RIGHT_2 = {
@@ -47,8 +49,10 @@ def ramp(side: int = 64) -> np.ndarray:
 def test_columns_in_the_right_order_are_not_called_swapped():
     assert printed.swapped_columns().verdict == "contradicted"
     assert "32 of 34" in printed.swapped_columns().evidence
+    assert "27 of 27 cells" in printed.swapped_columns().equation
     right = printed.swapped_columns(RIGHT_1, RIGHT_2)
     assert right.verdict == "confirmed" and "0 of 34" in right.evidence
+    assert "in no row of Table I" in right.equation
     assert "41.11 dB instead of 36.12" in printed.swapped_columns().effect
 
 
@@ -63,6 +67,26 @@ def test_a_gap_that_varies_or_fits_no_chest_is_noticed():
     assert printed.constant_gap(chests, altered).verdict == "contradicted"
 
 
+def test_brightness_follows_from_the_scores_of_any_method():
+    images = {"a": 0.5 * np.ones((32, 32), np.float32), "b": ramp(32)}
+    rows = [
+        {"image": name, "psnr": metrics.psnr(g + e, g), "snr": metrics.snr(g + e, g)}
+        for name, g in images.items()
+        for e in (0.01, 0.1)
+    ]
+    rms = printed.rms_of_images(pd.DataFrame(rows))
+    assert rms["a"] == pytest.approx(127.5, rel=1e-4)
+    assert rms["b"] == pytest.approx(255 * np.sqrt((ramp(32) ** 2).mean()), rel=1e-4)
+
+
+def test_pooling_makes_gaps_differ_and_averaging_does_not():
+    bright, dark = (np.full((32, 32), level, np.float32) for level in (0.8, 0.1))
+    even = [(bright + 0.05, bright), (dark + 0.05, dark)]
+    odd = [(bright + 0.05, bright), (dark + 0.01, dark)]
+    per_image, pooled = printed.gaps_both_ways({"even": even, "odd": odd})
+    assert np.ptp(per_image) < 1e-4 and np.ptp(pooled) > 0.1
+
+
 def test_pooling_shows_in_gaps_that_differ_between_networks():
     assert printed.pooled_snr([5.3, 5.3], [4.9, 5.1]).verdict == "contradicted"
     alike = {name: s._replace(snr=s.psnr + 5.0) for name, s in paper.TABLE_1.items()}
@@ -73,7 +97,8 @@ def test_pooling_shows_in_gaps_that_differ_between_networks():
 def test_best_everywhere_needs_a_strict_lead():
     finding = printed.best_everywhere()
     assert finding.verdict == "contradicted"
-    assert "Table I, SSIM: X-BDCNN w/o SSIM loss" in finding.evidence
+    assert finding.evidence.startswith("1 of 72 comparisons are not won")
+    assert "Table I, SSIM of X-BDCNN w/o SSIM loss" in finding.evidence
     better = {**paper.TABLE_1, "X-BDCNN": paper.TABLE_1["X-BDCNN"]._replace(ssim=0.99)}
     assert printed.best_everywhere(better).verdict == "confirmed"
 
@@ -114,9 +139,9 @@ def test_implied_means_recover_a_known_brightness():
 def test_nine_cells_agree_with_themselves_and_not_with_other_noise():
     images = [ramp(128)]
     ours = noise_model.simulated_psnr(images)
-    assert noise_model.nine_cells(images, ours).verdict == "confirmed"
+    assert noise_model.nine_cells(ours, 1, cells=ours).verdict == "confirmed"
     other = {cell: psnr + 3 * cell[0] for cell, psnr in ours.items()}
-    assert noise_model.nine_cells(images, other).verdict == "contradicted"
+    assert noise_model.nine_cells(ours, 1, cells=other).verdict == "contradicted"
 
 
 # SSIM.
@@ -138,13 +163,14 @@ def test_the_verdict_on_ssim_follows_the_printed_value():
     assert conventions.before_denoising(means, printed=0.31).verdict == "confirmed"
 
 
-def test_bm3d_row_is_compared_with_both_curves():
-    psnr = np.linspace(35, 40, 6)
-    table = pd.DataFrame({"method": list("abcdef"), "psnr": psnr})
+def test_bm3d_row_is_compared_with_patches_of_its_psnr():
+    psnr = np.linspace(33, 42, 40)
+    table = pd.DataFrame({"method": "a", "psnr": psnr})
     table["ssim"], table["ssim_range_2"] = 1 - np.exp(-0.06 * psnr), 1 - np.exp(-0.1 * psnr)
-    on_curve = {**paper.TABLE_1, "BM3D": paper.Scores(29.0, 34.6, 1 - np.exp(-0.1 * 34.6))}
-    assert conventions.bm3d_row(table, on_curve).verdict == "undecidable"
     assert conventions.bm3d_row(table).verdict == "contradicted"
+    alike = {**paper.TABLE_1, "BM3D": paper.Scores(29.0, 34.6, 0.97, 0.152)}
+    assert conventions.bm3d_row(table, alike).verdict == "confirmed"
+    assert conventions.bm3d_row(table[table["psnr"] > 37]).verdict == "undecidable"
 
 
 # Losses and networks.
@@ -160,6 +186,15 @@ def test_findings_about_the_loss():
     assert objectives.printed_beta().verdict == "contradicted"
     assert objectives.scale_of_the_maps().verdict == "contradicted"
     assert "8 equal patches is 8.0 times" in objectives.batch_factor(8).evidence
+    assert objectives.batch_factor(8, effect="none").effect == "none"
+
+
+def test_eq_3_leans_towards_large_eta_unless_it_punishes_large_answers():
+    levels = torch.linspace(0, 1, 201)
+    assert objectives.cheapest_constant(levels, "text") > 0.55
+    assert objectives.cheapest_constant(levels, "equation") < 0.45
+    assert objectives.direction_for_eta("text").verdict == "contradicted"
+    assert objectives.direction_for_eta("equation").verdict == "confirmed"
 
 
 def test_gradient_norms_are_those_of_the_weighted_terms():
@@ -222,8 +257,69 @@ def test_residual_noise_is_found():
     rng = np.random.default_rng(0)
     noisy = [(ramp(128) + rng.normal(0, s / 255, (128, 128))).astype(np.float32) for s in (1, 3)]
     np.testing.assert_allclose(data.residual_noise(noisy), [1, 3], rtol=0.1)
-    assert data.noisy_ground_truth(noisy).verdict == "contradicted"
-    assert data.noisy_ground_truth([ramp(128)]).verdict == "confirmed"
+    assert data.noisy_ground_truth(data.residual_noise(noisy)).verdict == "contradicted"
+    clean = data.residual_noise([ramp(128)])
+    assert data.noisy_ground_truth(clean).verdict == "confirmed"
+
+
+def test_residual_noise_of_the_test_images_is_an_experiment():
+    table = experiments.EXPERIMENTS["residual"](find_source("builtin"))
+    assert table["residual"].between(0.1, 5).all() and len(table) == 2
+
+
+def test_a_grid_has_few_levels_and_a_continuum_has_not():
+    assert data.distinct_levels("grid") == 300
+    assert data.discrete_levels().verdict == "contradicted"
+    mended = replace(AS_RELEASED, level_sampling=AS_WRITTEN.level_sampling)
+    assert data.discrete_levels(released=mended).verdict == "confirmed"
+
+
+# Flips.
+
+
+def trainings(effect: float, scatter: float = 0.01) -> pd.DataFrame:
+    """Scores of every flip, all with the same effect, over three seeds."""
+    rows = [
+        {"trial": trial.label, "seed": seed, "val_ssim": 0.9}
+        | {f"val_{n}_rmse": np.nan if trial.label == "no NLE" else 1.0 for n in ("eta", "sigma")}
+        | {"val_psnr": 36 + seed + (k > 0) * (effect + scatter * (seed - 1))}
+        for seed in range(3)
+        for k, trial in enumerate(flips.TRIALS)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_shipped_weights_answer_to_three_flips():
+    full = flips.at_full_width()
+    assert full["trial"].tolist() == ["as written", "no SSIM loss", "no NLE", "as released"]
+    assert full["seed"].nunique() == full["patches"].nunique() == full["width"].nunique() == 1
+
+
+def test_an_ablation_needs_an_interval_and_a_full_training_that_agrees():
+    def verdict(effect: float, at_full: float, scatter: float = 0.01) -> str:
+        full = trainings(at_full).query("seed == 0")
+        return flips.ablation("no NLE", trainings(effect, scatter), full).verdict
+
+    assert verdict(-0.3, -0.2) == "confirmed"
+    assert verdict(0.3, 0.2) == "contradicted"
+    assert verdict(0.3, -0.2) == verdict(-0.3, 0.2) == "undecidable"
+    assert verdict(-0.3, -0.2, scatter=1.0) == "undecidable"
+    assert flips.ablation("no NLE", trainings(0.3), trainings(0.3)).equation.startswith(
+        "PSNR -0.15"
+    )
+
+
+def test_effects_are_told_in_words():
+    full = trainings(0.5)[lambda t: (t["seed"] == 0) & t["trial"].isin(["as written", "no NLE"])]
+    words = flips.effect_of("no NLE", trainings(0.3), full)
+    assert words.startswith("PSNR +0.30 dB [+0.28, +0.32] over 3 seeds at half width and +0.49 dB")
+    assert "SSIM +0.0000" in words and "error of sigma" not in words
+    assert "full width" not in flips.effect_of("1x1 output filter", trainings(0.3), full)
+    once = trainings(0.3).query("seed == 0")
+    assert "PSNR +0.29 dB (one seed)" in flips.effect_of("no NLE", once, full)
+    assert flips.ablation("no NLE", once, full).verdict == "undecidable"
+    assert flips.released_recipe(trainings(0.3), full).verdict == "contradicted"
+    assert flips.released_recipe(trainings(0.3, 1.0), full).verdict == "undecidable"
 
 
 # Estimators.
@@ -262,6 +358,9 @@ def test_calibration_and_its_judgement(tiny):
     assert abs(rows.loc["eta", "slope"]) < 0.2
     assert estimators.nle_estimates(judgement, "tiny").verdict == "contradicted"
     perfect = table.assign(est_eta=table["eta"], est_sigma=table["sigma"])
+    lost = perfect.assign(est_eta=np.where(perfect["image"] == "i0", np.inf, perfect["eta"]))
+    found = estimators.judged(lost).query("method == 'tiny' and level == 'eta'").iloc[0]
+    assert (found["cases"], found["rmse"], found["median error"]) == (3, 0, 0)
     good = estimators.judged(perfect)
     assert estimators.nle_estimates(good, "tiny").verdict == "confirmed"
 
@@ -318,23 +417,40 @@ def test_breaking_is_seen_against_the_rival():
 
 def test_ledger_is_written_in_three_forms(tmp_path):
     findings = [printed.swapped_columns(), printed.methods_counted()]
-    table = write_ledger(findings, tmp_path / "ledger", {"commit": "abc"})
+    facts = {"profile": "quick", "data": "none", "commit": "abc"}
+    table = write_ledger(findings, tmp_path / "ledger", facts)
     assert table["point"].tolist() == [finding.point for finding in findings]
     assert set(Finding.__annotations__) == set(ledger(findings))
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "ledger.csv"), table)
-    assert "SNR and PSNR columns" in (tmp_path / "ledger.md").read_text()
+    text = (tmp_path / "ledger.md").read_text()
+    assert text.startswith("# ") and "2 points: 2 contradicted" in text
+    assert "[SNR and PSNR columns](#snr-and-psnr-columns)" in text
+    assert "\n## SNR and PSNR columns\n" in text and text.count("- **Effect:**") == 1
+    assert anchor("Weight of Eq. 3, in the NLE") == "weight-of-eq-3-in-the-nle"
     assert json.loads((tmp_path / "ledger.json").read_text())["commit"] == "abc"
+
+
+def test_level_errors_hold_for_the_share_they_name(tmp_path, monkeypatch):
+    off = np.linspace(0, 1, 101)
+    table = pd.DataFrame({"method": ZOO["xbdcnn"].label, "eta": 1.0, "sigma": 10.0}, index=off)
+    table = table.assign(est_eta=1 + off, est_sigma=10 - 10 * off)
+    errors = estimators.level_errors(table)
+    assert errors == {ZOO["xbdcnn"].label: {"eta": 0.95, "sigma": 9.5}}
+    monkeypatch.setattr(zoo, "LEVEL_ERRORS", tmp_path / "level_errors.json")
+    experiments.ship_level_errors(table)
+    assert load_pretrained("xbdcnn").level_error == (0.95, 9.5)
+    assert load_pretrained("dncnn").level_error is None
 
 
 def test_experiments_write_tables_with_provenance(tmp_path, monkeypatch):
     monkeypatch.setitem(experiments.EXPERIMENTS, "levels", lambda source: pd.DataFrame({"a": [1]}))
-    (path,) = experiments.run_experiments(["levels"], find_source("builtin"), tmp_path)
-    assert pd.read_csv(path)["a"].tolist() == [1]
+    run = experiments.run_experiments(["levels"], find_source("builtin"), tmp_path)
+    assert run["levels"]["a"].tolist() == [1]
     monkeypatch.setattr(measured, "FOLDER", tmp_path)
     assert measured.table("audit_levels")["a"].tolist() == [1]
     assert measured.source_line("audit_levels").startswith("built-in radiograph, commit ")
     before = measured.digest()
-    path.write_text("a\n2\n")
+    (tmp_path / "audit_levels.csv").write_text("a\n2\n")
     assert measured.digest() != before
     with pytest.raises(XbdcnnError, match=r"audit_none\.csv: not there"):
         measured.table("audit_none")

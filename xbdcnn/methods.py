@@ -13,16 +13,12 @@ from xbdcnn.classical import CLASSICAL
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import sha256_of
 from xbdcnn.inference import load_pretrained
-from xbdcnn.precision import Precision
 from xbdcnn.profiles import Profile
 from xbdcnn.provenance import installed_versions
 from xbdcnn.zoo import ZOO, read_weights, shipped_names, shipped_path
 
 Method = Callable[[NDArray[np.float32], float, float], NDArray[np.float32]]
 """(noisy (H, W) in [0, 1], eta, sigma) -> restored; blind methods ignore eta and sigma."""
-
-PRECISION: Precision = "fp32"
-"""What tables are measured in: the exact path, so that every machine finds the same scores."""
 
 CLASSICAL_PACKAGES = ("numpy", "scikit-image", "bm3d")
 
@@ -33,26 +29,29 @@ def collect_methods(
     """Every row of the tables by label: networks first, then the classical methods.
 
     Args:
-        profile: names the classical methods.
+        profile: names the classical methods, and in what precision networks compute.
         weights: folder of *.safetensors to use instead of the shipped ones (profiles that train).
         only: names of networks (as in `zoo.ZOO`) and classical methods; None for all.
 
     Raises:
         XbdcnnError: no weights, or a name in `only` that is not at hand.
     """
-    paths = weight_paths(weights)
-    if unknown := sorted(set(only or ()) - set(paths) - set(profile.classical)):
-        known = ", ".join([*paths, *profile.classical])
-        raise XbdcnnError(f"no method {', '.join(unknown)}; choose from {known}")
-    wanted = only or (*paths, *profile.classical)
+    paths, known = weight_paths(weights), names_at_hand(profile, weights)
+    if unknown := sorted(set(only or ()) - set(known)):
+        raise XbdcnnError(f"no method {', '.join(unknown)}; choose from {', '.join(known)}")
     methods: dict[str, Method] = {}
-    for name in wanted:
+    for name in only or known:
         if name in paths:
-            pretrained = load_pretrained(paths[name], precision=PRECISION)
+            pretrained = load_pretrained(paths[name], precision=profile.precision)
             methods[ZOO[name].label] = blind(pretrained.denoise)
         else:
             methods[name] = informed(CLASSICAL[name])
     return methods
+
+
+def names_at_hand(profile: Profile, weights: Path | str | None = None) -> list[str]:
+    """Every name that `collect_methods` knows: networks first, then the classical methods."""
+    return [*weight_paths(weights), *profile.classical]
 
 
 def weight_paths(weights: Path | str | None = None) -> dict[str, Path]:

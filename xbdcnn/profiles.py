@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xbdcnn import paper
 from xbdcnn.batches import TrainConfig
 from xbdcnn.errors import XbdcnnError
+from xbdcnn.precision import Precision
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class Profile:
     """Side in pixels of the central field that Table II uses; the paper has 1024."""
     classical: tuple[str, ...]
     """Classical methods that stand beside the networks."""
+    precision: Precision
+    """In what the networks of the tables compute: float32, in which every machine finds the same
+    scores, or bfloat16 for whole radiographs, in half of the time; see `load_pretrained`."""
     images: int | None = None
     """Radiographs drawn at random from the source, all splits together; None for all."""
     patches_per_image: int | None = None
@@ -61,6 +65,7 @@ PROFILES = {
             table2_images=1,
             table2_size=96,
             classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+            precision="fp32",
         ),
         Profile(
             name="quick",
@@ -81,6 +86,7 @@ PROFILES = {
             table2_images=4,
             table2_size=256,
             classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+            precision="fp32",
         ),
         Profile(
             name="cpu",
@@ -98,10 +104,11 @@ PROFILES = {
             shipped_weights=False,
             train_images=None,
             table1_images=30,
-            table1_patches=960,
+            table1_patches=480,
             table2_images=10,
             table2_size=1024,
             classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+            precision="bf16",
         ),
         Profile(
             name="paper",
@@ -115,6 +122,7 @@ PROFILES = {
             table2_images=10,
             table2_size=1024,
             classical=("BM3D",),
+            precision="bf16",
             images=paper.IMAGES,
             patches_per_image=paper.PATCHES // paper.IMAGES,
         ),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
 from xbdcnn import paper
 from xbdcnn.data import Source
@@ -21,7 +22,7 @@ from xbdcnn.evaluation import (
 )
 from xbdcnn.files import atomic_path
 from xbdcnn.journal import Journal
-from xbdcnn.methods import PRECISION, collect_methods, method_versions, training_seeds
+from xbdcnn.methods import collect_methods, method_versions, names_at_hand, training_seeds
 from xbdcnn.profiles import Profile
 from xbdcnn.provenance import provenance
 from xbdcnn.ranking import clear_winners, neighbours, neighbours_by_cell, ordering_sentence
@@ -32,6 +33,9 @@ PRINTED_AS = {entry.label: entry.printed_as for entry in ZOO.values() if entry.p
     "BM3D": "BM3D",
 }
 """Which printed row each of our rows answers to; rows that are not here have none."""
+
+ONLY_IN_1 = ("xbdcnn-without-ssim", "xbdcnn-without-nle", "BM3D")
+"""Rows that the paper, too, prints in Table I alone."""
 
 CELL = ["eta", "sigma"]
 
@@ -60,7 +64,8 @@ def run_table(
     Args:
         number: 1 or 2.
         profile: sizes; source: radiographs.
-        weights, only: which methods, see `methods.collect_methods`.
+        weights, only: which methods, see `methods.collect_methods`; by default Table II goes
+            without those of `ONLY_IN_1`.
         output: folder, made if need be.
         resume: keep rows that an interrupted measurement left in `output` and that are still valid.
         progress: show a progress bar.
@@ -69,7 +74,8 @@ def run_table(
         The table, see `table_1` and `table_2`.
     """
     cases = {1: table_1_cases, 2: table_2_cases}[number](source, profile)
-    methods = collect_methods(profile, weights, only)
+    rows = only or [n for n in names_at_hand(profile, weights) if number == 1 or n not in ONLY_IN_1]
+    methods = collect_methods(profile, weights, rows)
     stem = Path(output) / f"table_{number}"
     identity = {"profile": profile.name, "data_sha256": source.fingerprint}
     identity |= {"methods": method_versions(methods, weights)}
@@ -86,7 +92,8 @@ def run_table(
         unit=source.unit,
         data_sha256=source.fingerprint,
         seed=0,
-        precision=PRECISION,
+        precision=profile.precision,
+        threads=torch.get_num_threads(),
         training_seeds=training_seeds(weights),
         ordering=ordering_sentence(leads),
     )
@@ -154,7 +161,9 @@ def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
         f"seed {seeds}. {facts['ordering']} "
         "Bold: better than every other method, each paired interval excluding zero. "
         "PSNR and SNR in dB; SSIM with an 11-pixel Gaussian window and data range 1, or 2 where "
-        "named; seconds per image on this CPU, median. 'corrected' exchanges SNR and PSNR where "
+        f"named; seconds per image, median, methods taking turns on a CPU: networks in "
+        f"{facts['precision']} on {facts['threads']} thread(s), classical methods on one. "
+        "'corrected' exchanges SNR and PSNR where "
         "the paper prints SNR > PSNR, which no image can have."
     )
 

@@ -28,6 +28,8 @@ from xbdcnn.models import (
 
 WEIGHTS = Path(__file__).parent / "weights"
 CHECKSUMS = WEIGHTS / "checksums.json"
+LEVEL_ERRORS = WEIGHTS / "level_errors.json"
+"""How far the noise levels of shipped weights are off, by SHA-256; see `record_level_error`."""
 
 PLAIN_MSE = replace(AS_WRITTEN, use_nle=False, loss_weights=(1.0, 0.0, 0.0, 0.0), reduction="mean")
 """How DnCNN and the X-ReCNN-style network are trained: MSE only, on the same noise."""
@@ -175,7 +177,7 @@ def shipped_path(name: str) -> Path:
     """
     entry(name)
     path = WEIGHTS / f"{name}.safetensors"
-    recorded = _checksums().get(path.name)
+    recorded = _read(CHECKSUMS).get(path.name)
     if recorded is None or not path.exists():
         raise XbdcnnError(f"no shipped weights for {name!r}; train them with `xbdcnn train {name}`")
     if sha256_of(path) != recorded:
@@ -185,7 +187,7 @@ def shipped_path(name: str) -> Path:
 
 def shipped_names() -> list[str]:
     """Names of the networks whose weights come with the package, in table order."""
-    recorded = _checksums()
+    recorded = _read(CHECKSUMS)
     return [name for name in ZOO if f"{name}.safetensors" in recorded]
 
 
@@ -195,12 +197,31 @@ def ship(path: Path | str, name: str) -> Path:
     target = WEIGHTS / f"{name}.safetensors"
     with atomic_path(target) as temporary:
         temporary.write_bytes(Path(path).read_bytes())
-    recorded = _checksums()
-    recorded[target.name] = sha256_of(target)
-    with atomic_path(CHECKSUMS) as temporary:
-        temporary.write_text(json.dumps(dict(sorted(recorded.items())), indent=2) + "\n")
+    recorded = _read(CHECKSUMS) | {target.name: sha256_of(target)}
+    _write(CHECKSUMS, dict(sorted(recorded.items())))
     return target
 
 
-def _checksums() -> dict[str, str]:
-    return json.loads(CHECKSUMS.read_text()) if CHECKSUMS.exists() else {}
+def record_level_error(name: str, error: dict[str, float]) -> None:
+    """Keep the measured error of a shipped network's noise level estimate.
+
+    error: half widths of the 95 % interval, {"eta": photons per grey level, "sigma": grey levels}.
+    """
+    known = _read(LEVEL_ERRORS) | {_read(CHECKSUMS)[f"{name}.safetensors"]: error}
+    # Errors of weights that are shipped no more say nothing.
+    kept = {sha: known[sha] for sha in _read(CHECKSUMS).values() if sha in known}
+    _write(LEVEL_ERRORS, kept)
+
+
+def level_error(path: Path | str) -> dict[str, float] | None:
+    """The recorded error of a weight file's noise level estimate, None if it was never measured."""
+    return _read(LEVEL_ERRORS).get(sha256_of(path))
+
+
+def _read(record: Path) -> dict[str, Any]:
+    return json.loads(record.read_text()) if record.exists() else {}
+
+
+def _write(record: Path, values: dict[str, Any]) -> None:
+    with atomic_path(record) as temporary:
+        temporary.write_text(json.dumps(values, indent=2) + "\n")

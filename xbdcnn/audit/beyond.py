@@ -103,8 +103,8 @@ def where_it_breaks(rows: pd.DataFrame, method: str, rival: str = "GAT+BM3D") ->
     holds = outside["lead"].mean() > inside["lead"].mean() - 1
     place = ", ".join(f"{name} {worst[name]:g}" for name in CONDITION)
     return Finding(
-        point=f"Outside the trained range, '{method}'",
-        claim="X-BDCNN is meant for realistic noisy radiographs",
+        point=f"Outside the trained range, {method}",
+        claim="applies to realistic noisy radiographs, whose noise may differ from the model",
         choice="say where it was measured, and what happens elsewhere",
         evidence=f"lead over {rival}, which is told the levels: {inside['lead'].mean():+.2f} dB in "
         f"the trained range, {outside['lead'].mean():+.2f} dB outside; worst {worst['lead']:+.2f} "

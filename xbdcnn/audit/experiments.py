@@ -19,7 +19,7 @@ from xbdcnn.profiles import get_profile
 from xbdcnn.provenance import provenance
 from xbdcnn.tables import write_csv, write_json
 from xbdcnn.trials import BUDGET
-from xbdcnn.zoo import ZOO, shipped_names
+from xbdcnn.zoo import ZOO, record_level_error, shipped_names
 
 PROFILE = get_profile("cpu")
 STRESSED = ("xbdcnn", "xbdcnn-as-written", "dncnn", "GAT+BM3D")
@@ -38,13 +38,13 @@ def calibration(source: Source, count: int = 600) -> pd.DataFrame:
     return estimators.calibration(estimating_networks(), cases)
 
 
-def levels(source: Source, count: int = 120) -> pd.DataFrame:
+def levels(source: Source, count: int = 60) -> pd.DataFrame:
     """PSNR with estimated, true and wrong levels on patches of the test radiographs."""
     cases = table_1_cases(source, replace(PROFILE, table1_patches=count))
     return estimators.level_feeding(estimating_networks(), cases)
 
 
-def outside(source: Source, count: int = 10, side: int = 256) -> pd.DataFrame:
+def outside(source: Source, count: int = 5, side: int = 256) -> pd.DataFrame:
     """Other levels, correlated noise and wrong gain on central fields of test radiographs."""
     images = [centre(image, side) for image in source.images("test", count)]
     return beyond.stress(collect_methods(PROFILE, only=STRESSED), images)
@@ -57,16 +57,33 @@ def leakage(
     return data.leakage(source, config, folder)
 
 
+def residual(source: Source) -> pd.DataFrame:
+    """Noise that the test radiographs themselves hold, one row each."""
+    return data.residual_noise(source.images("test")).to_frame()
+
+
+def ship_level_errors(calibrated: pd.DataFrame) -> None:
+    """Record beside the shipped weights how far their noise level estimates are off.
+
+    calibrated: from `calibration`.
+    """
+    errors = estimators.level_errors(calibrated)
+    for name in shipped_names():
+        if ZOO[name].label in errors:
+            record_level_error(name, errors[ZOO[name].label])
+
+
 EXPERIMENTS: dict[str, Callable[[Source], pd.DataFrame]] = {
     "calibration": calibration,
     "levels": levels,
     "beyond": outside,
     "leakage": leakage,
+    "residual": residual,
 }
 
 
-def run_experiments(names: Sequence[str], source: Source, output: Path) -> list[Path]:
-    """Run experiments and write audit_<name>.csv and .json; returns the tables.
+def run_experiments(names: Sequence[str], source: Source, output: Path) -> dict[str, pd.DataFrame]:
+    """Run experiments, write audit_<name>.csv and .json, and return the tables by name.
 
     Raises:
         XbdcnnError: an unknown name.
@@ -74,11 +91,11 @@ def run_experiments(names: Sequence[str], source: Source, output: Path) -> list[
     if unknown := sorted(set(names) - set(EXPERIMENTS)):
         known = ", ".join(EXPERIMENTS)
         raise XbdcnnError(f"unknown experiment {', '.join(unknown)}; choose from {known}")
-    written = []
+    tables = {}
     for name in names:
+        tables[name] = EXPERIMENTS[name](source)
         path = output / f"audit_{name}.csv"
-        write_csv(EXPERIMENTS[name](source), path)
+        write_csv(tables[name], path)
         facts = provenance(data=source.name, data_sha256=source.fingerprint)
         write_json(facts, path.with_suffix(".json"))
-        written.append(path)
-    return written
+    return tables

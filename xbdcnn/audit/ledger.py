@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -47,11 +48,54 @@ def ledger(findings: Iterable[Finding]) -> pd.DataFrame:
     return table[[*order, "verdict", "confidence"]]
 
 
+ASPECTS = {
+    "claim": "The text",
+    "equation": "Equation or table",
+    "released": "Released code",
+    "choice": "Our choice",
+    "evidence": "Evidence",
+    "effect": "Effect",
+}
+"""Columns of the ledger and their names for readers."""
+
+
+def anchor(point: str) -> str:
+    """Fragment under which a point's section of the Markdown ledger can be linked."""
+    return re.sub(r"[^\w\- ]", "", point.lower()).replace(" ", "-")
+
+
+def as_markdown(table: pd.DataFrame, facts: dict[str, Any]) -> str:
+    """A page: the verdicts at a glance, then a section per point; facts: profile, data, commit."""
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in table["verdict"].value_counts().items())
+    made = f"profile {facts['profile']}, {facts['data']}, commit {facts['commit']}"
+    glance = pd.DataFrame(
+        {
+            "point": [f"[{point}](#{anchor(point)})" for point in table["point"]],
+            "verdict": table["verdict"],
+            "confidence": table["confidence"],
+        }
+    ).to_markdown(index=False)
+    sections = [_section(row) for row in table.to_dict("records")]
+    head = (
+        f"# Ledger of the audit\n\n{len(table)} points: {counts}. Written by notebook 11, {made}."
+    )
+    return "\n\n".join([head, glance, *sections]) + "\n"
+
+
+def _section(row: dict[str, str]) -> str:
+    lines = [f"- **{name}:** {row[key]}" for key, name in ASPECTS.items() if row[key] != "–"]
+    verdict = f"**{row['verdict'].capitalize()}**, confidence: {row['confidence']}."
+    return "\n".join([f"## {row['point']}", "", verdict, "", *lines])
+
+
 def write_ledger(findings: Iterable[Finding], stem: Path, facts: dict[str, Any]) -> pd.DataFrame:
-    """Write the ledger as <stem>.csv and .md, its provenance as .json, and return it."""
+    """Write the ledger as <stem>.csv and .md, its provenance as .json, and return it.
+
+    facts: from `provenance.provenance`, with profile and data.
+    """
     table = ledger(findings)
     write_csv(table, stem.with_suffix(".csv"))
     write_json(facts, stem.with_suffix(".json"))
     with atomic_path(stem.with_suffix(".md")) as temporary:
-        temporary.write_text(table.to_markdown(index=False) + "\n", encoding="utf-8")
+        temporary.write_text(as_markdown(table, facts), encoding="utf-8")
     return table

@@ -68,7 +68,7 @@ def output_filter(effect: str = "–") -> Finding:
         released=f"{sizes[1]}x{sizes[1]}",
         choice=f"{sizes[0]}x{sizes[0]}; the other is a field of the recipe",
         evidence=f"{count_parameters(written) - count_parameters(released)} of "
-        f"{count_parameters(written):,} parameters",
+        f"{count_parameters(written):,} parameters lie between the two",
         effect=effect,
         verdict="contradicted" if sizes[0] != sizes[1] else "confirmed",
         confidence="certain",

@@ -66,10 +66,16 @@ def simulated_psnr(images: Sequence[NDArray[np.floating]], seed: int = 0) -> Cel
 
 
 def nine_cells(
-    images: Sequence[NDArray[np.floating]], cells: Cells = paper.TABLE_2_NOISY_PSNR
+    ours: Cells,
+    count: int,
+    unit: str = "radiographs",
+    cells: Cells = paper.TABLE_2_NOISY_PSNR,
 ) -> Finding:
-    """Does our noise on real radiographs give the paper's noisy PSNRs?"""
-    ours = simulated_psnr(images)
+    """Does our noise on real radiographs give the paper's noisy PSNRs?
+
+    ours: mean PSNR in dB by (eta, sigma), e.g. from `simulated_psnr`, of `count` images; unit:
+    what they are, see `Source.unit`.
+    """
     off = np.array([ours[cell] - cells[cell] for cell in cells])
     return Finding(
         point="Noise of Table II, simulated",
@@ -77,7 +83,7 @@ def nine_cells(
         equation="noisy PSNR of nine cells",
         released="clips to 0 ... 255",
         choice="the same, in [0, 1]",
-        evidence=f"our noise on {len(images)} radiographs differs from print by "
+        evidence=f"our noise on {count} {unit} differs from print by "
         f"{off.min():+.2f} to {off.max():+.2f} dB, {np.std(off):.2f} dB around its mean",
         # Other images are brighter or darker, which shifts all cells alike.
         verdict="confirmed" if np.std(off) < 0.15 and abs(off.mean()) < 1 else "contradicted",

@@ -76,6 +76,9 @@ def trials(
     patches: Annotated[
         int | None, typer.Option(min=1, help="Patches of 64 x 64 that each training sees.")
     ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Of these per step, where a trial sets no other.")
+    ] = None,
 ) -> None:
     """Train small networks that differ in one choice, and tabulate what each choice brings."""
     from xbdcnn.data import find_source
@@ -83,7 +86,8 @@ def trials(
 
     if series not in SERIES:
         raise BadUse(f"unknown series {series!r}; choose from {', '.join(SERIES)}")
-    budget = replace(BUDGET, patches=patches or BUDGET.patches)
+    given = {"patches": patches, "batch_size": batch_size}
+    budget = replace(BUDGET, **{k: v for k, v in given.items() if v is not None})
     table = run_series(series, find_source(data), folder, output, seed or [0], budget)
     typer.echo(table.round(2).to_string(index=False))
 
@@ -127,24 +131,34 @@ def evaluate(
 def audit(
     experiments: Annotated[
         list[str] | None,
-        typer.Argument(help="calibration, levels, beyond, leakage; all by default."),
+        typer.Argument(help="calibration, levels, beyond, leakage, residual; all by default."),
     ] = None,
     data: Data = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the csv and its provenance.")
     ] = Path("tables"),
+    ship: Annotated[
+        bool,
+        typer.Option("--ship", help="Keep the calibrated errors beside the shipped weights."),
+    ] = False,
 ) -> None:
     """Run the audit's long experiments: what the noise estimate is worth, and where things break.
 
     Notebook 11 reads their results; the trainings behind it are `xbdcnn trials flips`.
     """
-    from xbdcnn.audit.experiments import EXPERIMENTS, run_experiments
+    from xbdcnn.audit.experiments import EXPERIMENTS, run_experiments, ship_level_errors
     from xbdcnn.data import find_source
 
-    if unknown := sorted(set(experiments or ()) - set(EXPERIMENTS)):
+    chosen = experiments or list(EXPERIMENTS)
+    if unknown := sorted(set(chosen) - set(EXPERIMENTS)):
         raise BadUse(f"unknown experiment {unknown[0]!r}; choose from {', '.join(EXPERIMENTS)}")
-    for path in run_experiments(experiments or list(EXPERIMENTS), find_source(data), output):
-        typer.echo(f"written: {path}")
+    if ship and "calibration" not in chosen:
+        raise BadUse("--ship keeps what calibration measures; add it to the experiments")
+    tables = run_experiments(chosen, find_source(data), output)
+    for name, table in tables.items():
+        typer.echo(f"written: {output / f'audit_{name}.csv'}, {len(table)} rows")
+    if ship:
+        ship_level_errors(tables["calibration"])
 
 
 def benchmark(

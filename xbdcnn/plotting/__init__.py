@@ -1,9 +1,9 @@
 """Every figure of the project: pure functions that return a matplotlib Figure.
 
 None shows or saves by itself: a notebook displays the returned figure, `save_figure` writes it.
-The drawing is in `architecture` (Fig. 1), `panels` (pictures), `charts` (curves and dots) and
-`evidence` (the audit) and `roofline` (speed), the common look in `style`. Importing this module
-leaves matplotlib's backend and settings alone.
+The drawing is in `architecture` (Fig. 1), `panels` (pictures), `charts` (curves and dots),
+`evidence` and `findings` (the audit) and `roofline` (speed), the common look in `style`. Importing
+this module leaves matplotlib's backend and settings alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ from xbdcnn.plotting.evidence import (
     lead_map,
     loss_landscape,
 )
+from xbdcnn.plotting.findings import (
+    convention_plot,
+    error_plot,
+    flips_plot,
+    gap_plot,
+    grain_plot,
+)
 from xbdcnn.plotting.panels import (
     FIGURE_2_LEVELS,
     error_maps,
@@ -40,11 +47,16 @@ __all__ = [
     "FIGURE_2_LEVELS",
     "ablation_plot",
     "calibration_plot",
+    "convention_plot",
     "error_maps",
+    "error_plot",
     "feeding_plot",
     "figure_1",
     "figure_2",
+    "flips_plot",
+    "gap_plot",
     "gradient_plot",
+    "grain_plot",
     "hero",
     "lead_map",
     "loss_landscape",

@@ -32,10 +32,16 @@ READINGS = {
 
 
 @styled
-def loss_landscape(true: float = 1.0, alpha: float = paper.ALPHA, reach: float = 0.8) -> Figure:
+def loss_landscape(
+    true: float = 1.0,
+    alpha: float = paper.ALPHA,
+    reach: float = 0.8,
+    ends: Mapping[str, float] | None = None,
+) -> Figure:
     """Eq. 3 for one pixel, |alpha - beta| (l_hat - l)^2, over l_hat, in its three readings.
 
-    true: the true noise level l; reach: how far the estimates go to either side.
+    true: the true noise level l; reach: how far the estimates go to either side; ends: where
+    gradient descent ends, by reading, marked by triangles.
     """
     figure = new_figure(6.6, 3.6, layout="constrained")
     axes = figure.subplots()
@@ -45,6 +51,10 @@ def loss_landscape(true: float = 1.0, alpha: float = paper.ALPHA, reach: float =
         axes.plot(estimates, losses, line, color=colour, label=label)
     axes.axvline(true, color=MUTED, lw=0.8, zorder=1)
     axes.plot([true - alpha], [0], "o", ms=6, mfc="white", mec=READINGS["released"][1], zorder=5)
+    for reading, end in (ends or {}).items():
+        place = {"clip_on": False, "zorder": 6}
+        axes.plot([end], [_loss_at(end, true, alpha, reading)], "^", ms=8, **place)
+        axes.lines[-1].set(color=READINGS[reading][1], alpha=0.7)
     axes.set(xlim=estimates[[0, -1]], xlabel=r"estimate $\hat{l}$", ylabel="loss per pixel")
     axes.set_xticks([true - alpha, true], [r"$l - \alpha$", "true level $l$"])
     axes.text(0.01, -0.1, "under-estimated", transform=axes.transAxes, size=8, color=MUTED)
@@ -73,7 +83,7 @@ def gradient_plot(norms: pd.DataFrame) -> Figure:
         for term, (label, colour) in TERM_STYLES.items():
             axes.semilogy(rows["step"], rows[term], "o-", ms=3, color=colour, label=label)
         axes.set(title=recipe, xlabel="step", ylabel="gradient norm, weighted")
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
 
 
