@@ -1,4 +1,4 @@
-"""Fill README.md's results from the tables in figures/chestxray8, its audit from the ledger.
+"""Fill README.md's results from the tables in figures/chestxray8.
 
 python tools/readme.py --write | --check
 """
@@ -13,7 +13,6 @@ from typing import Any
 
 import pandas as pd
 
-from xbdcnn.audit.ledger import anchor
 from xbdcnn.evaluation import BEFORE, paired_differences
 from xbdcnn.measured import FOLDER as MEASURED
 
@@ -21,21 +20,6 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 BEST, RIVAL = "X-BDCNN balanced", "GAT+BM3D"
 START, END = "<!-- results: written by tools/readme.py -->", "<!-- end of results -->"
-AUDIT_START, AUDIT_END = "<!-- audit: written by tools/readme.py -->", "<!-- end of audit -->"
-
-POINTS = {
-    "SNR and PSNR columns": "04_losses_and_metrics",
-    "SSIM convention": "04_losses_and_metrics",
-    "Meaning of eta": "01_noise_synthesis",
-    "Weight of Eq. 3 in the released code": "04_losses_and_metrics",
-    "Strength of the SSIM loss": "04_losses_and_metrics",
-    "Ablation: no SSIM loss": "07_ablations",
-    "Ablation: no NLE": "07_ablations",
-    "The NLE of X-BDCNN": "11_audit",
-    "Split of patches, not of patients": "02_data",
-    "Outside the trained range, X-BDCNN balanced": "11_audit",
-}
-"""Points of the ledger that the README names, and the notebook that shows most of each."""
 
 
 def result_table(folder: Path = MEASURED) -> str:
@@ -106,37 +90,14 @@ def gain(folder: Path) -> str:
     claimed = table["corrected_psnr"].xs("X-BDCNN", level="method") - noisy
     excess = table["gain"].xs(BEST, level="method") - claimed
     return (
-        f"Its gain over the noisy image is {excess.min():+.2f} to {excess.max():+.2f} dB from that "
-        f"of the paper's X-BDCNN (corrected), at or above it in {(excess >= 0).sum()} of "
-        f"{len(excess)} cells."
-    )
-
-
-def audit_lines(folder: Path = ROOT / "figures") -> str:
-    """Return ten points of the ledger as a Markdown list: verdict, short evidence, links to it."""
-    ledger = pd.read_csv(folder / "ledger.csv").set_index("point")
-    lines = [audit_line(point, ledger.loc[point]) for point in POINTS]
-    counts = ", ".join(f"{n} {verdict}" for verdict, n in ledger["verdict"].value_counts().items())
-    every = f"All {len(ledger)} points ({counts}) are in the [ledger](figures/ledger.md)"
-    return "\n".join(
-        [*lines, "", f"{every}, which [notebook 11](notebooks/11_audit.ipynb) writes."]
-    )
-
-
-def audit_line(point: str, row: pd.Series) -> str:
-    """One item of `audit_lines`; the evidence goes up to its first semicolon."""
-    notebook, evidence = POINTS[point], row["evidence"].split(";")[0]
-    return (
-        f"1. [{point}](figures/ledger.md#{anchor(point)}): **{row['verdict']}**. "
-        f"{evidence[0].upper()}{evidence[1:]} "
-        f"([{notebook[:2]}](notebooks/{notebook}.ipynb))"
+        "Its gain over the noisy image minus that of the paper's X-BDCNN (corrected) is "
+        f"{excess.min():+.2f} to {excess.max():+.2f} dB, at or above it in {(excess >= 0).sum()} "
+        f"of {len(excess)} cells."
     )
 
 
 def filled(text: str) -> str:
-    """Return the README with its results and its audit replaced by those in figures/."""
-    before, rest = text.split(AUDIT_START)
-    text = f"{before}{AUDIT_START}\n\n{audit_lines()}\n\n{AUDIT_END}{rest.split(AUDIT_END)[1]}"
+    """Return the README with its results replaced by those in figures/chestxray8."""
     before, rest = text.split(START)
     after = rest.split(END)[1]
     return f"{before}{START}\n\n{result_table()}\n\n{in_words()}\n\n{sources()}\n\n{END}{after}"
