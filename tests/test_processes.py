@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,6 +41,15 @@ def run(folder: Path) -> tuple[pd.DataFrame, dict[str, torch.Tensor]]:
     return history, network.state_dict()
 
 
+def wait_for_checkpoint(folder: Path, step: int, seconds: float = 60.0) -> None:
+    """Let the first process finish writing, or the launcher would end it in the middle."""
+    path, end = folder / "checkpoint.pt", time.monotonic() + seconds
+    while time.monotonic() < end:
+        if path.exists() and torch.load(path, weights_only=True)["step"] == step:
+            return
+        time.sleep(0.05)
+
+
 def worker(folder: Path, killed: bool) -> None:
     """What each process of the launcher does; the second one may be killed at step 4."""
     from xbdcnn import training
@@ -48,6 +58,7 @@ def worker(folder: Path, killed: bool) -> None:
 
     def drawn(pool, recipe, config, step, device):
         if killed and step == 4 and os.environ["RANK"] == "1":
+            wait_for_checkpoint(folder, step)
             os.kill(os.getpid(), signal.SIGKILL)
         return draw_batch(pool, recipe, config, step, device)
 
