@@ -263,7 +263,7 @@ for reading, values in {
 # ### Table II on ChestX-ray8: strong noise
 #
 # Ten whole radiographs in nine cells, as in the paper, though its ten are unknown. Like the paper we
-# leave the ablations and plain BM3D to Table I.
+# leave the ablations to Table I.
 
 # %%
 table_2, results_2 = measured.table("table_2"), measured.table("table_2_results")

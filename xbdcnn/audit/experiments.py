@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +24,8 @@ from xbdcnn.zoo import ZOO, record_level_error, shipped_names
 PROFILE = get_profile("cpu")
 STRESSED = ("xbdcnn", "xbdcnn-as-written", "dncnn", "GAT+BM3D")
 """Methods that are taken beyond the trained range."""
+LEAKAGE = replace(BUDGET, patches=4_000, batch_size=4)
+"""What each training on siblings, or on none, spends: half-width networks, 1,000 steps."""
 
 
 def estimating_networks() -> dict[str, Pretrained]:
@@ -51,7 +53,7 @@ def outside(source: Source, count: int = 5, side: int = 256) -> pd.DataFrame:
 
 
 def leakage(
-    source: Source, folder: Path = Path("runs/leakage"), config: TrainConfig = BUDGET
+    source: Source, folder: Path = Path("runs/leakage"), config: TrainConfig = LEAKAGE
 ) -> pd.DataFrame:
     """The same network and budget with siblings of the test patches in training, and without."""
     return data.leakage(source, config, folder)
@@ -80,6 +82,8 @@ EXPERIMENTS: dict[str, Callable[[Source], pd.DataFrame]] = {
     "leakage": leakage,
     "residual": residual,
 }
+FACTS = {"leakage": {"budget": asdict(LEAKAGE)}}
+"""What an experiment's record says beyond its data, code and machine."""
 
 
 def run_experiments(names: Sequence[str], source: Source, output: Path) -> dict[str, pd.DataFrame]:
@@ -96,6 +100,6 @@ def run_experiments(names: Sequence[str], source: Source, output: Path) -> dict[
         tables[name] = EXPERIMENTS[name](source)
         path = output / f"audit_{name}.csv"
         write_csv(tables[name], path)
-        facts = provenance(data=source.name, data_sha256=source.fingerprint)
-        write_json(facts, path.with_suffix(".json"))
+        facts = {"data": source.name, "data_sha256": source.fingerprint} | FACTS.get(name, {})
+        write_json(provenance(**facts), path.with_suffix(".json"))
     return tables
