@@ -308,7 +308,7 @@ def test_overtaken_requests_are_never_run():
         gate.wait(5)
         done.append(request)
 
-    background = LatestOnly(work, pause=0)
+    background = LatestOnly(work)
     background.ask(0)
     time.sleep(0.05)  # the first is under way
     for request in range(1, 10):
@@ -326,7 +326,7 @@ def test_an_equal_request_that_comes_later_is_answered_again():
         gate.wait(5)
         done.append(request)
 
-    background = LatestOnly(work, pause=0)
+    background = LatestOnly(work)
     background.ask(State(seed=1))
     begun.wait(5)
     background.ask(State(seed=1))
@@ -337,13 +337,38 @@ def test_an_equal_request_that_comes_later_is_answered_again():
 
 def test_a_pause_spares_the_work():
     done = []
-    background = LatestOnly(done.append, pause=0.05)
+    background = LatestOnly(done.append)
     for request in range(5):
-        background.ask(request)
+        background.ask(request, pause=0.05)
     background.wait()
     background.ask("later")
     background.wait()
     assert done == [4, "later"]
+
+
+def test_a_pause_can_be_cut_short():
+    done = []
+    background = LatestOnly(done.append)
+    background.ask("slow", pause=60)
+    assert done == []
+    background.hurry()
+    background.wait()
+    assert done == ["slow"]
+
+
+@pytest.mark.parametrize("held", [None, True])
+def test_a_control_that_is_held_puts_the_restoration_off_until_its_release(held):
+    explorer = Explorer({"ramp": RAMP}, RESTORERS, State(method="darker"), pause=60)
+    explorer.stage.held = held
+    explorer.controls["sigma"].value = 3.0
+    time.sleep(0.05)
+    assert "restoring" in text(explorer, "caption-restored")
+    explorer.stage.held = False
+    explorer.wait()
+    assert "restored" in text(explorer, "caption-restored")
+    explorer.controls["sigma"].value = 4.0  # its last value may reach us after the release
+    explorer.wait()
+    assert "restored" in text(explorer, "caption-restored")
 
 
 # The stage

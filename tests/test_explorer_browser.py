@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import psutil
 import pytest
@@ -340,37 +341,44 @@ def test_static_page_works_from_a_folder_without_a_server(browser, tmp_path):
     assert complaints == []
 
 
-COUNT_FRAMES = """() => {
-  window.frames_shown = 0;
-  const canvas = document.querySelector('[data-picture=noisy]');
-  const draw = canvas.getContext('2d').putImageData;
-  canvas.getContext('2d').putImageData = function (...all) {
-    window.frames_shown += 1;
-    return draw.apply(this, all);
+WATCH = """() => {
+  const onPaint = (name, seen) => {
+    const context = document.querySelector(`[data-picture=${name}]`).getContext('2d');
+    const draw = context.putImageData;
+    context.putImageData = (...all) => (seen(), draw.apply(context, all));
   };
+  window.frames = 0;
+  onPaint('noisy', () => (window.frames += 1));
+  onPaint('restored', () => (window.restored = performance.now()));
+  document.addEventListener('pointerup', () => (window.released = performance.now()), true);
 }"""
+"""Counts frames and takes the times of release and restoration in the page itself."""
 
 
 def test_drag_is_fluent_and_restoration_follows_the_release(page):
-    page.evaluate(COUNT_FRAMES)
-    box = handle(page, "σ").bounding_box()
-    height = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 8, height)
-    page.mouse.down()
-    started, step = time.perf_counter(), 0
-    while time.perf_counter() - started < 3:
-        step += 1
-        page.mouse.move(box["x"] + 8 + step % 200, height)
-        time.sleep(0.01)
-    seconds = time.perf_counter() - started
-    shown = page.evaluate("window.frames_shown")
-    page.mouse.up()
-    released = time.perf_counter()
-    settled(page)
-    latency = time.perf_counter() - released
-    record(frames_per_second=round(shown / seconds, 1), seconds_to_restore=round(latency, 2))
+    page.evaluate(WATCH)
+    rates, delays = zip(*(dragged(page, seconds=2) for _ in range(3)), strict=True)
+    record(frames_per_second=round(median(rates), 1), seconds_to_restore=round(median(delays), 2))
     # Wide bounds, because other work may hold the cores; the recorded numbers are the result.
-    assert shown / seconds > 0.3 and latency < 20
+    assert median(rates) > 0.3 and 0 < median(delays) < 20
+
+
+def dragged(page: Page, seconds: float) -> tuple[float, float]:
+    """Frames per second of a drag, and the seconds from its release to the last restoration."""
+    box = handle(page, "σ").bounding_box()
+    left, height = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(left, height)
+    page.mouse.down()
+    started, before, step = time.perf_counter(), page.evaluate("frames"), 0
+    while time.perf_counter() - started < seconds:
+        step += 1
+        page.mouse.move(left + step % 100, height)
+        time.sleep(0.01)
+    shown = page.evaluate("frames") - before
+    rate = shown / (time.perf_counter() - started)
+    page.mouse.up()
+    settled(page)
+    return rate, page.evaluate("restored - released") / 1000
 
 
 def test_a_thousand_moves_leave_the_memory_as_it_was(page, server):

@@ -65,7 +65,8 @@ def arrange(
     eta, sigma, image, method, seed = controls.values()
     sliders = _row([eta, sigma], "1fr 1fr")
     menus = _row([image, upload, method, seed], "3fr auto 3fr 1fr")
-    return widgets.VBox([sliders, menus, stage], layout={"max_width": "1024px"})
+    box = widgets.VBox([sliders, menus, stage], layout={"max_width": "1024px"})
+    return box.add_class("xb-explorer")
 
 
 def _row(children: list[widgets.Widget], columns: str) -> widgets.GridBox:

@@ -185,6 +185,19 @@ function connectRegion(el, model, current) {
   onArrows(frame, 32, (rows, columns) => moveTo(current()[0] + rows, current()[1] + columns));
 }
 
+/** Say in the model's "held" whether a pointer or key is down anywhere in the explorer. */
+function watchHold(el, model) {
+  const tell = (held) => model.get("held") !== held && (model.set("held", held), model.save_changes());
+  const press = (event) => event.target.closest?.(".xb-explorer")?.contains(el) && tell(true);
+  const release = () => model.get("held") && tell(false);
+  const watched = { pointerdown: press, keydown: press };
+  for (const end of ["pointerup", "pointercancel", "keyup", "blur"]) watched[end] = release;
+  for (const [name, act] of Object.entries(watched)) window.addEventListener(name, act, true);
+  return () => {
+    for (const [name, act] of Object.entries(watched)) window.removeEventListener(name, act, true);
+  };
+}
+
 function drawOverlays(el, model, [top, left, height, width, rows, columns]) {
   const whole = height === rows && width === columns;
   const frame = el.querySelector("[data-region]");
@@ -217,8 +230,9 @@ function render({ model, el }) {
   connectRegion(el, model, () => region);
   model.on("msg:custom", show);
   model.on("change:line", overlays);
+  const unwatch = watchHold(el, model);
   model.send({ ready: true });
-  return () => (model.off("msg:custom", show), model.off("change:line", overlays));
+  return () => (unwatch(), model.off("msg:custom", show), model.off("change:line", overlays));
 }
 
 export default { render };

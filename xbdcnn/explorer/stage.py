@@ -31,6 +31,8 @@ class Stage(anywidget.AnyWidget):
     line.tag(sync=True)
     corner = traitlets.Tuple(*[traitlets.Int()] * 2, default_value=None, allow_none=True)
     corner.tag(sync=True)
+    held = traitlets.Bool(default_value=None, allow_none=True).tag(sync=True)
+    """Whether a pointer or key is down in the explorer; None while no browser has said so."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -42,7 +42,8 @@ from xbdcnn.explorer.views import (
 from xbdcnn.zoo import ZOO
 
 PAUSE = 0.1
-"""Seconds without a move after which the restoration starts; moves of a drag come faster."""
+"""Seconds without a move after which the restoration starts while a control is held; moves of a
+drag come faster. On its release there is nothing to wait for."""
 
 UPLOAD = "upload: "
 
@@ -83,7 +84,7 @@ class Explorer:
         start = start if start.image else replace(start, image=next(iter(images)))
         self._images, self._restorers = dict(images), restorers
         # One lane per method: a slow one that is under way never keeps a quick one waiting.
-        self._lanes = defaultdict(lambda: LatestOnly(self._restore, pause))
+        self._lanes, self._pause = defaultdict(lambda: LatestOnly(self._restore)), pause
         self._drawing = threading.RLock()
         self._whole, self._corner = None, None
         self._clean, self._noisy, self._view = None, None, None
@@ -123,6 +124,7 @@ class Explorer:
             control.observe(self._moved, names="value")
         self.stage.observe(self._moved, names="corner")
         self.stage.observe(self._line_drawn, names="line")
+        self.stage.observe(self._released, names="held")
         self.upload.observe(self._uploaded, names="value")
 
     def _moved(self, change: object) -> None:
@@ -133,7 +135,11 @@ class Explorer:
             return
         self._followed = state
         self._show_noise(state)
-        self._lanes[state.method].ask(state)
+        self._lanes[state.method].ask(state, 0.0 if self.stage.held is False else self._pause)
+
+    def _released(self, change: Mapping[str, Any]) -> None:
+        if change["new"] is False:
+            self._lanes[self.state.method].hurry()
 
     def _image_chosen(self, change: object) -> None:
         """Another radiograph starts with the region and the line in its middle."""
