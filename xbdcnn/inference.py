@@ -126,9 +126,7 @@ class Pretrained:
         plan = self._plan(image.shape, tile)
         restored, sums = np.empty_like(image), np.zeros(2)
         for part in tqdm(plan, desc="restoring", unit="tile", disable=not progress):
-            # Tile by tile, or what is kept of one would lie in the way of the next.
-            with kept_pages(self.device.type == "cpu" and image.size >= MANY_PIXELS):
-                output = self._forward(image[part.halo], part.inner)
+            output = self._forward(image[part.halo], part.inner)
             restored[part.window] = in_range_of(image.dtype, output.restored[0, 0].numpy())
             if output.levels is not None:
                 sums += output.levels.double().sum(dim=(0, 2, 3)).numpy()
@@ -168,7 +166,9 @@ class Pretrained:
         """The network's float32 output for one tile, without the halo, on the CPU."""
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         batch = torch.from_numpy(as_unit_range(noisy))[None, None].to(self.device, dtype)
-        output = self.computing(batch.contiguous(memory_format=torch.channels_last))
+        # Tile by tile, or what is kept of one would lie in the way of the next.
+        with kept_pages(self.device.type == "cpu" and noisy.size >= MANY_PIXELS):
+            output = self.computing(batch.contiguous(memory_format=torch.channels_last))
         output = Denoised(*(x if x is None else x[(..., *inner)].float().cpu() for x in output))
         if not all(x is None or x.isfinite().all() for x in output):
             raise XbdcnnError(f"{self.name!r} returns NaN or infinity; its weights are damaged")
