@@ -161,7 +161,7 @@ def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
         f"seed {seeds}. {facts['ordering']} "
         "Bold: better than every other method, each paired interval excluding zero. "
         "PSNR and SNR in dB; SSIM with an 11-pixel Gaussian window and data range 1, or 2 where "
-        f"named; seconds per image, median, methods taking turns on a CPU: networks in "
+        f"named; seconds per image on a CPU, median, methods of one run taking turns: networks in "
         f"{facts['precision']} on {facts['threads']} thread(s), classical methods on one. "
         "'corrected' exchanges SNR and PSNR where "
         "the paper prints SNR > PSNR, which no image can have."
