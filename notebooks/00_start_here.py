@@ -189,9 +189,10 @@ print(f"the paper: {224_000 * sum(paper.EPOCHS):,} patches in {paper.TRAINING_HO
 # | [08 Figure 2](08_figure_2.ipynb) | compare the methods by eye |
 # | [09 Noise explorer](09_noise_explorer.ipynb) | move η and σ with sliders |
 # | [10 Exercises](10_exercises.ipynb) | teach with it, or test yourself |
+# | [11 The audit](11_audit.ipynb) | ask of every disputed point whether the paper is right |
 # | [12 Your own radiograph](12_your_own_radiograph.ipynb) | denoise a DICOM file, and check what was removed |
 #
-# A skeptic starts at 06 and goes back to 01 and 04. A radiographer may read 01, 08, 09 and 12. Who wants
+# A skeptic starts at 06, goes back to 01 and 04, and on to 11. A radiographer may read 01, 08, 09 and 12. Who wants
 # to build on the code reads 03 and 05.
 #
 # ### Two commands

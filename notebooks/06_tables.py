@@ -469,7 +469,7 @@ print("seeds of the trainings:", ", ".join(map(str, sorted(biographies["seed"].u
 # %% [markdown]
 # If our noisy images agree with the printed ones within a few tenths of a decibel, the *task* is the
 # paper's. What remains between our X-BDCNN and the paper's is then training and images: see the budget
-# at the top.
+# at the top, and [notebook 11](11_audit.ipynb) for what each disputed choice changes.
 #
 # One seed stands behind each network. An interval over images says how sure we are about these trained
 # networks; how far two trainings lie apart is measured in [notebook 07](07_ablations.ipynb).

@@ -370,7 +370,8 @@ for (label, level), row in judgement.items():
 # returns nearly the same answer for every patch (in the extreme, zero: a ReLU that has died) adds two
 # constant channels to the image, and a U-Net with ninety pixels in view can judge the grain by itself.
 # It also bears on the paper's argument that the estimator is necessary because the network without it
-# still beats DnCNN: that compares two architectures, not one with and without the part.
+# still beats DnCNN: that compares two architectures, not one with and without the part. What the
+# networks do with true and with wrong levels is the matter of [notebook 11](11_audit.ipynb).
 
 # %%
 final, lambdas = variants[REFERENCE].metadata["scores"], variants[REFERENCE].recipe.loss_weights

@@ -34,6 +34,7 @@ EXPECTED = [
     "08_figure_2",
     "09_noise_explorer",
     "10_exercises",
+    "11_audit",
     "12_your_own_radiograph",
 ]
 LARGEST = 1_500_000
@@ -54,7 +55,7 @@ def parameters_cell(content) -> int:
     return tagged[0]
 
 
-def test_all_eleven_are_there_in_pairs():
+def test_all_are_there_in_pairs():
     folder = ROOT / "notebooks"
     assert [source.stem for source in SOURCES] == EXPECTED
     assert sorted(path.stem for path in folder.glob("*.ipynb")) == EXPECTED

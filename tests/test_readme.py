@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import readme
 
@@ -24,6 +25,17 @@ def test_results_are_those_in_figures():
 def test_an_altered_number_is_noticed():
     altered = re.sub(r"\d\d\.\d\d", "99.99", TEXT, count=1)
     assert altered != TEXT and readme.filled(altered) == TEXT
+
+
+def test_ten_lines_follow_the_ledger(tmp_path):
+    ledger = pd.DataFrame({"point": list(readme.POINTS), "verdict": "confirmed"})
+    ledger = ledger.assign(evidence="4 of 5; and more").sort_values("point")
+    ledger.to_csv(tmp_path / "ledger.csv", index=False)
+    lines = readme.audit_lines(tmp_path).splitlines()
+    assert [line[:2] for line in lines].count("1.") == 10
+    assert all(text in lines[0] for text in ("**confirmed**. 4 of 5 (", "#snr-and-psnr-columns"))
+    ledger.assign(verdict="contradicted").to_csv(tmp_path / "ledger.csv", index=False)
+    assert "**contradicted**" in readme.audit_lines(tmp_path)
 
 
 @pytest.mark.parametrize("link", [link for link in LINKS if "://" not in link and link[:2] != ".."])

@@ -34,9 +34,6 @@ def stage(root: Path, target: Path) -> None:
     shutil.copy2(root / "TEACHING.md", target)
     tables = shutil.ignore_patterns("table_*.md")
     shutil.copytree(root / "figures", target / "figures", ignore=tables)
-    if not (target / "figures" / "ledger.md").is_file():
-        front = target / "index.md"
-        front.write_text(front.read_text(encoding="utf-8").replace("figures/ledger\n", ""))
     (target / "notebooks").mkdir()
     for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         notebook = nbformat.read(path, as_version=4)

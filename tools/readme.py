@@ -1,4 +1,4 @@
-"""Fill README.md's results from the tables in figures/chestxray8.
+"""Fill README.md's results from the tables in figures/chestxray8, its audit from the ledger.
 
 python tools/readme.py --write | --check
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from xbdcnn.audit.ledger import anchor
 from xbdcnn.evaluation import BEFORE, paired_differences
 from xbdcnn.measured import FOLDER as MEASURED
 
@@ -20,6 +21,21 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 BEST, RIVAL = "X-BDCNN balanced", "GAT+BM3D"
 START, END = "<!-- results: written by tools/readme.py -->", "<!-- end of results -->"
+AUDIT_START, AUDIT_END = "<!-- audit: written by tools/readme.py -->", "<!-- end of audit -->"
+
+POINTS = {
+    "SNR and PSNR columns": "04_losses_and_metrics",
+    "SSIM convention": "04_losses_and_metrics",
+    "Meaning of eta": "01_noise_synthesis",
+    "Weight of Eq. 3 in the released code": "04_losses_and_metrics",
+    "Strength of the SSIM loss": "04_losses_and_metrics",
+    "Ablation: no SSIM loss": "07_ablations",
+    "Ablation: no NLE": "07_ablations",
+    "The NLE of X-BDCNN": "11_audit",
+    "Split of patches, not of patients": "02_data",
+    "Outside the trained range, X-BDCNN balanced": "11_audit",
+}
+"""Points of the ledger that the README names, and the notebook that shows most of each."""
 
 
 def result_table(folder: Path = MEASURED) -> str:
@@ -96,8 +112,31 @@ def gain(folder: Path) -> str:
     )
 
 
+def audit_lines(folder: Path = ROOT / "figures") -> str:
+    """Return ten points of the ledger as a Markdown list: verdict, short evidence, links to it."""
+    ledger = pd.read_csv(folder / "ledger.csv").set_index("point")
+    lines = [audit_line(point, ledger.loc[point]) for point in POINTS]
+    counts = ", ".join(f"{n} {verdict}" for verdict, n in ledger["verdict"].value_counts().items())
+    every = f"All {len(ledger)} points ({counts}) are in the [ledger](figures/ledger.md)"
+    return "\n".join(
+        [*lines, "", f"{every}, which [notebook 11](notebooks/11_audit.ipynb) writes."]
+    )
+
+
+def audit_line(point: str, row: pd.Series) -> str:
+    """One item of `audit_lines`; the evidence goes up to its first semicolon."""
+    notebook, evidence = POINTS[point], row["evidence"].split(";")[0]
+    return (
+        f"1. [{point}](figures/ledger.md#{anchor(point)}): **{row['verdict']}**. "
+        f"{evidence[0].upper()}{evidence[1:]} "
+        f"([{notebook[:2]}](notebooks/{notebook}.ipynb))"
+    )
+
+
 def filled(text: str) -> str:
-    """Return the README with its results replaced by those in figures/chestxray8."""
+    """Return the README with its results and its audit replaced by those in figures/."""
+    before, rest = text.split(AUDIT_START)
+    text = f"{before}{AUDIT_START}\n\n{audit_lines()}\n\n{AUDIT_END}{rest.split(AUDIT_END)[1]}"
     before, rest = text.split(START)
     after = rest.split(END)[1]
     return f"{before}{START}\n\n{result_table()}\n\n{in_words()}\n\n{sources()}\n\n{END}{after}"

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from xbdcnn import metrics, noise
 from xbdcnn.audit.ledger import Finding
@@ -63,7 +64,7 @@ def calibration(networks: dict[str, Pretrained], cases: Sequence[Case]) -> pd.Da
     the clean image), eta, sigma, est_eta, est_sigma, total (sqrt(mean / eta + sigma^2)), est_total.
     """
     rows = []
-    for case in cases:
+    for case in tqdm(cases, desc="calibrating"):
         noisy, brightness = noisy_image(case), float(GREY_LEVELS * case.clean.mean())
         guesses: dict[str, tuple[float, float]] = {
             label: tuple(network.estimate(noisy)) for label, network in networks.items()
@@ -156,7 +157,7 @@ def level_feeding(networks: dict[str, Pretrained], cases: Sequence[Case]) -> pd.
     "estimated x 1" is the network as it is), psnr in dB.
     """
     rows: list[dict[str, Any]] = []
-    for case in cases:
+    for case in tqdm(cases, desc="feeding levels"):
         noisy = torch.from_numpy(noisy_image(case))[None, None]
         clean = torch.from_numpy(np.ascontiguousarray(case.clean))[None, None]
         for label, network in networks.items():
