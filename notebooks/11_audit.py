@@ -53,6 +53,7 @@ from xbdcnn.audit import (
     beyond,
     conventions,
     estimators,
+    experiments,
     flips,
     networks,
     noise_model,
@@ -94,7 +95,7 @@ for name, table in kept.items():
 # %%
 def on(name):
     """Facts of a picture that is drawn from one of these tables, instead of the images at hand."""
-    return facts | {"data": measured.source_line(name)}
+    return {"profile": experiments.PROFILE.name, "data": measured.source_line(name)}
 
 
 # %% [markdown]
