@@ -23,6 +23,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from xbdcnn.explorer.stage import SCRIPT
 from xbdcnn.explorer.still import write_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -339,6 +340,39 @@ def test_static_page_works_from_a_folder_without_a_server(browser, tmp_path):
     screenshot(page, "4-static")
     page.close()
     assert complaints == []
+
+
+HOLD = """async (source) => {
+  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
+  const stage = (await import(url)).default, said = [], state = {};
+  const model = {
+    get: (name) => state[name] ?? null,
+    set: (name, value) => (said.push(value), (state[name] = value)),
+    save_changes() {}, send() {}, on() {}, off() {},
+  };
+  document.body.innerHTML =
+    '<input id=outside><div class=xb-explorer><input id=a><input id=b><p></p></div>';
+  const leave = stage.render({ model, el: document.querySelector('p') });
+  const at = (id) => document.getElementById(id);
+  const press = (id, type) => at(id).dispatchEvent(new Event(type, { bubbles: true }));
+  const after = (act) => (said.splice(0), act(), [...said]);
+  at('a').focus();
+  return [
+    after(() => (press('b', 'pointerdown'), at('b').focus())),
+    after(() => press('outside', 'pointerup')),
+    after(() => press('outside', 'pointerdown')),
+    after(() => (press('a', 'keydown'), press('a', 'keydown'))),
+    after(() => window.dispatchEvent(new Event('blur'))),
+    after(() => (leave(), press('a', 'pointerdown'))),
+  ];
+}"""
+"""What the stage's script says of presses, focus and releases in and beside the explorer."""
+
+
+def test_a_control_is_held_until_its_release_wherever_the_focus_goes(browser):
+    page = browser.new_page()
+    assert page.evaluate(HOLD, SCRIPT) == [[True], [False], [], [True], [False], []]
+    page.close()
 
 
 WATCH = """() => {

@@ -189,7 +189,9 @@ function connectRegion(el, model, current) {
 function watchHold(el, model) {
   const tell = (held) => model.get("held") !== held && (model.set("held", held), model.save_changes());
   const press = (event) => event.target.closest?.(".xb-explorer")?.contains(el) && tell(true);
-  const release = () => model.get("held") && tell(false);
+  // A press moves the focus, and the element that loses it is blurred, too: only the window counts.
+  const release = (event) =>
+    (event.type !== "blur" || event.target === window) && model.get("held") && tell(false);
   const watched = { pointerdown: press, keydown: press };
   for (const end of ["pointerup", "pointercancel", "keyup", "blur"]) watched[end] = release;
   for (const [name, act] of Object.entries(watched)) window.addEventListener(name, act, true);
