@@ -137,7 +137,9 @@ def test_bfloat16_stays_within_a_fiftieth_of_a_decibel_on_average(name):
         restored, quick = exact.denoise(noisy), fast.denoise(noisy)
         assert not np.array_equal(restored, quick)
         differences.append(abs(metrics.psnr(quick, clean) - metrics.psnr(restored, clean)))
-    assert np.mean(differences) < 0.02 and max(differences) < 0.05
+    # One cell of this network lies at 0.021 dB; all other networks keep the bound in every cell.
+    worst = 0.03 if name == "xbdcnn-without-ssim" else 0.02
+    assert np.mean(differences) < 0.02 and max(differences) < worst
 
 
 @pytest.mark.parametrize("name", zoo.shipped_names())
