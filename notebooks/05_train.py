@@ -427,8 +427,10 @@ pd.Series({label: slope(curve) for label, curve in curves.items()}, name="dB per
 # ### What each choice of the recipe brings
 #
 # Short trainings at half width, all on the same number of pixels, each with one change to a first
-# guess, scored on the validation radiographs. "Balanced" was chosen in trials of this kind; the table
-# is `xbdcnn trials recipe` at the budget below. One seed each, so small differences mean little.
+# guess, scored on the validation radiographs: `xbdcnn trials recipe` at the budget below. One seed
+# each, so small differences mean little. The trainings by which the weights of "balanced" were chosen
+# are not on record. These do not single them out: compare its rows, "a tenth of SSIM, ten times the
+# levels" and "best weights", with those of the first guess at as many patches per step.
 
 # %%
 search, known = measured.table("trials_recipe"), measured.facts("trials_recipe")

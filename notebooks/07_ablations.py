@@ -254,7 +254,8 @@ for label in ablations:
 #
 # The intervals so far are over images, for one training of each network. Here the full model and both
 # ablations were trained anew from several seeds, at half width and a smaller budget, which is what a
-# CPU can afford. What is left of the effect when the luck of the training averages out?
+# CPU can afford. What is left of the effect when the luck of the training averages out? (With equal
+# budget and seeds they are the same trainings as in [notebook 11](11_audit.ipynb), not further evidence.)
 
 # %%
 retrained, known = measured.table("trials_ablation"), measured.facts("trials_ablation")

@@ -107,8 +107,8 @@ def where_it_breaks(rows: pd.DataFrame, method: str, rival: str = "GAT+BM3D") ->
         claim="applies to realistic noisy radiographs, whose noise may differ from the model",
         choice="say where it was measured, and what happens elsewhere",
         evidence=f"lead over {rival}, which is told the levels: {inside['lead'].mean():+.2f} dB in "
-        f"the trained range, {outside['lead'].mean():+.2f} dB outside; worst {worst['lead']:+.2f} "
-        f"dB at {place}; with a grain of {max(BLURS):g} pixel {grain:+.2f} dB",
+        f"the trained range, {outside['lead'].mean():+.2f} dB outside, worst {worst['lead']:+.2f} "
+        f"dB at {place}, with a grain of {max(BLURS):g} pixel {grain:+.2f} dB",
         verdict="confirmed" if holds else "contradicted",
         confidence="moderate",
     )
