@@ -346,6 +346,10 @@ def test_train_then_evaluate_with_those_weights(tmp_path, monkeypatch):
     assert "X-BDCNN balanced" in result.stdout and f"tables are in {out}" in result.stdout
     assert "X-BDCNN balanced" in set(pd.read_csv(out / "table_1.csv")["method"])
     assert not (out / "table_2.csv").exists()
+    again = run("evaluate", *options[:-1], tmp_path / "again", "--compare", out)
+    assert f"PSNR of 2 rows at most 0 dB from {out / 'table_1.csv'}" in again.stdout
+    result = run("evaluate", *options, "--compare", tmp_path / "again" / "typo")
+    assert result.exit_code == 1 and "table_1.csv: not there; name a folder" in errors(result)[0]
 
 
 def test_train_can_ship_the_weights(tmp_path, monkeypatch):

@@ -49,7 +49,17 @@ LAYERS = (
     },
     {"tracing", "tiling"},
     {"checkpoints", "estimate", "inference", "processes", "training", "runs"},
-    {"explorer", "evaluation", "methods", "ranking", "tables", "plotting", "trials", "audit"},
+    {
+        "explorer",
+        "evaluation",
+        "methods",
+        "ranking",
+        "tables",
+        "reprint",
+        "plotting",
+        "trials",
+        "audit",
+    },
     {"benchmark"},
     {"reproduce", "cli", "__main__"},
 )

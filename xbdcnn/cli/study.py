@@ -111,20 +111,30 @@ def evaluate(
     weights: Annotated[
         Path | None, typer.Option(help="Folder of weights of your own; default: the shipped.")
     ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(help="Folder of earlier tables; say how far the new ones are from them."),
+    ] = None,
 ) -> None:
     """Measure Table I and II of the paper: printed, corrected and ours side by side.
 
-    The default profile takes ten whole radiographs, which is an hour for all methods;
-    `--profile quick` or a few `--method` take minutes.
+    The default profile takes ten whole radiographs, which is hours for all methods, nearly all of
+    them for BM3D; `--profile quick` or a few `--method` take minutes.
     """
     from xbdcnn.data import find_source
+    from xbdcnn.reprint import earlier_table, largest_difference
     from xbdcnn.tables import readable, run_table
 
-    chosen = chosen_profile(profile)
+    chosen, numbers = chosen_profile(profile), table or [1, 2]
     source = find_source(data)
-    for number in table or (1, 2):
+    earlier = {n: earlier_table(n, compare) for n in numbers} if compare else {}
+    for number in numbers:
         results = run_table(number, chosen, source, output, weights, method, resume)
         typer.echo(readable(results).to_string(index=False))
+        if earlier:
+            rows, gap = largest_difference(number, results, earlier[number])
+            kept = compare / f"table_{number}.csv"
+            typer.echo(f"PSNR of {rows} rows at most {gap:.2g} dB from {kept}")
     typer.echo(f"tables are in {output}")
 
 
