@@ -199,7 +199,7 @@ print(f"the paper: {224_000 * sum(paper.EPOCHS):,} patches in {paper.TRAINING_HO
 #
 # ```
 # make reproduce      # every table and figure, from nothing
-# make test           # every check, and all notebooks in small
+# make test           # the checks, and all notebooks in small
 # ```
 #
 # The first makes an environment, runs these notebooks in order, and leaves their executed copies,

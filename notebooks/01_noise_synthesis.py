@@ -559,8 +559,9 @@ print(f"our noisy PSNRs differ from the printed by at most {largest:.2f} dB on {
 # <details><summary>Answer</summary>
 #
 # Set g/η = σ², so g = η σ². That is 40 at (0.4, 10): in most of a chest image the photons dominate.
-# At (0.8, 15) it is 180, so the electronics dominate almost everywhere, and more dose would help
-# little there.
+# At (0.8, 15) it is 180, so the electronics dominate almost everywhere, and a larger η alone would
+# help little there. (A larger *dose* would: σ is fixed in the detector's units, not in grey levels,
+# and shrinks with the image when that is scaled back to 255. The paper varies η and σ apart.)
 # </details>
 #
 # **2.** You want the PSNR of a purely quantum-limited image to rise by 3 dB. What does it cost?

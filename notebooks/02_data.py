@@ -73,9 +73,10 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # %% [markdown]
 # ## Theory
 #
-# The paper trains on ChestX-ray8 (Sec. III-A): 10,000 radiographs of 1024 × 1024 pixels and 8 bits,
-# from each 32 random patches of 128 × 128, divided 7 : 2 : 1. Every image of this package, whatever
-# its file, obeys one convention: float32 in [0, 1], white is 1, bones are white.
+# The paper trains on ChestX-ray8 (Sec. III-A): 10,000 radiographs and 320,000 random patches of 128 ×
+# 128, divided 7 : 2 : 1. That is 32 from each, if they are spread evenly; the dataset's files have
+# 1024 × 1024 pixels and 8 bits. Every image of this package, whatever its file, obeys one convention:
+# float32 in [0, 1], white is 1, bones are white.
 #
 # X-rays are weakened exponentially on their way. A detector that receives $q$ behind a body of
 # attenuation $\mu$ along the ray $s$ sees
@@ -358,8 +359,8 @@ print(f"pixels of a test patch that training has already seen: {np.mean(seen):.0
 #
 # ### Patches
 #
-# This is what 32 random patches of 128 × 128 cover of one radiograph (Sec. III-A). They are those of
-# the last repetition above, and the address of a patch's first pixel tells where it was cut.
+# This is what 32 random patches of 128 × 128, the paper's average, cover of one radiograph. They are
+# those of the last repetition above, and the address of a patch's first pixel tells where it was cut.
 
 # %%
 fig = plotting.show_images({"32 patches": chest})
@@ -472,8 +473,8 @@ assert best < ceilings["PSNR ceiling (dB)"].min()
 #
 # The split is where this project departs from the paper on purpose. A patch-level split lets all test
 # patches meet their siblings in training; here, patients are kept together, and the loss in
-# comparability is small next to the gain in meaning. Note that the numbers of the paper can only be
-# flattered by it, not harmed.
+# comparability is small next to the gain in meaning. Siblings can flatter the paper's numbers; in the
+# small test of [notebook 11](11_audit.ipynb) they did not.
 
 # %%
 share = leaks.loc["patch", "same image"] / leaks.loc["patch", "test rows"]

@@ -79,8 +79,8 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 show_source(models.NLE)
 
 # %% [markdown]
-# The bias of 0.1 in the last layer is ours. A ReLU at the very end has no gradient where it outputs
-# zero; a network that starts at zero for every image would stay there.
+# The bias of the last layer, the middle of either range, is ours. A ReLU at the very end has no
+# gradient where it outputs zero; a network that starts at zero for every image would stay there.
 #
 # The second map is the denoiser. The paper writes it as a *residual*, a correction that is added to
 # its input:
@@ -448,10 +448,10 @@ assert difference[:193, :194].max() < 1e-4 < difference.max()
 # | channels of the NBD | not given | 64, 128, 256 | `width`, twice, four times |
 # | sign of the residual | $f + \mathcal R$ | $f - \mathcal R$ | $f + \mathcal R$ |
 #
-# Where the text is silent we took the code's answer, and where both speak the text's; so
-# `AS_WRITTEN` has 4,363,171 parameters and `AS_RELEASED` 4,344,163. None of these differences is
-# large enough to explain a difference between methods in the tables. The losses are another matter:
-# notebook 04.
+# Where the text is silent we took the code's answer, and where both speak the text's; so `AS_WRITTEN`
+# has 4,363,171 parameters and `AS_RELEASED` 4,344,163. What such a choice changes, [notebook
+# 11](11_audit.ipynb) has tried: short trainings scatter too much to say. The losses are another
+# matter: notebook 04.
 #
 # The NLE has less than one percent of the parameters and sees 11 pixels. Whether it earns its place
 # is what the paper's ablation asks, and notebook 07.

@@ -252,8 +252,8 @@ for batch_size in (1, 8, 64):
     print(f"batch of {batch_size:2d}:", {kind: round(v, 3) for kind, v in values.items()})
 
 # %% [markdown]
-# At the paper's batch size λ₄ = 0.05 therefore acts like 3.2 on a mean. Change the batch size and
-# the loss has changed with it.
+# At the batch size of the released code λ₄ = 0.05 therefore acts like 3.2 on a mean. Change the batch
+# size and the loss has changed with it.
 #
 # ### Who pulls, and how hard?
 #
@@ -345,7 +345,7 @@ fig
 # %% [markdown]
 # The pull of the SSIM term, relative to the MSE term, along the way from noisy to clean (profile
 # and data as printed at the top). As written, the SSIM term steers and the MSE term, which is what
-# PSNR measures, is a passenger. As released, SSIM hardly exists. A caveat: real training does not
+# PSNR measures, is a passenger. As released, SSIM hardly pulls. A caveat: real training does not
 # follow a straight line, and Adam weighs each parameter by its own history; the orders of magnitude
 # survive that, the exact ratios do not.
 #
@@ -382,10 +382,10 @@ for data_range in (1.0, 255.0):
 #
 # ### Why BALANCED
 #
-# The recipe `BALANCED` keeps the network and all four terms and changes weights only. All terms are
-# means, so that patch and batch size drop out; λ₂ is small enough that SSIM corrects instead of
-# steering; and the level maps are divided by the top of their range, because otherwise the η map is
-# about a hundred times the σ map and the squared error sees η alone.
+# The recipe `BALANCED` keeps the network and all four terms and changes weights, units and
+# reductions. All terms are means, so that patch and batch size drop out; λ₂ is small enough that SSIM
+# corrects instead of steering; and the level maps are divided by the top of their range, because
+# otherwise the η map is tens of times the σ map and the squared error hardly sees σ.
 
 # %%
 for scaling in ("released", "unit"):
@@ -481,7 +481,7 @@ show_source(metrics.snr_pooled)
 
 # %% [markdown]
 # Pooling does not rescue the printed order. The logarithm is concave, so the mean of PSNRs is at
-# least the PSNR of the pooled error, which in turn is at least the pooled SNR. It does widen the
+# least the PSNR of the pooled error, which in turn is at least the pooled SNR. It does narrow the
 # gap, since bright patches rule the sum, and that by an amount that depends on the method. A pair of
 # flat patches, one bright and one dark, makes it visible.
 
@@ -550,8 +550,8 @@ assert table.xs(1, level=1)["noisy"].std() < by_range[2] - by_range[1]
 # | SSIM, Eq. 6–7 | restored image | restored image | residual, constants for 255 |
 #
 # `AS_WRITTEN` follows the text and lets SSIM dominate; `AS_RELEASED` follows the code, in which SSIM
-# does next to nothing and the noise level can stall below the truth. Both are run in notebook 07, so
-# that the question is settled by numbers. `BALANCED` is our own compromise and labelled so.
+# pulls weakly and the noise level can stall below the truth. Both are trained, compared in notebook 07
+# and taken apart in notebook 11. `BALANCED` is our own compromise and labelled so.
 #
 # On the metrics there is less room for opinion. SNR ≤ PSNR is arithmetic, the constant of 4.2829 dB
 # is that of ordinary chest radiographs, and so X-BDCNN's PSNR in Table I is 41.11 dB, not 36.12. All

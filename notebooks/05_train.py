@@ -32,7 +32,8 @@
 #
 # Notebooks 03 and 04. With profile `quick` it takes about two minutes on 2 CPU cores and trains a
 # half-width network for a hundred steps, for its own sake: the tables use the shipped weights. The
-# profiles `cpu` (most of a day) and `paper` (days, or GPUs) train every network of the tables.
+# profiles `cpu` (most of a day) and `paper` (a week for each, or GPUs) train every network of the
+# tables.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -393,8 +394,9 @@ for label, part in share.items():
     print(f"{label}: {megapixels[label]:.0f} megapixels, {part:.2%} of the paper's")
 
 # %% [markdown]
-# Their curves on the same twenty validation radiographs. The last hundredth of a decibel tells whether
-# more of the same would have helped.
+# Their curves on the same twenty validation radiographs. A curve that is flat at its end is done. One
+# that falls or jumps by tenths there is unstable: its best weights, from before, are those that were
+# kept.
 
 # %%
 curves = {label: pd.DataFrame(header["curve"]) for label, header in headers.items()}

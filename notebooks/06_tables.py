@@ -33,8 +33,8 @@
 # ## What you need
 #
 # Notebook 04 for PSNR, SNR and SSIM, and a clone of the repository, which holds the measured tables.
-# Under the quick profile some five minutes on 2 CPU cores, most of it BM3D, which must be installed
-# (`pip install 'xbdcnn[reproduce]'`; free for non-commercial use only).
+# Under the quick profile five to fifteen minutes on 2 CPU cores, most of it BM3D, which must be
+# installed (`pip install 'xbdcnn[reproduce]'`; free for non-commercial use only).
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -123,7 +123,7 @@ show_source(evaluation.summarise)
 # %% [markdown]
 # Images differ more from each other than methods do, so two rows with overlapping intervals may
 # still be told apart: subtract image by image first. A *paired* interval that excludes zero means
-# that the better method is better on nearly all of these images.
+# that the better method is better on average, by more than the choice of the images explains.
 
 # %%
 show_source(evaluation.paired_differences)
@@ -168,13 +168,15 @@ def biography(path):
     row = {"network": entry.label, "parameters": size, "share of full size": size / full_size}
     row |= {"patches of 128 x 128": patches, "minutes": header["seconds"] / 60}
     row |= {"trained on": header["provenance"]["data"], "seed": budget["seed"]}
-    return row | {"validation PSNR": header["scores"]["val_psnr"]}
+    kept = header["scores"]["step"] * budget["batch_size"] / budget["patches"]
+    return row | {"kept at": f"{kept:.0%}", "validation PSNR": header["scores"]["val_psnr"]}
 
 
 # %% [markdown]
 # Patches of another size are converted to the paper's 128 × 128 by their area, since it is pixels
 # that a training run sees. "Share of full size" compares the number of parameters with that of the
-# network as the paper describes it.
+# network as the paper describes it. "Kept at" tells at which part of the training the weights were
+# best on validation images, and kept.
 
 # %%
 biographies = pd.DataFrame([biography(path) for path in files])
@@ -189,8 +191,9 @@ print(f"the paper's, {0.7 * paper.PATCHES * sum(paper.EPOCHS):,.0f}.")
 
 # %% [markdown]
 # Keep this table in mind below. Where the budgets are equal, the comparison *between* our networks is
-# fair; only "balanced" was trained longer, as the best that we could do. The comparison with the
-# paper's absolute numbers is one of very unequal trainings.
+# fair, though one whose weights were kept early made no use of all of its budget; only "balanced" was
+# trained longer, as the best that we could do. The comparison with the paper's absolute numbers is
+# one of very unequal trainings.
 #
 # The rows of our tables: "X-BDCNN" is trained as the paper's text says, "as released" as the first
 # author's code does, and "balanced" is the same architecture with a loss in which no term drowns the
@@ -215,7 +218,8 @@ tables.readable(table_1)
 # Brackets are 95 % intervals over images; a dash means that the paper has no such row.
 #
 # SSIM deserves its two columns. The paper's values fit a data range of 2, which an old scikit-image
-# assumed for floating-point images; with the right range, 1, the same images score lower.
+# assumed for floating-point images (all but BM3D's: [notebook 11](11_audit.ipynb)); with the right
+# range, 1, the same images score lower.
 #
 # **Check.** SNR stays below PSNR in every single row, as the theory demands, and the means of the
 # rows on file are the table's.

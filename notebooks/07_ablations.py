@@ -360,11 +360,11 @@ for (label, level), row in judgement.items():
 # NLE has another first layer, hence other initial weights. A claim about the *part*, rather than about
 # two weight files, needs several seeds. The paper has none; ours are those above, at a small budget.
 #
-# *The meaning of "without".* As written, with sums over pixels and SSIM on the image, the SSIM term is
-# hundreds of times the squared error, the only other term that looks at the restored image (the
+# *The meaning of "without".* As written, with sums over pixels and SSIM on the image, the SSIM term
+# is hundreds of times the squared error, the only other term that looks at the restored image (the
 # weighted terms are printed below). Removing it hands the image over to the squared error, which is
-# what PSNR measures. Under the released recipe the same term whispers, and its removal would change next to
-# nothing. "Without the SSIM loss" is two experiments.
+# what PSNR measures. Under the released recipe the same term is weak, and its removal is another
+# change. "Without the SSIM loss" is two experiments.
 #
 # *The NLE.* If a variant without estimator does as well, two explanations compete: levels do not help,
 # or the estimator does not deliver them. The scatter plot speaks to the second. An estimator that
@@ -377,7 +377,7 @@ for (label, level), row in judgement.items():
 # %%
 final, lambdas = variants[REFERENCE].metadata["scores"], variants[REFERENCE].recipe.loss_weights
 for term, weight in zip(("mse", "ssim", "asymm", "tv"), lambdas, strict=True):
-    print(f"{REFERENCE}, weighted {term} term at the end: {weight * final[f'loss_{term}']:.3g}")
+    print(f"{REFERENCE}, weighted {term} term as kept: {weight * final[f'loss_{term}']:.3g}")
 
 # %%
 for label in ablations:

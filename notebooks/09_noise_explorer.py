@@ -77,8 +77,9 @@ for eta, sigma in [(0.4, 5), (0.4, 15), (0.8, 15), (1.9, 20)]:
     print(f"η = {eta}, σ = {sigma:2}: photons dominate above grey level {eta * sigma**2:.0f}")
 
 # %% [markdown]
-# Where that number exceeds 255, no pixel of the image is limited by its photons: a larger dose
-# would hardly help, a cooler detector would.
+# Where that number exceeds 255, no pixel of the image is limited by its photons: a larger η would
+# hardly help, a smaller σ would. (In the paper's model they are independent. In a detector whose
+# electronic noise stays what it is, more dose raises η and lowers σ, which counts grey levels.)
 #
 # The explorer is built from functions that know nothing of sliders. A `State` says what the
 # controls say, and `simulate` turns it into the noisy image, always the same for the same state.

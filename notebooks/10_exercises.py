@@ -237,9 +237,10 @@ assert max(greys) - min(greys) < 15, "the nine cells should agree"
 #
 # ### Task 5: the price of a decibel
 #
-# η counts photons, so it is proportional to the dose. By which factor must the dose of a pixel of grey
-# level $g$ rise to lower its variance by `gain` decibels? The starter is right for a detector without
-# electronics. With them some wishes cannot be granted at any dose: return `np.inf` then.
+# η counts photons, so it is proportional to the dose. By which factor must it rise at a pixel of grey
+# level $g$ to lower the variance there by `gain` decibels, if σ stays the same, as in the paper's
+# model? The starter is right for a detector without electronics. With them some wishes cannot be
+# granted by any η: return `np.inf` then. (With a real detector's dose σ in grey levels falls, too.)
 
 
 # %% tags=["starter"]

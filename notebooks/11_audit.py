@@ -467,7 +467,9 @@ for row in beside.dropna(subset=["full_width"]).itertuples():
 
 # %% [markdown]
 # Two of these are Table I's ablations. A part is missed if leaving it out costs PSNR beyond doubt, and
-# if the full training says the same.
+# if the full training says the same. The scores are those on the validation images. On the test patches
+# of Table I the same networks of full width lie further apart, and the images leave no doubt which is
+# better ([notebook 07](07_ablations.ipynb)); but they are one training each, and the doubt is of seeds.
 
 # %%
 note(
@@ -617,8 +619,8 @@ fig
 show_source(beyond.correlated_noise)
 
 # %% [markdown]
-# A lead may shrink outside the training without a network being useless there. The verdict allows one
-# decibel; the evidence names the worst place.
+# A lead may shrink outside the training without a network being useless there. The verdict asks whether
+# there is a lead under every condition, or under none; the evidence names the worst place.
 
 # %%
 note(*[beyond.where_it_breaks(stress, label) for label in labels if label in ours])
@@ -688,14 +690,15 @@ for trial in ("no NLE", "no SSIM loss"):
 # %% [markdown]
 # ## Two questions
 #
-# **1.** All rows of networks have their columns exchanged alike, so the ranking among them stays the
-# same. Does the exchange matter at all?
+# **1.** All rows of networks have their columns exchanged alike, and X-BDCNN is first in both. Does the
+# exchange matter at all?
 #
 # <details><summary>Answer</summary>
 #
-# Yes, twice. Rows that are in order stand beside rows that are not: as printed, BM3D has a higher
-# PSNR than X-ReCNN, and put right it has a lower one. And numbers travel: whoever compares a new
-# method with the printed PSNR of X-BDCNN has to beat a value that is some five decibels too low.
+# Yes, thrice. The two ablations change places. Rows that are in order stand beside rows that are not:
+# as printed, BM3D has a higher PSNR than X-ReCNN, and put right it has a lower one. And numbers
+# travel: whoever compares a new method with the printed PSNR of X-BDCNN has to beat a value that is
+# some five decibels too low.
 # </details>
 #
 # **2.** A flip changes PSNR by +0.2 dB with an interval from −0.1 to +0.5 dB. Is the choice

@@ -90,7 +90,7 @@ PROFILES = {
         ),
         Profile(
             name="cpu",
-            purpose="every network retrained at equal budget, hours on a CPU",
+            purpose="every network retrained, at equal budget but for the best, hours on a CPU",
             train=TrainConfig(
                 patches=160_000,
                 patch_size=64,
@@ -112,7 +112,7 @@ PROFILES = {
         ),
         Profile(
             name="paper",
-            purpose="the paper's protocol, days on a CPU, about 30 h on its GPU",
+            purpose="the paper's protocol, for each network about a week on a CPU, 30 h on its GPU",
             train=TrainConfig(),
             width=64,
             shipped_weights=False,

@@ -95,21 +95,25 @@ def leads(rows: pd.DataFrame, method: str, rival: str) -> pd.DataFrame:
 
 
 def where_it_breaks(rows: pd.DataFrame, method: str, rival: str = "GAT+BM3D") -> Finding:
-    """How does a network fare outside its training, against a method that is told the levels?"""
+    """How does a network fare outside its training, against a method that is told the levels?
+
+    Confirmed if it leads under every condition there, contradicted if under none.
+    """
     table = leads(rows, method, rival)
     inside, outside = table[table["trained"]], table[~table["trained"]]
     worst = outside.loc[outside["lead"].idxmin()]
     grain = _lead_at(table, blur=max(BLURS))
-    holds = outside["lead"].mean() > inside["lead"].mean() - 1
+    ahead = int((outside["lead"] >= 0).sum())
     place = ", ".join(f"{name} {worst[name]:g}" for name in CONDITION)
     return Finding(
         point=f"Outside the trained range, {method}",
-        claim="applies to realistic noisy radiographs, whose noise may differ from the model",
+        claim="guarantees the application to realistic noisy radiographs, whose actual noise may "
+        "be different from the model (Sec. IV)",
         choice="say where it was measured, and what happens elsewhere",
         evidence=f"lead over {rival}, which is told the levels: {inside['lead'].mean():+.2f} dB in "
-        f"the trained range, {outside['lead'].mean():+.2f} dB outside, worst {worst['lead']:+.2f} "
-        f"dB at {place}, with a grain of {max(BLURS):g} pixel {grain:+.2f} dB",
-        verdict="confirmed" if holds else "contradicted",
+        f"the trained range; outside it leads under {ahead} of {len(outside)} conditions, worst "
+        f"{worst['lead']:+.2f} dB at {place}, with a grain of {max(BLURS):g} pixel {grain:+.2f} dB",
+        verdict={0: "contradicted", len(outside): "confirmed"}.get(ahead, "undecidable"),
         confidence="moderate",
     )
 

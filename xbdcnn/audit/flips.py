@@ -88,8 +88,8 @@ def ablation(trial: str, trained: pd.DataFrame, full: pd.DataFrame) -> Finding:
         equation=f"PSNR {without.psnr - whole.psnr:+.2f} dB, SSIM {without.ssim - whole.ssim:+.4f} "
         "without it, one training each",
         choice="several seeds at equal budget, and one training at full width",
-        evidence=f"without it PSNR changes by {row['effect']:+.2f} dB {certainty(row)}, "
-        f"at full width by {row['full_width']:+.2f} dB",
+        evidence=f"without it PSNR on validation images changes by {row['effect']:+.2f} dB "
+        f"{certainty(row)}, at full width by {row['full_width']:+.2f} dB",
         effect=effect_of(trial, trained, full),
         verdict=verdict if decided and not disagree else "undecidable",
         confidence="moderate",
@@ -104,8 +104,8 @@ def released_recipe(trained: pd.DataFrame, full: pd.DataFrame) -> Finding:
         point="Released code against text, as a whole",
         claim="tacitly, as the first author published it, the code is that of the paper",
         choice="both are trained and stand in the tables",
-        evidence=f"as released PSNR changes by {row['effect']:+.2f} dB {certainty(row)}, "
-        f"at full width by {row['full_width']:+.2f} dB",
+        evidence=f"as released PSNR on validation images changes by {row['effect']:+.2f} dB "
+        f"{certainty(row)}, at full width by {row['full_width']:+.2f} dB",
         effect=effect_of("as released", trained, full),
         verdict="contradicted" if apart else "undecidable",
         confidence="moderate",

@@ -25,8 +25,9 @@ the same arithmetic, measured in the same rounds. Filled: this package; open: th
 does the step, in the same rounds: float32, NCHW, noise by NumPy for one sample after another, SSIM
 by a convolution with one channel, a whole image at once. *Of the limit* is the share of the
 machine's own matrix product in the same arithmetic, taken as a matrix or as a 1 x 1 convolution,
-whichever is faster. Large images go in tiles, whose overlap costs time and counts as no work.
-Seconds change with the machine and its load; ratios hold better.
+whichever is faster; a convolution that finds its numbers in the cache can pass it. Large images go
+in tiles, whose overlap costs time and counts as no work. Seconds change with the machine and its
+load; ratios hold better.
 """
 
 

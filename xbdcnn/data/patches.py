@@ -12,7 +12,7 @@ from xbdcnn.errors import XbdcnnError
 def random_patches(
     image: NDArray, count: int = 32, size: int = 128, rng: np.random.Generator | int = 0
 ) -> NDArray:
-    """Cut `count` patches at uniformly random places (Sec. III-A: 32 of 128 x 128 per image).
+    """Cut `count` patches at uniformly random places (Sec. III-A: on average 32 of 128 x 128).
 
     image: (H, W). Returns a copy, (count, size, size), in the image's dtype; patches may overlap.
     rng: a generator or a seed. XbdcnnError if the image is smaller than a patch.

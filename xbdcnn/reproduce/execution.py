@@ -23,7 +23,6 @@ PARAMETERS = ("profile", "data", "output")
 """What the cell tagged `parameters` of every notebook assigns."""
 
 INJECTED = "injected-parameters"
-ERROR_MARKER = "papermill-error-cell-tag"
 KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 INLINE = "module://matplotlib_inline.backend_inline"
 
