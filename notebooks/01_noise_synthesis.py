@@ -233,8 +233,8 @@ plotting.save_figure(fig, figures / "01_photon_transfer", caption, builtin_facts
 fig
 
 # %% [markdown]
-# Each dot is one grey level of the built-in radiograph. The dots lie on the line until clipping bends
-# them down, well before white. `mean_variance` leaves those bins out of its fit.
+# Each dot is a bin of grey levels of the built-in radiograph. The dots lie on the line until clipping
+# bends them down, next to black and well before white. `mean_variance` leaves those bins out of its fit.
 #
 # **Check.** From a single clipped image, η comes back within 5 % and σ within half a grey level.
 
@@ -307,7 +307,7 @@ for axis, sampling in zip(fig.subplots(1, 2, sharey=True), ("continuous", "grid"
     axis.plot(eta, sigma, ".", ms=3)
     axis.plot(*zip(*paper.TABLE_2, strict=True), "D", ms=4, color="C1", label="Table II")
     axis.set(xlabel="η", ylabel="σ", title=f"{sampling}: mean σ {sigma.mean():.2f}")
-axis.legend(loc="upper right", frameon=True)
+fig.legend(*axis.get_legend_handles_labels(), loc="outside upper right")
 caption = "1500 training levels, as the text says and as released; Table II tests the hard edge."
 plotting.save_figure(fig, figures / "01_levels", caption, facts | {"data": "none"}, smoke)
 fig
@@ -457,8 +457,9 @@ fig
 
 # %% [markdown]
 # The figure shows all nine cells of Table II under the five readings, on a logarithmic scale. The
-# grey band is what an 8-bit image can have at all. Only the connected dots run level through it; the
-# others zigzag with η in every group of three, which no set of fixed test images could do.
+# grey band is what an 8-bit image can have at all. Only the connected dots run level through it. One
+# other reading is level, too, but at an almost black image; the rest zigzag with η in every group of
+# three, which no set of fixed test images could do.
 #
 # **Check.** Only the gain reading gives a possible grey level that is the same in all cells within
 # 10 %. Three readings ask, in some cells, for images brighter than white, and one asks for images

@@ -366,15 +366,17 @@ print(f"pixels of a test patch that training has already seen: {np.mean(seen):.0
 fig = plotting.show_images({"32 patches": chest})
 for number, corner in enumerate(patches[:, 0, 0]):
     place, colour = divmod(corner, 1024)[::-1], "C0" if number < 22 else "C1"
-    fig.axes[0].add_patch(Rectangle(place, 128, 128, fill=False, ec=colour, lw=1))
+    look = dict(ec=colour, lw=1, ls="-" if number < 22 else "--")
+    fig.axes[0].add_patch(Rectangle(place, 128, 128, fill=False, **look))
 
 # %%
-caption = "32 random patches of one radiograph; ten (orange) for validation or test, 22 to train."
+caption = "32 random patches of one radiograph: 22 to train, ten (dashed) for validation or test."
 plotting.save_figure(fig, figures / "02_patches", caption, builtin_facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
-# The patches of the built-in radiograph leave gaps and pile up elsewhere, as chance has it. Their
+# Solid squares train, dashed ones validate or test, if patches are divided 7 : 2 : 1. The patches of the
+# built-in radiograph leave gaps and pile up elsewhere, as chance has it. Their
 # size is worth a thought: 128 pixels are about an eighth of the image, enough for a rib and the
 # texture between two ribs, and wider than what the network sees around a pixel (notebook 03 measures
 # that). Patches lose little and make batches cheap; `dense_patches` cuts them on a grid where every pixel is to count once.
@@ -407,8 +409,8 @@ plotting.save_figure(fig, figures / "02_grey_levels", caption, facts, smoke=sett
 fig
 
 # %% [markdown]
-# Two humps, lung and everything else, with the mean in the valley between them: a chest has hardly
-# any pixel of its own mean grey level. The PSNR of the noisy image depends on that mean alone, as
+# Two humps, lung and everything else, with the mean in the valley between them: a chest has fewer
+# pixels of its own mean grey level than of either hump's. The PSNR of the noisy image depends on that mean alone, as
 # long as little is clipped, which is why nine numbers of the paper reveal so much about its images
 # and so little about their contents.
 #

@@ -316,7 +316,7 @@ def on_log_scale(gradient):
 # %%
 pictures = {
     "can see (white)": 1.0 * (field > 0),
-    "does look (log scale)": on_log_scale(attention)[64:192, 64:192],
+    "does look (log, five decades)": on_log_scale(attention)[64:192, 64:192],
 }
 fig = plotting.show_images(pictures)
 caption = "Gradient of one output pixel with respect to the input, 128 x 128 pixels around it."

@@ -140,8 +140,9 @@ fig
 
 # %% [markdown]
 # Six patches of the first batch, clean above and noisy below (profile and data as printed at the
-# top). Compare a small η with a large one: the former is the noisier, most of all in bright bone.
-# Some patches show little but background; the network has to leave those alone, too.
+# top). Both levels count: few photons over quiet electronics can be as noisy as many photons over
+# loud ones. Where a patch is almost flat, there is little to restore, and the network has to leave it
+# alone.
 #
 # **Check.** The same seed and step give the same batch, and another step gives another. All the
 # comparisons in notebooks 06 and 07 stand on this.
@@ -380,7 +381,7 @@ shipped.astype({"patches": int}).round(2)
 # %% [markdown]
 # **Check.** A comparison is fair only at equal budget: the same pixels, patches, noise and seed for
 # all rows that answer to one of the paper's. "Balanced" is no such row: it is the paper's network at
-# its best, trained longer and with more steps on as many pixels.
+# its best, trained longer: on more pixels, and in more steps.
 
 # %%
 compared = [label for label in shipped.index if label != zoo.ZOO["xbdcnn"].label]
@@ -412,8 +413,9 @@ plotting.save_figure(
 fig
 
 # %% [markdown]
-# Validation PSNR against patches seen, all networks. A curve in bfloat16 lies a little below the score
-# in float32 that the table gives. Its slope at the end, as a straight line through the last tenth:
+# Validation PSNR against patches seen, all networks; the dot is the best, whose weights were kept, and
+# the number says how good. A curve in bfloat16 lies a little below the score in float32 that the table
+# gives. Its slope at the end, as a straight line through the last tenth:
 
 
 # %%

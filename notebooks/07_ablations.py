@@ -168,8 +168,9 @@ print("width:", *{v.recipe.width for v in variants.values()}, "channels; the pap
 print("patches:", *{b["patches"] for b in budgets}, "of side", *{b["patch_size"] for b in budgets})
 
 # %% [markdown]
-# "As released" differs in many fields at once, and so does "balanced". They are no ablations but other
-# readings of the same paper; a difference there cannot be pinned on one choice.
+# "As released" differs in many fields at once, and so does "balanced", which was trained longer, too.
+# They are no ablations but other readings of the same paper; a difference there cannot be pinned on one
+# choice.
 #
 # ### The same cases as Table I
 #
@@ -208,7 +209,7 @@ differences[columns].set_index("method").round(4)
 
 # %%
 fig = plotting.ablation_plot(differences, REFERENCE)
-caption = "Each variant against X-BDCNN as written: mean paired difference, 95 % over images."
+caption = "Each variant minus X-BDCNN as written, 95 % over images; balanced was trained longer."
 of_file = {name: table_facts[name] for name in ("profile", "data")}
 plotting.save_figure(fig, figures / "07_ablations", caption, of_file)
 fig
@@ -300,11 +301,11 @@ estimates = pd.DataFrame(rows, columns=["method", "eta", "sigma", "est. eta", "e
 # %%
 fig = plotting.new_figure(7.2, 3.5, layout="constrained")
 limits = {"eta": paper.ETA_RANGE, "sigma": paper.SIGMA_RANGE}
-colours = plotting.method_colours(list(estimators))
+looks = plotting.method_looks(list(estimators))
 for axis, (level, ends), sign in zip(fig.subplots(1, 2), limits.items(), "ησ", strict=True):
     axis.plot(ends, ends, color="0.7", lw=1)
     for label, part in estimates.groupby("method", sort=False):
-        axis.plot(part[level], part[f"est. {level}"], ".", color=colours[label], label=label)
+        axis.plot(part[level], part[f"est. {level}"], ls="", ms=3, label=label, **looks[label])
     axis.set(xlabel=f"true {sign}", ylabel=f"estimated {sign}")
 
 # %%
@@ -351,8 +352,8 @@ for (label, level), row in judgement.items():
 # %% [markdown]
 # ## Discussion
 #
-# The sentences above are the result, and they hold for these weights, which come from the equal budget
-# printed with the variants. Three reservations belong to them.
+# The sentences above are the result, and they hold for these weights, which come from the budgets
+# printed with the variants, equal for all but "balanced". Three reservations belong to them.
 #
 # *Seeds.* An interval over images says how sure we are about **two trained networks**. Training again
 # from another seed gives two other networks, which may differ by as much as the paper's whole effect.

@@ -253,7 +253,7 @@ shape.round(2)
 # Read "detail kept" together with PSNR. The noisy image keeps all its detail, under all its noise, and
 # a network that smooths less keeps more of both. The offset explains why a map can be pale in one
 # colour: a loss led by SSIM, which compares local structure, cares little whether the whole image is
-# a few grey levels too dark. PSNR does care.
+# a few grey levels too dark or too bright. PSNR does care.
 #
 # ### What was removed
 #
@@ -271,8 +271,9 @@ fig
 # %% [markdown]
 # Residual of X-BDCNN, profile and data as above. The picture should be featureless, brighter grain
 # where the radiograph is bright. In the spectrum the true noise is flat. The removed part follows it
-# at high frequencies and falls short at the lowest, where noise and anatomy look alike and a careful
-# network leaves things as they are.
+# at high frequencies and falls short at low ones, where noise and anatomy look alike and a careful
+# network leaves things as they are. Should it rise again in the very lowest ring, that is no noise, but
+# large-scale brightness that the network has changed.
 
 # %%
 for label, images in restored.items():

@@ -226,7 +226,8 @@ fig
 
 # %% [markdown]
 # Both panels show the built-in radiograph; the profile is printed at the top. The clean detail
-# stands at the left. Read along a row to see what dose buys, down a column for what cooling does.
+# stands at the left. Read along a row to see what photons buy, down a column for what loud
+# electronics cost.
 #
 # **Check.** More photons never hurt, a warmer detector always does.
 

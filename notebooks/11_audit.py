@@ -265,7 +265,7 @@ pd.DataFrame(pair).round(3)
 
 # %% [markdown]
 # The paper prints one number that involves no method at all: SSIM before denoising. The mean over our
-# noisy patches, at Table I's random levels, tells which convention that was.
+# noisy patches, at Table I's random levels, tells which conventions come near it.
 
 # %%
 means = conventions.mean_conventions(pairs["noisy"])
@@ -290,7 +290,7 @@ note(conventions.before_denoising(means), conventions.bm3d_row(results))
 #
 # Eq. 3 has three readings. By the text under-estimation costs more; as printed, over-estimation does;
 # in the released code β is no switch, but the size of the under-estimate. Triangles mark where gradient
-# descent from zero ends under each.
+# descent from zero ends under each; two of them coincide.
 
 # %%
 ends = {reading: objectives.where_descent_ends(reading, 1.0) for reading in objectives.READINGS}
@@ -441,8 +441,8 @@ plotting.save_figure(fig, figures / "11_flips", caption, on("trials_flips"), set
 fig
 
 # %% [markdown]
-# Bars that cross zero decide nothing, nor does a dot without a bar. A diamond far from its dot says that
-# the effect depends on budget and width; then neither may be quoted alone.
+# Bars that cross zero decide nothing. A diamond beyond its bar would say that the effect depends on
+# budget and width; within it, the luck of a seed is explanation enough.
 
 # %%
 ssim = flips.side_by_side(trained, full, "val_ssim").set_index("trial")
@@ -483,7 +483,8 @@ note(
 #
 # Each network's own answer on hundreds of noisy patches, against the levels that were put in. A
 # horizontal band is an estimator that always says the same. Below them stands a method without any
-# training: the variance of the finest details, regressed on the brightness.
+# training: the variance of the finest details, regressed on the brightness. Its answers beyond a
+# quarter more than the range stand as triangles at the edge.
 
 # %%
 show_source(estimators.mean_variance_estimate)

@@ -199,7 +199,7 @@ limit = 3 * removed.std()
 for axis, title, image in panels:
     shown = dict(vmin=-limit, vmax=limit) if title == "removed" else dict(vmin=0, vmax=1)
     axis.imshow(image, cmap="gray", **shown)
-    axis.set_title(title)
+    axis.set_title(f"removed, ± {limit:.0f} grey levels" if title == "removed" else title)
     axis.axis("off")
 caption = "A DICOM radiograph in its header's window, restored, and what was removed (± 3 std)."
 plotting.save_figure(fig, figures / "12_removed", caption, facts, smoke=settings.is_smoke)
@@ -298,7 +298,7 @@ for axis, name in zip(fig.subplots(1, 2, sharey=True), fields, strict=True):
     axis.minorticks_off()
 fig.axes[0].set_ylabel("contrast kept")
 fig.axes[0].set_ylim(0, 1.05)
-fig.axes[1].legend()
+fig.axes[1].legend(loc="lower right")
 caption = "Share of the contrast of inserted discs that is left after denoising."
 plotting.save_figure(fig, figures / "12_discs", caption, facts, smoke=settings.is_smoke)
 fig

@@ -21,9 +21,10 @@ from xbdcnn.errors import XbdcnnError
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, WITHOUT_NLE, XBDCNN, count_parameters
 from xbdcnn.noise import PhotonTransfer
 from xbdcnn.plotting.charts import LOSS_TERMS, spread
+from xbdcnn.plotting.looks import method_colours, method_looks
 from xbdcnn.plotting.panels import radial_spectrum
 from xbdcnn.plotting.pictures import INSET
-from xbdcnn.plotting.style import PNG_LIMIT, WATERMARK, lean_png, method_colours, new_figure
+from xbdcnn.plotting.style import PNG_LIMIT, WATERMARK, lean_png, new_figure
 from xbdcnn.tracing import record
 
 FACTS = {"profile": "quick", "data": "built-in radiograph", "seed": 3}
@@ -316,6 +317,15 @@ def test_training_curves_label_each_run_and_say_which_terms_are_missing() -> Non
     assert alone.count("not in this loss") == 3
 
 
+def test_psnr_curves_name_the_best_and_what_lies_below_the_picture() -> None:
+    run = pd.DataFrame(
+        {"patches": range(1, 21), "val_psnr": [20.0, 36.0, *[38.0] * 16, 38.5, 37.0]}
+    )
+    figure = plotting.psnr_curves({"X-BDCNN": run})
+    assert {"X-BDCNN  38.50", "1 of 20 lower, down to 20.0"} <= set(texts(figure))
+    assert list(figure.axes[0].lines[0].get_markevery()) == [18]
+
+
 def test_spread_keeps_labels_apart_and_free_ones_in_place() -> None:
     heights = spread([1.0, 1.0, 1.1, 9.0], 0.5)
     assert np.diff(heights).min() >= 0.5 - 1e-9
@@ -396,9 +406,8 @@ def test_lead_map_prints_plain_noise_only_and_frames_the_trained_levels() -> Non
 
 def test_feeding_plot_has_a_line_per_network_and_base() -> None:
     axes = plotting.feeding_plot(fed()).axes[0]
-    curves = [
-        line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_marker() == "o"
-    ]
+    drawn = method_looks(["X-BDCNN"])["X-BDCNN"]["marker"]
+    curves = [line for line in axes.lines if line.get_marker() == drawn]
     assert [list(line.get_ydata()) for line in curves] == [[30.0, 38.0], [31.0, 39.0]]
 
 
@@ -408,10 +417,26 @@ def test_calibration_plot_draws_the_median_of_the_answers() -> None:
     np.testing.assert_allclose(right.lines[-1].get_ydata(), right.lines[-1].get_xdata(), atol=0.4)
 
 
+def test_calibration_plot_counts_the_answers_at_its_edge() -> None:
+    far = estimates().assign(est_eta=lambda t: t["est_eta"].where(t.index > 2, 99.0))
+    left, right = plotting.calibration_plot(far, ["X-BDCNN"]).axes
+    assert left.get_title() == "X-BDCNN, 3 beyond" and right.get_title() == "X-BDCNN"
+    (edge,) = [line for line in left.lines if line.get_marker() == "^"]
+    assert len(edge.get_xdata()) == 3 and set(edge.get_ydata()) == {1.25 * 1.9}
+
+
 def test_colours_are_fixed_for_known_methods_and_distinct_for_others() -> None:
     colours = method_colours(["DnCNN", "one", "another"])
     assert colours["DnCNN"] == plotting.COLOURS["DnCNN"]
     assert len(set(colours.values())) == 3
+    others = method_colours(["one", "another"])
+    assert not set(others.values()) & set(plotting.COLOURS.values())
+
+
+def test_every_method_has_a_colour_and_a_marker_of_its_own() -> None:
+    looks = method_looks(list(plotting.COLOURS))
+    for trait in ("color", "marker"):
+        assert len({look[trait] for look in looks.values()}) == len(plotting.COLOURS)
 
 
 def test_saved_files_carry_caption_and_facts(tmp_path) -> None:

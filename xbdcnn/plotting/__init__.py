@@ -2,7 +2,8 @@
 
 None shows or saves by itself: a notebook displays the returned figure, `save_figure` writes it.
 The drawing is in `architecture` (Fig. 1), `panels` (pictures), `charts` (curves and dots),
-`evidence` and `findings` (the audit) and `roofline` (speed), the common look in `style`. Importing
+`evidence` and `findings` (the audit) and `roofline` (speed), the common look in `style`, that of
+each method in `looks`. Importing
 this module leaves matplotlib's backend and settings alone.
 """
 
@@ -30,6 +31,7 @@ from xbdcnn.plotting.findings import (
     gap_plot,
     grain_plot,
 )
+from xbdcnn.plotting.looks import COLOURS, method_looks
 from xbdcnn.plotting.panels import (
     FIGURE_2_LEVELS,
     error_maps,
@@ -40,7 +42,7 @@ from xbdcnn.plotting.panels import (
     show_images,
 )
 from xbdcnn.plotting.roofline import roofline_plot
-from xbdcnn.plotting.style import COLOURS, method_colours, new_figure, save_figure, use_style
+from xbdcnn.plotting.style import new_figure, save_figure, use_style
 
 __all__ = [
     "COLOURS",
@@ -60,7 +62,7 @@ __all__ = [
     "hero",
     "lead_map",
     "loss_landscape",
-    "method_colours",
+    "method_looks",
     "new_figure",
     "noise_panel",
     "photon_transfer_plot",

@@ -149,7 +149,7 @@ def _panels(sketch: Sketch) -> None:
     for part, low in (("nle", -2.05), ("nbd", -3.75)):
         boxes = [box for i, box in sketch.boxes.items() if sketch.layers[i].part == part]
         if boxes:
-            right = max(box.right + box.depth for box in boxes) + 0.24
+            right = max(box.right + box.depth for box in boxes) + 0.4
             sketch.panel(boxes[0].left - 0.4, right, low, 2.15, titles[part])
 
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.noise import GREY_LEVELS, PhotonTransfer, noise_variance
-from xbdcnn.plotting.style import INK, MUTED, method_colours, new_figure, styled
+from xbdcnn.plotting.looks import method_colours, method_looks
+from xbdcnn.plotting.style import INK, MUTED, new_figure, styled
 
 LOSS_TERMS = {
     "loss_mse": "MSE (Eq. 5)",
@@ -62,6 +63,7 @@ def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     for panel, (column, title) in zip(right.subplots(2, 2).flat, LOSS_TERMS.items(), strict=True):
         _loss_panel(panel, histories, column, colours)
         panel.set_title(title, size=8.5)
+    right.supxlabel("patches seen, logarithmic", size=8)
     return figure
 
 
@@ -74,16 +76,24 @@ def psnr_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _psnr_panel(axes: Axes, histories: Mapping[str, pd.DataFrame]) -> None:
-    """One curve per training, its label and last value beside its end."""
-    colours = method_colours(list(histories))
+    """One curve per training, its best point marked; label and best value at the right."""
+    looks = method_looks(list(histories))
     for label, history in histories.items():
-        mark = {"marker": "o", "ms": 3} if len(history) < 40 else {}
-        axes.plot(history["patches"], history["val_psnr"], color=colours[label], **mark)
+        best = [history["val_psnr"].argmax()]
+        axes.plot(history["patches"], history["val_psnr"], ms=5, markevery=best, **looks[label])
     axes.set(title="validation PSNR (dB)", xlabel="patches seen")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_ylim(_robust_floor(histories), None)
-    ends = {label: history["val_psnr"].iloc[-1] for label, history in histories.items()}
-    _label_ends(axes, ends, colours)
+    _say_what_is_below(axes, np.concatenate([h["val_psnr"] for h in histories.values()]))
+    _label_ends(axes, histories, looks)
+
+
+def _say_what_is_below(axes: Axes, values: NDArray) -> None:
+    """Name the points that the lower limit leaves out of the picture."""
+    below = values[values < axes.get_ylim()[0]]
+    if len(below):
+        text = f"{len(below)} of {len(values)} lower, down to {below.min():.1f}"
+        axes.text(0.99, 0.01, text, ha="right", size=7, color=MUTED, transform=axes.transAxes)
 
 
 def _loss_panel(
@@ -94,8 +104,9 @@ def _loss_panel(
     for label, history in having.items():
         axes.loglog(history["patches"], history[column], color=colours[label], lw=1.3)
         for axis in (axes.xaxis, axes.yaxis):
-            low, high = axis.get_view_interval()
-            axis.set_major_locator(LogLocator(subs=(1,) if high > 50 * low else (1, 2, 5)))
+            low, high = np.log10(axis.get_view_interval())
+            decades = np.floor(high) - np.ceil(low)  # between the powers of ten in view
+            axis.set_major_locator(LogLocator(subs=(1,) if decades >= 1 else (1, 2, 5)))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     if not having:
@@ -112,16 +123,21 @@ def _robust_floor(histories: Mapping[str, pd.DataFrame]) -> float:
     return float(max(low, middle - 3 * (high - middle)) - 0.05 * (high - low) - 1e-3)
 
 
-def _label_ends(axes: Axes, ends: Mapping[str, float], colours: Mapping[str, str]) -> None:
-    """Write each label to the right of its curve's end, pushed apart where they would touch."""
+def _label_ends(
+    axes: Axes, histories: Mapping[str, pd.DataFrame], looks: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Label and best value at the right, each with a line to its curve's end, pushed apart."""
     low, high = axes.get_ylim()
-    spacing = 0.055 * (high - low)
-    order = sorted(ends, key=ends.__getitem__)
-    heights = spread([ends[label] for label in order], spacing)
+    ends = {label: h[["patches", "val_psnr"]].iloc[-1] for label, h in histories.items()}
+    order = sorted(ends, key=lambda label: ends[label]["val_psnr"])
+    heights = spread([ends[label]["val_psnr"] for label in order], 0.055 * (high - low))
     for label, height in zip(order, heights, strict=True):
-        text = f"{label}  {ends[label]:.2f}"
-        place = {"xycoords": ("axes fraction", "data"), "va": "center", "size": 8}
-        axes.annotate(text, (1.02, height), color=colours[label], annotation_clip=False, **place)
+        colour = looks[label]["color"]
+        line = {"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "relpos": (0, 0.5)}
+        place = {"xytext": (1.02, height), "textcoords": ("axes fraction", "data"), "size": 8}
+        place |= {"va": "center", "color": colour, "annotation_clip": False, "arrowprops": line}
+        text = f"{label}  {histories[label]['val_psnr'].max():.2f}"
+        axes.annotate(text, tuple(ends[label]), **place)
 
 
 def spread(values: Sequence[float], spacing: float) -> NDArray[np.float64]:

@@ -14,7 +14,8 @@ from matplotlib.patches import Rectangle
 
 from xbdcnn import paper
 from xbdcnn.losses import asymmetric_loss
-from xbdcnn.plotting.style import INK, MUTED, method_colours, new_figure, styled
+from xbdcnn.plotting.looks import method_looks
+from xbdcnn.plotting.style import INK, MUTED, new_figure, styled
 
 TERM_STYLES = {
     "mse": ("MSE (Eq. 5)", "#0072B2"),
@@ -51,10 +52,11 @@ def loss_landscape(
         axes.plot(estimates, losses, line, color=colour, label=label)
     axes.axvline(true, color=MUTED, lw=0.8, zorder=1)
     axes.plot([true - alpha], [0], "o", ms=6, mfc="white", mec=READINGS["released"][1], zorder=5)
-    for reading, end in (ends or {}).items():
-        place = {"clip_on": False, "zorder": 6}
-        axes.plot([end], [_loss_at(end, true, alpha, reading)], "^", ms=8, **place)
-        axes.lines[-1].set(color=READINGS[reading][1], alpha=0.7)
+    for number, (reading, end) in enumerate((ends or {}).items()):
+        # Those of two readings may coincide: the later one is smaller and lies on top.
+        place = {"clip_on": False, "zorder": 6, "ms": 13 - 4 * number}
+        axes.plot([end], [_loss_at(end, true, alpha, reading)], "^", **place)
+        axes.lines[-1].set(color=READINGS[reading][1], mec="white")
     axes.set(xlim=estimates[[0, -1]], xlabel=r"estimate $\hat{l}$", ylabel="loss per pixel")
     axes.set_xticks([true - alpha, true], [r"$l - \alpha$", "true level $l$"])
     axes.text(0.01, -0.1, "under-estimated", transform=axes.transAxes, size=8, color=MUTED)
@@ -92,22 +94,26 @@ def calibration_plot(table: pd.DataFrame, methods: Sequence[str], bins: int = 8)
     """Estimated against true eta and sigma: dots are patches, lines are medians with quartiles.
 
     table: from `audit.estimators.calibration`. methods: which of its methods, one row each.
+    Answers beyond 1.25 times the range stand at the edge, as triangles, and are counted.
     """
     figure = new_figure(7.2, 2.3 * len(methods), layout="constrained")
-    grid = figure.subplots(len(methods), 2, squeeze=False)
+    grid = figure.subplots(len(methods), 2, squeeze=False, sharey="col")
     ends = {"eta": paper.ETA_RANGE, "sigma": paper.SIGMA_RANGE}
     for row, method in zip(grid, methods, strict=True):
         part = table[table["method"] == method]
         for axes, (level, (low, high)), sign in zip(row, ends.items(), "ησ", strict=True):
-            true, guess = part[level], part[f"est_{level}"].clip(upper=2 * high)
+            true, guess = part[level], part[f"est_{level}"].clip(upper=1.25 * high)
+            beyond = guess == 1.25 * high
             axes.plot((low, high), (low, high), color=MUTED, lw=1)
-            axes.plot(true, guess, ".", ms=2, color="#56B4E9", alpha=0.6)
+            for mark, chosen in ((".", ~beyond), ("^", beyond)):
+                axes.plot(true[chosen], guess[chosen], mark, ms=2, color="#56B4E9", alpha=0.6)
             group = pd.cut(true, np.linspace(low, high, bins + 1), include_lowest=True)
             spread = guess.groupby(group, observed=True).quantile([0.25, 0.5, 0.75]).unstack()
             middle = [interval.mid for interval in spread.index]
             axes.fill_between(middle, spread[0.25], spread[0.75], color="#0072B2", alpha=0.2, lw=0)
             axes.plot(middle, spread[0.5], color="#0072B2")
-            axes.set(xlabel=f"true {sign}", ylabel=f"estimated {sign}", title=method)
+            title = f"{method}, {beyond.sum()} beyond" if beyond.any() else method
+            axes.set(xlabel=f"true {sign}", ylabel=f"estimated {sign}", title=title)
     return figure
 
 
@@ -124,12 +130,12 @@ def feeding_plot(fed: pd.DataFrame) -> Figure:
     means = fed.groupby(["method", "base", "factor"], sort=False)["psnr"].mean()
     figure = new_figure(6.4, 3.6, layout="constrained")
     axes = figure.subplots()
-    colours = method_colours(list(dict.fromkeys(fed["method"])))
+    looks = method_looks(list(dict.fromkeys(fed["method"])))
     for (method, base), curve in means.groupby(level=["method", "base"], sort=False):
-        line = "o-" if base == "estimated" else "o--"
+        line = "-" if base == "estimated" else "--"
         factors = curve.index.get_level_values("factor")
         label = method if base == "estimated" else None
-        axes.semilogx(factors, curve, line, ms=3, color=colours[method], label=label)
+        axes.semilogx(factors, curve, ls=line, ms=4, label=label, **looks[method])
     axes.axvline(1, color=MUTED, lw=1)
     factors = sorted(fed["factor"].unique())
     axes.set_xticks(factors, [f"{factor:g}" for factor in factors])

@@ -11,7 +11,8 @@ from matplotlib.ticker import StrMethodFormatter
 
 from xbdcnn import paper
 from xbdcnn.noise import GREY_LEVELS
-from xbdcnn.plotting.style import ACCENT, INK, MUTED, method_colours, new_figure, styled
+from xbdcnn.plotting.looks import method_looks
+from xbdcnn.plotting.style import ACCENT, INK, MUTED, new_figure, styled
 
 
 @styled
@@ -87,13 +88,11 @@ def error_plot(errors: Mapping[str, pd.DataFrame]) -> Figure:
     figure = new_figure(8.6, 5.0, layout="constrained")
     grid = figure.subplots(2, len(errors), sharex="col", sharey="row", squeeze=False)
     methods = list(dict.fromkeys(next(iter(errors.values()))["method"]))
-    colours = method_colours(methods)
+    looks = method_looks(methods)
     for column, (quantity, table) in zip(grid.T, errors.items(), strict=True):
         for axes, name in zip(column, ("bias", "rmse"), strict=True):
             for method, rows in table.groupby("method", sort=False):
-                axes.plot(
-                    rows["place"], rows[name], "o-", ms=3, color=colours[method], label=method
-                )
+                axes.plot(rows["place"], rows[name], ms=4, label=method, **looks[method])
         column[0].axhline(0, color=MUTED, lw=1)
         column[1].set(xlabel=quantity, yscale="log")
         column[1].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -115,14 +114,14 @@ def grain_plot(rows: pd.DataFrame) -> Figure:
     here = rows[(rows["eta"] == eta) & (rows["sigma"] == sigma)]
     figure = new_figure(8.2, 3.4, layout="constrained")
     grid = figure.subplots(1, 2, sharey=True)
-    colours = method_colours(list(dict.fromkeys(rows["method"])))
+    looks = method_looks(list(dict.fromkeys(rows["method"])))
     parts = {"blur": here[here["gain"] == 1], "gain": here[here["blur"] == 0]}
     titles = {"blur": "blur of the noise (pixels)", "gain": "gain that nobody was told"}
     for axes, (name, part) in zip(grid, parts.items(), strict=True):
         means = part.groupby(["method", name], sort=False)["psnr"].mean()
         for method, curve in means.groupby(level="method", sort=False):
             curve = curve.droplevel("method").sort_index()
-            axes.plot(curve.index, curve, "o-", ms=3.5, color=colours[method], label=method)
+            axes.plot(curve.index, curve, ms=4, label=method, **looks[method])
         axes.set_xlabel(titles[name])
     grid[0].set_ylabel(f"PSNR (dB) at η = {eta:g}, σ = {sigma:g}")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=5)

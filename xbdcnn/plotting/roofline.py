@@ -28,7 +28,8 @@ def roofline_plot(table: pd.DataFrame) -> Figure:
         XbdcnnError: the limits of the machine are not among the rows.
     """
     limits = table[table["variant"] == "limit"]
-    peaks = limits.dropna(subset="gflops").groupby("arithmetic")["gflops"].max()
+    products = limits.dropna(subset="gflops").sort_values("gflops")
+    peaks = products.groupby("arithmetic")[["name", "gflops"]].last()
     if peaks.empty or "memory" not in set(limits["name"]):
         raise XbdcnnError("no limits in this table; measure it with `xbdcnn benchmark`")
     bandwidth = limits.loc[limits["name"] == "memory", "gbytes"].iloc[0]
@@ -36,15 +37,16 @@ def roofline_plot(table: pd.DataFrame) -> Figure:
     axes = figure.subplots()
     points = table[(table["variant"] != "limit") & table["gflops"].notna()]
     intensity = np.geomspace(1, 4 * points["intensity"].max(), 200)
-    for arithmetic, peak in peaks.items():
+    for arithmetic, name, peak in peaks.itertuples():
         colour, _ = MARKS[arithmetic]
         axes.loglog(intensity, np.minimum(bandwidth * intensity, peak), color=colour)
         place = {"va": "bottom", "size": 8, "color": colour, "clip_on": True}
-        axes.text(1.3 * peak / bandwidth, peak, f"matrix product, {arithmetic}", **place)
+        axes.text(1.3 * peak / bandwidth, 1.02 * peak, name, **place)
     for point in points.itertuples():
         colour, marker = MARKS[point.arithmetic]
         face = "white" if point.variant == "plain" else colour
-        axes.plot(point.intensity, point.gflops, marker, ms=6, color=colour, mfc=face, zorder=4)
+        look = {"color": colour, "mfc": face, "mec": colour if face == "white" else "white"}
+        axes.plot(point.intensity, point.gflops, marker, ms=6, mew=0.8, zorder=4, **look)
     axes.text(1.6, 1.1 * bandwidth, f"memory, {bandwidth:.0f} GB/s", size=8, color=MUTED)
     axes.set(xlabel="arithmetic per byte (FLOP/B)", ylabel="GFLOP/s", xlim=intensity[[0, -1]])
     _label(axes, points.sort_values("gflops"))

@@ -62,7 +62,7 @@ class Sketch:
         """A feature map: height and depth follow the resolution, thickness the channels."""
         layer = self.layers[index]
         y, height = self.row(layer)
-        width = 0.2 + 0.001 * layer.channels if layer.kind != "pool" else 0.14
+        width = 0.26 + 0.001 * layer.channels if layer.kind != "pool" else 0.14
         box = Box(self.x, self.x + width, y, height, DEPTH * height)
         kind = "linear" if layer.kind == "conv" and not layer.relu else layer.kind
         self._cuboid(box, FILL[kind])

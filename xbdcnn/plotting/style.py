@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from io import BytesIO
-from itertools import cycle
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -23,25 +22,11 @@ from PIL.PngImagePlugin import PngInfo
 
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import atomic_path
+from xbdcnn.plotting.looks import COLOURS
 
 Arguments = ParamSpec("Arguments")
 
 INK, MUTED, FAINT, ACCENT = "#222222", "#6b6b6b", "#dddddd", "#E69F00"
-
-COLOURS = {
-    "BM3D": "#56B4E9",
-    "GAT+BM3D": "#009E73",
-    "NLM": "#CC79A7",
-    "TV": "#999933",
-    "DnCNN": "#0072B2",
-    "X-ReCNN-style": "#E69F00",
-    "X-BDCNN": "#D55E00",
-    "X-BDCNN balanced": "#882255",
-    "X-BDCNN w/o SSIM loss": "#117733",
-    "X-BDCNN w/o the NLE": "#332288",
-    "X-BDCNN as released": "#661100",
-}
-"""Fixed colour of each method, told apart by colour-blind readers (Okabe-Ito, Tol)."""
 
 STYLE: dict[str, Any] = {
     "figure.dpi": 100,
@@ -128,12 +113,6 @@ def new_figure(width: float, height: float, **options: Any) -> Figure:
     figure = NotebookFigure(figsize=(width, height), **options)
     figure.set_canvas(LeanCanvas(figure))
     return figure
-
-
-def method_colours(labels: Sequence[str]) -> dict[str, str]:
-    """A colour per label: the fixed one of `COLOURS`, else the next that is free, or any again."""
-    free = cycle([c for name, c in COLOURS.items() if name not in labels] or COLOURS.values())
-    return {label: COLOURS.get(label) or next(free) for label in labels}
 
 
 def save_figure(
