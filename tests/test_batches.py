@@ -89,10 +89,9 @@ def test_shares_make_up_the_batch_without_repeating_noise(processes):
 @pytest.fixture
 def store(tmp_path):
     paths = [tmp_path / f"{k}.png" for k in range(4)]
-    for path in paths:
-        Image.fromarray(
-            np.random.default_rng(len(path.name)).integers(0, 256, (40, 50), "u1")
-        ).save(path)
+    for number, path in enumerate(paths):
+        grey = np.random.default_rng(number).integers(0, 256, (40, 50), "u1")
+        Image.fromarray(grey).save(path)
     index = pd.DataFrame({"image": [p.name for p in paths], "path": [str(p) for p in paths]})
     return build_store(index, tmp_path / "store", 5, 32, workers=1, progress=False)
 

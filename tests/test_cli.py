@@ -154,6 +154,21 @@ def test_denoise_a_mixed_folder(scans, tmp_path, weights):
 
 
 @pytest.mark.parametrize(
+    ("kind", "name", "made"),
+    [
+        ("TIFF", "slide.btf", "slide.btf.tif"),
+        ("TIFF", "scan", "scan.tif"),
+        ("TIFF", "false.png", "false.tif"),
+        ("PNG", "false.tif", "false.png"),
+        ("PNG", "1.2.3", "1.2.3.png"),
+    ],
+)
+def test_png_and_tiff_stay_what_they_are_whatever_they_are_called(scans, ramp, kind, name, made):
+    Image.fromarray((ramp * 255).astype(np.uint8)).save(scans / name, format=kind)
+    assert bulk.output_name(scans / name) == made
+
+
+@pytest.mark.parametrize(
     ("name", "dtype", "made"),
     [
         ("eight.png", np.uint8, "eight.png"),
@@ -224,6 +239,8 @@ def test_patterns_that_no_shell_has_expanded(scans, tmp_path, weights):
     assert result.exit_code == 0 and "2 of 2" in result.stdout
     result = run("denoise", tmp_path / "**" / "sixteen.*", *options)
     assert result.exit_code == 0 and "2 of 2" in result.stdout
+    again = run("denoise", tmp_path / "**" / "sixteen.*", *options, "--resume")
+    assert again.exit_code == 0 and "0 of 0" in again.stdout and "2 were there" in again.stdout
     result = run("denoise", scans / "nobody*.png", *options)
     assert result.exit_code == 2 and "no file fits this pattern" in errors(result)[0]
 

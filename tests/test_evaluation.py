@@ -125,6 +125,10 @@ def test_tables_are_written_in_all_formats(source, tmp_path, monkeypatch, number
     assert facts["profile"] == "smoke" and facts["data"] == "built-in radiograph"
 
 
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
 def test_an_interrupted_measurement_goes_on(source, tmp_path, monkeypatch):
     calls = []
 
@@ -137,6 +141,12 @@ def test_an_interrupted_measurement_goes_on(source, tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "collect_methods", lambda *_: {OURS: counted, "TV": mean_filter})
     with pytest.raises(KeyboardInterrupt):
         tables.run_table(2, SMOKE, source, tmp_path, progress=False)
+    # Interrupted again before the first case is done, it must not lose those on file.
+    monkeypatch.setattr(tables, "evaluate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        tables.run_table(2, SMOKE, source, tmp_path, resume=True, progress=False)
+    monkeypatch.undo()
+    monkeypatch.setattr(tables, "collect_methods", lambda *_: {OURS: counted, "TV": mean_filter})
     tables.run_table(2, SMOKE, source, tmp_path, resume=True, progress=False)
     assert len(calls) == 9 + 1  # nine cells, of which one was interrupted
     results = pd.read_csv(tmp_path / "table_2_results.csv")
@@ -147,9 +157,26 @@ def test_an_interrupted_measurement_goes_on(source, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(results.drop(columns="seconds"), fresh.drop(columns="seconds"))
 
 
-@pytest.mark.parametrize("changed", ["profile", "data_sha256", "method"])
+def test_the_digest_of_cases_tells_all_that_scores_depend_on():
+    case = Case("a", np.full((16, 16), 0.5, np.float32), 0.4, 5.0, 1)
+    known = evaluation.digest([case])
+    assert evaluation.digest([case]) == known
+    others = {"image": "b", "clean": case.clean + 0.1, "eta": 0.6, "sigma": 6.0, "seed": 2}
+    for name, value in others.items():
+        assert evaluation.digest([case._replace(**{name: value})]) != known, name
+    assert evaluation.digest([case, case]) != known
+
+
+def test_latex_captions_may_name_any_folder():
+    assert tables.latex_text(r"a_b & 5 % \c ~1") == (
+        r"a\_b \& 5 \% \textbackslash{}c \textasciitilde{}1"
+    )
+
+
+@pytest.mark.parametrize("changed", ["profile", "data_sha256", "cases", "method"])
 def test_rows_of_another_measurement_are_not_kept(tmp_path, changed):
-    identity = {"profile": "quick", "data_sha256": "1", "methods": {"a": "v1", "b": "v1"}}
+    identity = {"profile": "quick", "data_sha256": "1", "cases": "1"}
+    identity |= {"methods": {"a": "v1", "b": "v1"}}
     journal = Journal(tmp_path / "rows.csv", identity)
     assert journal.known() is None
     journal.begin()

@@ -31,6 +31,18 @@ def test_methods_can_be_chosen_by_name():
         methods.collect_methods(SMOKE, only=["bm4d"])
 
 
+def test_seeds_are_those_of_the_networks_measured_as_far_as_headers_tell(tmp_path):
+    assert methods.training_seeds([OURS, "TV"]) == [0]
+    assert methods.training_seeds(["TV"]) == []
+    recipe = replace(zoo.ZOO["xbdcnn"].recipe, width=8)
+    network = zoo.build_network("xbdcnn", recipe)
+    path = tmp_path / "xbdcnn.safetensors"
+    zoo.save_weights(network, path, "xbdcnn", recipe, name="xbdcnn")
+    assert methods.training_seeds([OURS], tmp_path) == []
+    zoo.save_weights(network, path, "xbdcnn", recipe, name="xbdcnn", provenance={"seed": 7})
+    assert methods.training_seeds([OURS], tmp_path) == [7]
+
+
 def test_versions_change_with_the_weights(tmp_path):
     recipe = replace(zoo.ZOO["xbdcnn"].recipe, width=8)
     found = []

@@ -8,7 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageOps
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
@@ -114,6 +114,33 @@ def test_tiff_with_white_zero_is_inverted(tmp_path, grey16):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, grey16, photometric="miniswhite")
     assert_is(load_radiograph(path), 1 - grey16 / 65535)
+
+
+TURNS = {  # what brings a picture that is stored so back to how it is meant to be seen
+    1: lambda seen: seen,
+    2: np.fliplr,
+    3: lambda seen: np.rot90(seen, 2),
+    4: np.flipud,
+    5: lambda seen: seen.T,
+    6: lambda seen: np.rot90(seen, 1),
+    7: lambda seen: np.rot90(seen, 2).T,
+    8: lambda seen: np.rot90(seen, -1),
+}
+
+
+@pytest.mark.parametrize("kind", ["png", "tif"])
+@pytest.mark.parametrize("orientation", TURNS)
+def test_orientation_is_obeyed_as_viewers_do(tmp_path, grey8, orientation, kind):
+    stored, path = np.ascontiguousarray(TURNS[orientation](grey8)), tmp_path / f"a.{kind}"
+    if kind == "tif":
+        tifffile.imwrite(path, stored, extratags=[(274, 3, 1, orientation, True)])
+    else:
+        exif = Image.Exif()
+        exif[274] = orientation
+        Image.fromarray(stored).save(path, exif=exif)
+        with Image.open(path) as picture:
+            np.testing.assert_array_equal(ImageOps.exif_transpose(picture), grey8)
+    assert_is(load_radiograph(path), grey8 / 255)
 
 
 def test_deflate_tiff(tmp_path, grey8):

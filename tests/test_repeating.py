@@ -96,6 +96,19 @@ def test_a_missing_table_differs_as_a_whole(clone, tmp_path):
     ]
 
 
+def test_a_table_that_is_nowhere_differs_too(clone, tmp_path):
+    run = repeating.read_run(clone / "out")
+    (clone / "out" / "tables" / "table.csv").unlink()
+    assert repeating.compare(run, tmp_path)["differing"].tolist() == [1]
+
+
+def test_a_record_without_a_finished_notebook_is_refused(clone):
+    alter(clone, notebooks={})
+    result = repeat(clone)
+    assert result.exit_code == 1 and not (clone / "again").exists()
+    assert "no finished notebook on record" in result.stderr
+
+
 def test_other_versions_are_named(clone):
     record = json.loads((clone / "out" / "provenance.json").read_text())
     alter(clone, versions=record["versions"] | {"numpy": "1.0", "old": "2"}, commit="abc")

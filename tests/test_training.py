@@ -140,13 +140,15 @@ def test_resume_is_exact(tmp_path, monkeypatch, architecture, ema):
     assert logged["cpu_seconds"].is_monotonic_increasing and logged["seconds"].iloc[0] > 0
 
 
-@pytest.mark.parametrize("changed", ["config", "recipe", "images"])
+@pytest.mark.parametrize("changed", ["config", "recipe", "images", "network"])
 def test_checkpoint_of_another_run_is_refused(tmp_path, changed):
     network = zoo.build_network("xbdcnn", SMALL)
     train(network, SMALL, ramps(), ramps(), CONFIG, tmp_path, progress=False)
     config = replace(CONFIG, seed=1) if changed == "config" else CONFIG
     recipe = replace(SMALL, alpha=0.2) if changed == "recipe" else SMALL
     images = ramps(2) if changed == "images" else ramps()
+    if changed == "network":
+        network = zoo.build_network("dncnn", SMALL)
     with pytest.raises(XbdcnnError, match=r"checkpoint\.pt: checkpoint of another"):
         train(network, recipe, images, ramps(), config, tmp_path, progress=False)
 

@@ -21,7 +21,7 @@ from xbdcnn.models import Recipe
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Budget and optimiser of a run; the defaults are the paper's, but for the budget."""
+    """Budget and optimiser of a run; the defaults are the paper's."""
 
     patches: int = 224_000 * sum(paper.EPOCHS)
     """Patches seen in total; the paper's 70 % of 320,000 for 40 epochs."""
@@ -32,7 +32,7 @@ class TrainConfig:
     schedule: Literal["step", "cosine"] = "step"
     """"step": the first rate for half of the run, then the last (paper). "cosine": in between."""
     precision: Literal["no", "bf16", "fp16"] = "no"
-    """Autocast format; "no" is float32."""
+    """Autocast format; "no" is float32. "fp16" begins with a new loss scale when resumed."""
     ema: float = 0.0
     """Decay of the averaged weights that are validated and kept; 0 keeps the last weights."""
     clip_norm: float | None = None

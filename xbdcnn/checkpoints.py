@@ -56,14 +56,19 @@ class Run:
         with atomic_path(path) as temporary:
             torch.save(state, temporary)
 
+    def _fits(self, state: dict[str, Tensor]) -> bool:
+        """Tell whether weights are those of this architecture."""
+        own = {name: value.shape for name, value in self.network.state_dict().items()}
+        return {name: value.shape for name, value in state.items()} == own
+
     def load(self, path: Path) -> None:
         """Continue from a checkpoint; XbdcnnError if it is damaged or of another run."""
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            if state["identity"] != self.identity:
+            if state["identity"] != self.identity or not self._fits(state["network"]):
                 raise XbdcnnError(
-                    f"{path}: checkpoint of another configuration, recipe or set of images; "
-                    "use another run folder"
+                    f"{path}: checkpoint of another network, configuration, recipe or set of "
+                    "images; use another run folder"
                 )
             for name, part in self.parts().items():
                 part.load_state_dict(state[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -110,6 +111,16 @@ def noisy_image(case: Case) -> NDArray[np.float32]:
     return noise.add_hybrid_noise(clean, case.eta, case.sigma, generator).numpy()
 
 
+def digest(cases: Sequence[Case]) -> str:
+    """SHA-256 of what the methods see, and of what they are judged by."""
+    found = hashlib.sha256()
+    for case in cases:
+        found.update(f"{case.image} {case.eta} {case.sigma}".encode())
+        found.update(np.ascontiguousarray(case.clean, np.float32).tobytes())
+        found.update(noisy_image(case).tobytes())
+    return found.hexdigest()
+
+
 def score(restored: NDArray, clean: NDArray) -> dict[str, float]:
     """PSNR, SNR and SSIM in both conventions, see `metrics`."""
     return {
@@ -141,6 +152,8 @@ def paired_differences(
     results: pd.DataFrame, reference: str, by: Sequence[str] = ("method",)
 ) -> pd.DataFrame:
     """Mean difference of every method to `reference` on the same noisy images, with intervals.
+
+    Scores are differences; seconds stay each method's own.
 
     Raises XbdcnnError if the reference is not among the results.
     """

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from xbdcnn import noise, zoo
 from xbdcnn.errors import XbdcnnError
-from xbdcnn.memory import kept_pages
+from xbdcnn.memory import kept_pages, memory_errors
 from xbdcnn.models import MINIMUM_SIDE, Denoised, Recipe
 from xbdcnn.precision import Precision, chosen_precision, in_bfloat16
 from xbdcnn.tiling import Field, Tile, receptive_field, tiles
@@ -161,6 +161,7 @@ class Pretrained:
         eta, sigma = noise.levels_from_maps(means, self.recipe.level_scaling)
         return Levels(float(eta), float(sigma))
 
+    @memory_errors()
     @torch.inference_mode()
     def _forward(self, noisy: NDArray, inner: tuple[slice, slice]) -> Denoised:
         """The network's float32 output for one tile, without the halo, on the CPU."""

@@ -15,8 +15,8 @@ from xbdcnn.files import atomic_path
 class Journal:
     """A csv with one row per case and method, and a JSON that says what they were measured with.
 
-    path: the csv; the JSON lies beside it. identity: profile, data_sha256, and `methods`, which
-    maps labels to versions. A row stays valid while profile, data and its method's version do.
+    path: the csv; the JSON lies beside it. identity: what the cases are, and `methods`, which maps
+    labels to versions. A row stays valid while the cases and its method's version do.
     """
 
     def __init__(self, path: Path, identity: dict[str, Any]) -> None:
@@ -33,7 +33,7 @@ class Journal:
             return None
         try:
             old = json.loads(self.record.read_text(encoding="utf-8"))
-            if any(old[name] != self.identity[name] for name in ("profile", "data_sha256")):
+            if any(old.get(name) != it for name, it in self.identity.items() if name != "methods"):
                 return None
             versions = old["methods"].items()
             valid = [label for label, v in versions if self.identity["methods"].get(label) == v]
@@ -42,9 +42,12 @@ class Journal:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise XbdcnnError(f"{self.path}: damaged ({error}); delete it to start anew") from None
 
-    def begin(self) -> None:
-        """Forget what is on file and write down what the coming rows are measured with."""
-        self.path.unlink(missing_ok=True)
+    def begin(self, known: pd.DataFrame | None = None) -> None:
+        """Forget what is on file but for known rows, and write down what the rows depend on."""
+        if known is None:
+            self.path.unlink(missing_ok=True)
+        else:
+            self.keep(known)
         with atomic_path(self.record) as temporary:
             temporary.write_text(json.dumps(self.identity, indent=2) + "\n", encoding="utf-8")
 

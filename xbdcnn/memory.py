@@ -1,9 +1,10 @@
-"""An allocator that keeps its pages: half of what it takes to be fast on a CPU."""
+"""Memory: an allocator that keeps its pages, and one error for when there is none left."""
 
 from __future__ import annotations
 
 import ctypes
 import platform
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -11,6 +12,21 @@ from functools import cache
 # Parameters of mallopt(3), and where the library's own adjustment of them would end.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
 _USUAL = {_M_MMAP_MAX: 65536, _M_MMAP_THRESHOLD: 2**25, _M_TRIM_THRESHOLD: 2**26}
+
+
+_NONE_LEFT = re.compile("allocate memory|not enough memory|out of memory", re.IGNORECASE)
+"""How PyTorch says so on a CPU, on Windows, and on CUDA and MPS, each time as a RuntimeError."""
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Raise MemoryError where PyTorch raises a RuntimeError because no memory is left."""
+    try:
+        yield
+    except RuntimeError as error:
+        if _NONE_LEFT.search(str(error)):
+            raise MemoryError(str(error)) from error
+        raise
 
 
 @contextmanager

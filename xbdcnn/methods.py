@@ -70,10 +70,12 @@ def method_versions(methods: Iterable[str], weights: Path | str | None = None) -
     return {label: digests.get(label, packages) for label in methods}
 
 
-def training_seeds(weights: Path | str | None = None) -> list[int]:
-    """Seeds with which the networks at hand were trained, from their headers."""
-    headers = [read_weights(path)[1] for path in weight_paths(weights).values()]
-    return sorted({header["provenance"]["seed"] for header in headers})
+def training_seeds(methods: Iterable[str], weights: Path | str | None = None) -> list[int]:
+    """Seeds with which the networks among the methods were trained, as far as headers tell."""
+    labels = set(methods)
+    paths = [path for name, path in weight_paths(weights).items() if ZOO[name].label in labels]
+    facts = [read_weights(path)[1].get("provenance", {}) for path in paths]
+    return sorted({fact["seed"] for fact in facts if "seed" in fact})
 
 
 def trained_names(weights: Path | str) -> list[str]:

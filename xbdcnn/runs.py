@@ -61,6 +61,7 @@ def train_named(
     history = train(network, recipe, images, validation, config, folder, progress)
     path = Path(folder) / f"{name}.safetensors"
     if not this_process().is_main_process:
+        this_process().wait_for_everyone()  # until the file is there
         return path
     best = history.loc[history["val_psnr"].idxmax()].dropna().to_dict()
     best |= exact_scores(network, recipe, validation_batch(validation, config))
@@ -77,6 +78,7 @@ def train_named(
         scores={key: round(float(value), 4) for key, value in best.items()},
         provenance=facts,
     )
+    this_process().wait_for_everyone()
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from xbdcnn import paper
 from xbdcnn.data import Source
 from xbdcnn.evaluation import (
     BEFORE,
+    digest,
     evaluate,
     paired_differences,
     summarise,
@@ -67,7 +69,8 @@ def run_table(
         weights, only: which methods, see `methods.collect_methods`; by default Table II goes
             without those of `ONLY_IN_1`.
         output: folder, made if need be.
-        resume: keep rows that an interrupted measurement left in `output` and that are still valid.
+        resume: keep rows of these methods that an interrupted measurement left in `output` and
+            that are still valid.
         progress: show a progress bar.
 
     Returns:
@@ -77,11 +80,12 @@ def run_table(
     rows = only or [n for n in names_at_hand(profile, weights) if number == 1 or n not in ONLY_IN_1]
     methods = collect_methods(profile, weights, rows)
     stem = Path(output) / f"table_{number}"
+    seeds = training_seeds(methods, weights)
     identity = {"profile": profile.name, "data_sha256": source.fingerprint}
-    identity |= {"methods": method_versions(methods, weights)}
+    identity |= {"cases": digest(cases), "methods": method_versions(methods, weights)}
     journal = Journal(stem.with_name(f"{stem.name}_results.csv"), identity)
     known = journal.known() if resume else None
-    journal.begin()
+    journal.begin(known)
     results = evaluate(methods, cases, progress, known, journal.keep)
     journal.keep(results)
     table = {1: table_1, 2: table_2}[number](results)
@@ -94,7 +98,7 @@ def run_table(
         seed=0,
         precision=profile.precision,
         threads=torch.get_num_threads(),
-        training_seeds=training_seeds(weights),
+        training_seeds=seeds,
         ordering=ordering_sentence(leads),
     )
     by = ["method"] if number == 1 else [*CELL, "method"]
@@ -152,7 +156,7 @@ def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
     """Say what a table shows: data, profile, how many images, which conventions."""
     images, cases = results["image"].nunique(), results["case"].nunique()
     smoke = "SMOKE TEST, NOT A RESULT. " if facts["profile"] == "smoke" else ""
-    seeds = ", ".join(map(str, facts["training_seeds"]))
+    seeds = ", ".join(map(str, facts["training_seeds"])) or "not on record"
     return (
         f"{smoke}Table {'I' * number}, profile {facts['profile']}, {facts['data']}: {images} "
         f"{facts['unit']}, {cases} noisy images. Mean and 95 % bootstrap interval over "
@@ -173,11 +177,15 @@ def write_table(table: pd.DataFrame, stem: Path, text: str, facts: dict[str, Any
     write_csv(table, stem.with_suffix(".csv"))
     rounded = readable(table, "**{}**").to_markdown(index=False, disable_numparse=True)
     _write(stem.with_suffix(".md"), f"{text}\n\n{rounded}\n")
-    latex = readable(table, r"\textbf{{{}}}").to_latex(
-        index=False, caption=text.replace("%", r"\%")
-    )
+    latex = readable(table, r"\textbf{{{}}}").to_latex(index=False, caption=latex_text(text))
     _write(stem.with_suffix(".tex"), latex)
     write_json({"caption": text} | facts, stem.with_suffix(".json"))
+
+
+def latex_text(text: str) -> str:
+    """Plain text for LaTeX, with every character that means something there escaped."""
+    words = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return re.sub(r"[\\&%$#_{}~^]", lambda m: words.get(m[0], f"\\{m[0]}"), text)
 
 
 def readable(table: pd.DataFrame, best: str = "{}") -> pd.DataFrame:

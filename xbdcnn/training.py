@@ -98,7 +98,7 @@ def train(
             if run.step % LOG_EVERY and not due:
                 continue
             loss, terms = accelerator.reduce((loss, terms), "mean")
-            _require_finite(loss, run, checkpoint)
+            _require_finite(loss, run)
             bar.set_postfix(loss=f"{float(loss):.3g}", refresh=False)
             if due:
                 _validate(accelerator, run, held_out, loss, terms, folder)
@@ -185,12 +185,11 @@ def _validate(
             pd.DataFrame(run.history).to_csv(temporary, index=False)
 
 
-def _require_finite(loss: Tensor, run: Run, checkpoint: Path | None) -> None:
+def _require_finite(loss: Tensor, run: Run) -> None:
     if not torch.isfinite(loss):
-        remedy = f"; the last good state is {checkpoint}" if checkpoint else ""
         raise XbdcnnError(
             f"the loss is {float(loss)} at step {run.step}; lower `learning_rates` or set "
-            f"`clip_norm`{remedy}"
+            "`clip_norm`, and train in another run folder"
         )
 
 

@@ -31,12 +31,13 @@ class Batch(NamedTuple):
     passed_over: int
 
 
-def expand(inputs: Iterable[Path]) -> Batch:
+def expand(inputs: Iterable[Path], output: Path | None = None) -> Batch:
     """Replace each folder and pattern by its radiographs, sorted; name every file once.
 
     In a folder the suffix or the content decides, so that UID-named DICOM files are found and
     damaged ones reported. Files that are hidden do not count. A folder that cannot be listed
-    stays in the list, to fail there by itself.
+    stays in the list, to fail there by itself. What a pattern finds in the `output` folder was
+    written by an earlier run and is left out.
 
     Raises:
         XbdcnnError: a folder holds no radiograph, or a pattern fits nothing.
@@ -44,7 +45,7 @@ def expand(inputs: Iterable[Path]) -> Batch:
     files: dict[str, Path] = {}
     passed_over = 0
     for path in inputs:
-        found, others = _radiographs(path) if os.path.isdir(path) else (_matches(path), 0)
+        found, others = _radiographs(path) if os.path.isdir(path) else (_matches(path, output), 0)
         passed_over += others
         for file in found:
             # realpath, unlike Path.resolve, does not mind a loop of links.
@@ -52,14 +53,17 @@ def expand(inputs: Iterable[Path]) -> Batch:
     return Batch(list(files.values()), passed_over)
 
 
-def _matches(pattern: Path) -> list[Path]:
+def _matches(pattern: Path, output: Path | None) -> list[Path]:
     """What a pattern that no shell has expanded stands for; `**` reaches into folders."""
     if os.path.lexists(pattern) or not glob.has_magic(str(pattern)):
         return [pattern]
-    found = sorted(glob.glob(str(pattern), recursive=True))
+    found = [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]
+    if output is not None:
+        done = os.path.realpath(output)
+        found = [path for path in found if not Path(os.path.realpath(path)).is_relative_to(done)]
     if not found:
         raise XbdcnnError(f"{pattern}: no file fits this pattern; check it")
-    return [Path(name) for name in found if not os.path.isdir(name)]
+    return [path for path in found if not os.path.isdir(path)]
 
 
 def _radiographs(folder: Path) -> tuple[list[Path], int]:
@@ -89,14 +93,16 @@ def _format(path: Path) -> str | None:
 def output_name(path: Path) -> str:
     """Name of the restored file: the input's own, with another suffix only if the kind changes.
 
-    DICOM, PNG and TIFF stay what they are; JPEG becomes PNG, and so does what cannot be read.
+    DICOM, PNG and TIFF stay what they are, whatever they are called; JPEG becomes PNG, and so does
+    what cannot be read.
     """
     kind, suffix = _format(path), path.suffix.lower()
     if kind == "dicom":
         return f"{path.stem}.dcm" if suffix in PICTURES else path.name
-    if suffix in (".png", ".tif", ".tiff"):
+    right = (".tif", ".tiff") if kind == "tiff" else (".png",)
+    if suffix in right:
         return path.name
-    return f"{path.stem if suffix in (*PICTURES, *DICOM) else path.name}.png"
+    return f"{path.stem if suffix in (*PICTURES, *DICOM) else path.name}{right[0]}"
 
 
 def plan(files: Iterable[Path], folder: Path) -> dict[Path, Path]:

@@ -58,7 +58,8 @@ def train(
     else:
         pool = training_pool(source, chosen, store)
         path = train_named(name, source, config, target, width, chosen.train_images, pool=pool)
-        said = f"weights: {zoo.ship(path, name) if ship else path}"
+        alone = this_process().is_main_process
+        said = f"weights: {zoo.ship(path, name) if ship and alone else path}"
     if this_process().is_main_process:
         typer.echo(said)
 
@@ -106,7 +107,10 @@ def evaluate(
         typer.Option(help="This method only, e.g. xbdcnn or GAT+BM3D; repeatable."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Keep what an interrupted evaluation has measured.")
+        bool,
+        typer.Option(
+            "--resume", help="Keep what an interrupted evaluation has measured of these methods."
+        ),
     ] = False,
     weights: Annotated[
         Path | None, typer.Option(help="Folder of weights of your own; default: the shipped.")

@@ -59,7 +59,7 @@ def denoise(
     with command_line():
         if window:
             Window(*window, "as given")
-        files, passed_over = bulk.expand(inputs)
+        files, passed_over = bulk.expand(inputs, output)
         if output is None and not estimate_only:
             raise BadUse("Missing option '--output' / '-o'; name a folder for the results")
         if resume and overwrite:

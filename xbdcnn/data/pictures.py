@@ -12,6 +12,12 @@ from xbdcnn.data.formats import check_area, content_of, decoding, format_of, ref
 from xbdcnn.errors import XbdcnnError
 from xbdcnn.files import atomic_path
 
+WHOLE_BITS = (1, 8, 16, 32, 64)
+"""Of a TIFF; of 12 in 16 nobody could tell afterwards which number is white."""
+
+ORIENTATION = 274
+"""Number of the tag in TIFF and EXIF."""
+
 
 class Picture(NamedTuple):
     """stored: (H, W) uint8, uint16, or float32 in [0, 1]; inverted: large numbers are dark."""
@@ -53,7 +59,8 @@ def _read_with_pillow(path: Path) -> Picture:
     with picture:
         refuse_frames(path, getattr(picture, "n_frames", 1))
         check_area(path, picture.height, picture.width)
-        return Picture(_grey(path, _samples(path, picture)), inverted=False)
+        pixels = upright(_samples(path, picture), picture.getexif().get(ORIENTATION, 1))
+        return Picture(_grey(path, pixels), inverted=False)
 
 
 def _samples(path: Path, picture) -> NDArray:
@@ -95,10 +102,28 @@ def _read_tiff(path: Path) -> Picture:
                 f"{path}: compressed with {page.compression.name}; save it uncompressed or "
                 "run 'pip install imagecodecs'"
             )
+        if page.bitspersample not in WHOLE_BITS:
+            raise XbdcnnError(
+                f"{path}: {page.bitspersample} bits per pixel; save it with 8 or 16 bits"
+            )
         _check_tiff_length(path, page)
         pixels = page.asarray()
-        grey = _grey(path, np.moveaxis(pixels, 0, -1) if page.axes == "SYX" else pixels)
+        pixels = np.moveaxis(pixels, 0, -1) if page.axes == "SYX" else pixels
+        turned = page.tags[ORIENTATION].value if ORIENTATION in page.tags else 1
+        grey = _grey(path, upright(pixels, turned))
         return Picture(grey, inverted=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE)
+
+
+def upright(pixels: NDArray, orientation: int) -> NDArray:
+    """Turn and mirror (H, W, ...) as the tag asks that viewers obey, since none is written back.
+
+    orientation: 1 to 8, where the stored first row and column belong (TIFF 6.0); else as stored.
+    """
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
 
 
 def _check_tiff_length(path: Path, page) -> None:

@@ -65,11 +65,15 @@ def read_run(path: Path) -> RecordedRun:
 
 
 def require_same_images(run: RecordedRun, source: Source) -> None:
-    """Raise XbdcnnError unless a source holds the very images of the recorded run."""
+    """Raise XbdcnnError unless a source holds the very images of a run that finished something."""
     if source.fingerprint != run.facts["data_sha256"]:
         raise XbdcnnError(
             f"{run.folder / RECORD}: made from {run.facts['data']}, but these images "
             f"({source.name}) are others; name the folder with --data"
+        )
+    if not run.notebooks:
+        raise XbdcnnError(
+            f"{run.folder / RECORD}: no finished notebook on record; nothing to repeat"
         )
 
 
@@ -101,8 +105,9 @@ def _difference(then: Path, now: Path) -> tuple[int, int, float]:
     """Values of a table, how many of them differ, and the largest difference of two numbers."""
     tables = [_read(path) for path in (then, now)]
     size = max(table.size for table in tables)
-    if list(tables[0]) != list(tables[1]) or len(tables[0]) != len(tables[1]):
-        return size, size, np.inf
+    absent = not (then.is_file() and now.is_file())
+    if absent or list(tables[0]) != list(tables[1]) or len(tables[0]) != len(tables[1]):
+        return size, max(size, 1), np.inf
     differing, largest = 0, 0.0
     for name in tables[0]:
         old, new = (table[name] for table in tables)
