@@ -238,6 +238,14 @@ print(f"white noise: anatomy {innocent.anatomy:+.2f}; a blur: anatomy {guilty.an
 assert abs(innocent.anatomy) < 0.1 < guilty.anatomy
 
 # %% [markdown]
+# And the network, on the radiograph above? It stands between the two, and the sentence below says on
+# which side of the line that parts them.
+
+# %%
+taken = "some fine anatomy went, too" if found.anatomy > 0.1 else "no anatomy to be seen"
+print(f"what was removed above: anatomy {found.anatomy:+.2f}, {taken}")
+
+# %% [markdown]
 # ### Second check: hide something and look for it
 #
 # Put discs of known size and contrast into the image *before* denoising, and see what is left of them.
