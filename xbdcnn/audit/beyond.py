@@ -111,7 +111,7 @@ def where_it_breaks(rows: pd.DataFrame, method: str, rival: str = "GAT+BM3D") ->
         "be different from the model (Sec. IV)",
         choice="say where it was measured, and what happens elsewhere",
         evidence=f"lead over {rival}, which is told the levels: {inside['lead'].mean():+.2f} dB in "
-        f"the trained range; outside it leads under {ahead} of {len(outside)} conditions, worst "
+        f"the trained range, outside it leads under {ahead} of {len(outside)} conditions, worst "
         f"{worst['lead']:+.2f} dB at {place}, with a grain of {max(BLURS):g} pixel {grain:+.2f} dB",
         verdict={0: "contradicted", len(outside): "confirmed"}.get(ahead, "undecidable"),
         confidence="moderate",
