@@ -306,7 +306,7 @@ for axis, name in zip(fig.subplots(1, 2, sharey=True), fields, strict=True):
     axis.minorticks_off()
 fig.axes[0].set_ylabel("contrast kept")
 fig.axes[0].set_ylim(0, 1.05)
-fig.axes[1].legend(loc="lower right")
+fig.legend(*axis.get_legend_handles_labels(), loc="outside right upper")
 caption = "Share of the contrast of inserted discs that is left after denoising."
 plotting.save_figure(fig, figures / "12_discs", caption, facts, smoke=settings.is_smoke)
 fig

@@ -106,7 +106,8 @@ def _loss_panel(
         for axis in (axes.xaxis, axes.yaxis):
             low, high = np.log10(axis.get_view_interval())
             decades = np.floor(high) - np.ceil(low)  # between the powers of ten in view
-            axis.set_major_locator(LogLocator(subs=(1,) if decades >= 1 else (1, 2, 5)))
+            few = (1, 2, 5) if high - low > 0.7 else range(1, 10)
+            axis.set_major_locator(LogLocator(subs=(1,) if decades >= 1 else few))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     if not having:
