@@ -58,8 +58,9 @@ def train(
     else:
         pool = training_pool(source, chosen, store)
         path = train_named(name, source, config, target, width, chosen.train_images, pool=pool)
-        alone = this_process().is_main_process
-        said = f"weights: {zoo.ship(path, name) if ship and alone else path}"
+        if ship and this_process().is_main_process:
+            path = zoo.ship(path, name)
+        said = f"weights: {path}"
     if this_process().is_main_process:
         typer.echo(said)
 
@@ -122,8 +123,8 @@ def evaluate(
 ) -> None:
     """Measure Table I and II of the paper: printed, corrected and ours side by side.
 
-    The default profile takes ten whole radiographs, which is hours for all methods, nearly all of
-    them for BM3D; `--profile quick` or a few `--method` take minutes.
+    The default profile takes ten whole radiographs, which is hours for all methods, most of which
+    are BM3D's; `--profile quick` or a few `--method` take minutes.
     """
     from xbdcnn.data import find_source
     from xbdcnn.reprint import earlier_table, largest_difference
