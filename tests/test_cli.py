@@ -241,6 +241,11 @@ def test_patterns_that_no_shell_has_expanded(scans, tmp_path, weights):
     assert result.exit_code == 0 and "2 of 2" in result.stdout
     again = run("denoise", tmp_path / "**" / "sixteen.*", *options, "--resume")
     assert again.exit_code == 0 and "0 of 0" in again.stdout and "2 were there" in again.stdout
+    assert "; 2 other files passed over" in again.stdout
+    above = run("denoise", tmp_path / "scans" / "ei*.png", "-o", tmp_path, *options[2:])
+    assert above.exit_code == 0 and "1 of 1" in above.stdout
+    within = run("denoise", scans / "ei*.*", "-o", scans, *options[2:])
+    assert within.exit_code == 2 and "is an input" in errors(within)[0]
     result = run("denoise", scans / "nobody*.png", *options)
     assert result.exit_code == 2 and "no file fits this pattern" in errors(result)[0]
 

@@ -36,8 +36,8 @@ def expand(inputs: Iterable[Path], output: Path | None = None) -> Batch:
 
     In a folder the suffix or the content decides, so that UID-named DICOM files are found and
     damaged ones reported. Files that are hidden do not count. A folder that cannot be listed
-    stays in the list, to fail there by itself. What a pattern finds in the `output` folder was
-    written by an earlier run and is left out.
+    stays in the list, to fail there by itself. What a pattern finds in the `output` folder itself,
+    beside other files, was written by an earlier run and is passed over.
 
     Raises:
         XbdcnnError: a folder holds no radiograph, or a pattern fits nothing.
@@ -45,7 +45,7 @@ def expand(inputs: Iterable[Path], output: Path | None = None) -> Batch:
     files: dict[str, Path] = {}
     passed_over = 0
     for path in inputs:
-        found, others = _radiographs(path) if os.path.isdir(path) else (_matches(path, output), 0)
+        found, others = _radiographs(path) if os.path.isdir(path) else _matches(path, output)
         passed_over += others
         for file in found:
             # realpath, unlike Path.resolve, does not mind a loop of links.
@@ -53,17 +53,18 @@ def expand(inputs: Iterable[Path], output: Path | None = None) -> Batch:
     return Batch(list(files.values()), passed_over)
 
 
-def _matches(pattern: Path, output: Path | None) -> list[Path]:
+def _matches(pattern: Path, output: Path | None) -> tuple[list[Path], int]:
     """What a pattern that no shell has expanded stands for; `**` reaches into folders."""
     if os.path.lexists(pattern) or not glob.has_magic(str(pattern)):
-        return [pattern]
+        return [pattern], 0
     found = [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]
-    if output is not None:
-        done = os.path.realpath(output)
-        found = [path for path in found if not Path(os.path.realpath(path)).is_relative_to(done)]
     if not found:
         raise XbdcnnError(f"{pattern}: no file fits this pattern; check it")
-    return [path for path in found if not os.path.isdir(path)]
+    files = [path for path in found if not os.path.isdir(path)]
+    done = os.path.realpath(output) if output else None
+    fresh = [path for path in files if os.path.realpath(path.parent) != done]
+    # Without any other they are meant, and refused as what they are: inputs.
+    return (fresh, len(files) - len(fresh)) if fresh else (files, 0)
 
 
 def _radiographs(folder: Path) -> tuple[list[Path], int]:
