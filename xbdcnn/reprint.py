@@ -7,10 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from xbdcnn.errors import XbdcnnError
-from xbdcnn.tables import CELL
-
-KEY = {1: ["method"], 2: [*CELL, "method"]}
-"""The columns that tell the rows of Table I and of Table II apart."""
+from xbdcnn.tables import KEY
 
 
 def earlier_table(number: int, folder: Path | str) -> pd.DataFrame:

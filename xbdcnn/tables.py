@@ -41,6 +41,9 @@ ONLY_IN_1 = ("xbdcnn-without-ssim", "xbdcnn-without-nle")
 
 CELL = ["eta", "sigma"]
 
+KEY = {1: ["method"], 2: [*CELL, "method"]}
+"""The columns that tell the rows of Table I and of Table II apart."""
+
 ENOUGH = 8
 """Images from which on a percentile bootstrap of their mean deserves the name of an interval."""
 
@@ -101,9 +104,8 @@ def run_table(
         training_seeds=seeds,
         ordering=ordering_sentence(leads),
     )
-    by = ["method"] if number == 1 else [*CELL, "method"]
     reference = ZOO["xbdcnn"].label if ZOO["xbdcnn"].label in methods else next(iter(methods))
-    differences = paired_differences(results, reference, by).assign(reference=reference)
+    differences = paired_differences(results, reference, KEY[number]).assign(reference=reference)
     write_csv(differences, stem.with_name(f"{stem.name}_differences.csv"))
     write_table(table, stem, caption(number, results, facts), facts)
     return table
