@@ -116,7 +116,7 @@ def test_tiff_with_white_zero_is_inverted(tmp_path, grey16):
     assert_is(load_radiograph(path), 1 - grey16 / 65535)
 
 
-TURNS = {  # what brings a picture that is stored so back to how it is meant to be seen
+TURNS = {  # how a picture of each orientation is stored, from how it is meant to be seen
     1: lambda seen: seen,
     2: np.fliplr,
     3: lambda seen: np.rot90(seen, 2),

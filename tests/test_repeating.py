@@ -157,4 +157,4 @@ def test_bad_records_are_refused(tmp_path, content, message):
 
 
 def test_the_same_images_pass(clone):
-    repeating.require_same_images(repeating.read_run(clone / "out"), find_source("builtin"))
+    repeating.require_repeatable(repeating.read_run(clone / "out"), find_source("builtin"))

@@ -76,7 +76,7 @@ def _recorded(record: Path, only: list[str] | None, data: str | None, output: Pa
         recorded = repeating.read_run(record)
         if recorded.folder.resolve() == output.resolve():
             raise BadUse(f"{output}: holds the record itself; choose another folder with -o")
-    repeating.require_same_images(recorded, find_source(data))
+    repeating.require_repeatable(recorded, find_source(data))
     for change in repeating.changes(recorded):
         typer.echo(f"not as on record: {change}", err=True)
     return recorded

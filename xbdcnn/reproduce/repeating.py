@@ -64,8 +64,8 @@ def read_run(path: Path) -> RecordedRun:
     return RecordedRun(folder, facts)
 
 
-def require_same_images(run: RecordedRun, source: Source) -> None:
-    """Raise XbdcnnError unless a source holds the very images of a run that finished something."""
+def require_repeatable(run: RecordedRun, source: Source) -> None:
+    """Raise XbdcnnError unless a run finished some notebook, on the very images of the source."""
     if source.fingerprint != run.facts["data_sha256"]:
         raise XbdcnnError(
             f"{run.folder / RECORD}: made from {run.facts['data']}, but these images "
