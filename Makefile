@@ -15,7 +15,7 @@ REFRESH := build/refresh
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install reproduce test lint format explore still notebooks book exercises lock clean
+.PHONY: help install reproduce test quick lint format explore still notebooks tables benchmark book exercises lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,13 +50,22 @@ explore: $(STAMP)  ## open the noise explorer in the browser: ARGS='--theme=dark
 	$(BIN)/python -m xbdcnn.explorer $(ARGS)
 
 still: $(STAMP)  ## the explorer without a kernel: a page in build/, the pictures of it in figures/
-	$(BIN)/python tools/explorer.py --page build/explorer-static --gif figures/explorer.gif
+	$(BIN)/python tools/static_explorer.py --page build/explorer-static --gif figures/explorer.gif
 	XBDCNN_SCREENSHOTS=figures/explorer $(BIN)/python -m pytest -q --no-cov -k "opens or lens or dark" \
-	  tests/test_explorer_browser.py
+	  tests/explorer/test_browser.py
 
 notebooks: $(STAMP)  ## run all notebooks anew and refresh notebooks/*.ipynb, figures/, README
-	$(BIN)/xbdcnn reproduce --data builtin --output $(REFRESH) --publish $(ARGS)
+	$(BIN)/xbdcnn reproduce --data builtin --output $(REFRESH) $(ARGS)
+	$(BIN)/python tools/publish.py notebooks $(REFRESH)
 	$(BIN)/python tools/readme.py --write
+
+tables: $(STAMP)  ## measure Tables I and II on the ChestX-ray8 sample (hours, resumes); refresh figures/, README
+	$(BIN)/xbdcnn evaluate --output runs/tables --resume $(ARGS)
+	$(BIN)/python tools/publish.py tables runs/tables
+	$(BIN)/python tools/readme.py --write
+
+benchmark: $(STAMP)  ## measure the speed of the package on this machine: ARGS=--quick
+	$(BIN)/python -m benchmarks --output build/benchmark $(ARGS)
 
 book: $(STAMP)  ## the notebooks, API and glossary as a website in build/book; any warning fails
 	$(BIN)/python tools/book.py

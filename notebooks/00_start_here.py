@@ -45,13 +45,14 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from xbdcnn import metrics, noise, paper, plotting, zoo
+from xbdcnn import metrics, noise, paper, plotting
+from xbdcnn._common.provenance import provenance
 from xbdcnn.data import builtin_crop, find_source
-from xbdcnn.inference import Pretrained, load_pretrained
+from xbdcnn.inference import zoo
+from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.models import count_parameters
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import PROFILES, get_profile
-from xbdcnn.provenance import provenance
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import PROFILES, get_profile
 
 # %%
 settings = get_profile(profile)

@@ -46,10 +46,10 @@ import pandas as pd
 import torch
 
 from xbdcnn import metrics, noise, paper, plotting
+from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import builtin_crop, find_source
-from xbdcnn.errors import XbdcnnError
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import get_profile
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import get_profile
 
 # %% [markdown]
 # Every figure is saved with the profile and the data that it came from. Where it shows a whole
@@ -75,7 +75,7 @@ print(facts, "(a smoke test: the numbers mean little)" if smoke else "")
 # scale, while the package keeps images in [0, 1]; one division joins the two.
 
 # %%
-show_source(noise.thermal_noise)
+show_source(noise.electronic_noise)
 
 # %% [markdown]
 # The quantum part $p$ does care. Photons come one by one, so their count follows a Poisson

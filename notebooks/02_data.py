@@ -49,12 +49,12 @@ from PIL import Image
 
 from xbdcnn import data as radiographs
 from xbdcnn import noise, paper, plotting
+from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import find_source, load_radiograph
 from xbdcnn.data.builtin import builtin_path
 from xbdcnn.data.sample import ATTRIBUTION, REGISTRY
-from xbdcnn.errors import XbdcnnError
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import get_profile
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import get_profile
 
 # %% [markdown]
 # The module is called `radiographs` here because `data` is already the notebook's parameter. Two

@@ -48,12 +48,13 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from xbdcnn import metrics, models, noise, plotting, zoo
+from xbdcnn import metrics, models, noise, plotting
 from xbdcnn.data import find_source
-from xbdcnn.inference import load_pretrained
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import get_profile
-from xbdcnn.tracing import record
+from xbdcnn.inference.layers import record
+from xbdcnn.inference.pretrained import load_pretrained
+from xbdcnn.inference.weights import build_network
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import get_profile
 
 # %%
 settings = get_profile(profile)
@@ -111,7 +112,7 @@ show_source(models.XBDCNN.forward)
 # resolution, thickness is channels. A change to the code changes the picture.
 
 # %%
-written = zoo.build_network("xbdcnn", models.AS_WRITTEN).eval()
+written = build_network("xbdcnn", models.AS_WRITTEN).eval()
 fig = plotting.figure_1(written)
 caption = "Fig. 1: X-BDCNN as the text describes it, drawn from the operations it performs."
 no_data = facts | {"data": "none"}
@@ -179,7 +180,7 @@ def gflop(network, side=128):
 
 
 # %% tags=["nbval-check-output"]
-released = zoo.build_network("xbdcnn", models.AS_RELEASED).eval()
+released = build_network("xbdcnn", models.AS_RELEASED).eval()
 for name, network in {"as written": written, "as released": released}.items():
     print(f"{name}: {models.count_parameters(network):,} parameters, {gflop(network):.2f} GFLOP")
 
@@ -255,8 +256,8 @@ def extent(gradient):
 # We ask the NLE alone, the denoiser alone, and both in a row, at four neighbouring rows.
 
 # %% tags=["nbval-check-output"]
-narrow = positive(zoo.build_network("xbdcnn", replace(models.AS_WRITTEN, width=4)))
-blind = positive(zoo.build_network("xbdcnn", replace(models.WITHOUT_NLE, width=4)))
+narrow = positive(build_network("xbdcnn", replace(models.AS_WRITTEN, width=4)))
+blind = positive(build_network("xbdcnn", replace(models.WITHOUT_NLE, width=4)))
 print("NLE alone:", extent(seen_from(narrow.nle, 64)), "pixels")
 for at in (64, 65, 66, 67):
     known, whole = (extent(seen_from(network, at)) for network in (blind, narrow))
@@ -277,7 +278,7 @@ column = field[edge].argmax()
 for position, reaches in ((edge, True), (edge - 1, False)):
     image = torch.zeros(1, 1, 128, 128, dtype=torch.float64)
     image[0, 0, position, column] = 1.0
-    assert (narrow(image).restored[0, 0, 64, 64].item() > 0) == reaches
+    assert (narrow(image).image[0, 0, 64, 64].item() > 0) == reaches
 
 # %% [markdown]
 # What can be seen is not what is looked at. For the package's own trained weights we take the central
@@ -292,7 +293,7 @@ noisy = noise.add_hybrid_noise(clean, 0.6, 10.0, torch.Generator().manual_seed(0
 
 # %%
 trained_input = noisy.clone().requires_grad_()
-pretrained.network(trained_input).restored[0, 0, 128, 128].backward()
+pretrained.network(trained_input).image[0, 0, 128, 128].backward()
 attention = trained_input.grad[0, 0].abs().numpy()
 
 # %% [markdown]
@@ -341,7 +342,7 @@ idle = models.XBDCNN(replace(models.AS_WRITTEN, width=4))
 torch.nn.init.zeros_(idle.nbd.output.weight)
 torch.nn.init.constant_(idle.nbd.output.bias, 0.1)
 with torch.no_grad():
-    assert torch.allclose(idle(noisy).restored, noisy + 0.1)
+    assert torch.allclose(idle(noisy).image, noisy + 0.1)
 
 # %% [markdown]
 # The assertion also settles the sign. The paper adds the residual, so $\mathcal R \approx g - f$ is
@@ -397,7 +398,7 @@ for eta, sigma in [(0.4, 5), (0.4, 15), (0.8, 10), (1.5, 5), (1.5, 15)]:
 # %%
 known = noise.level_maps(0.6, 10.0, noisy, pretrained.recipe.level_scaling)
 with torch.no_grad():
-    informed = pretrained.network(noisy, known).restored
+    informed = pretrained.network(noisy, known).image
 told = metrics.psnr(informed.clamp(0, 1), clean).item()
 print(f"blind {after:.3f} dB, told η and σ {told:.3f} dB")
 
@@ -417,7 +418,7 @@ show_source(models.pad_to_multiple)
 # %%
 with torch.no_grad():
     for height, width in [(16, 16), (17, 23), (100, 131), (255, 256)]:
-        out = pretrained.network(noisy[..., :height, :width]).restored
+        out = pretrained.network(noisy[..., :height, :width]).image
         print(f"{height} x {width} -> {tuple(out.shape[-2:])}")
         assert out.shape[-2:] == (height, width)
 
@@ -427,7 +428,7 @@ with torch.no_grad():
 
 # %%
 with torch.no_grad():
-    cut = pretrained.network(noisy[..., :253, :254]).restored
+    cut = pretrained.network(noisy[..., :253, :254]).image
 difference = (cut - restored[..., :253, :254]).abs()[0, 0]
 print(f"largest change at the border {difference.max():.1e}", end=", ")
 print(f"60 pixels inside {difference[:193, :194].max():.1e}")

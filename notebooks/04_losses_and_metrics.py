@@ -45,12 +45,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from xbdcnn import losses, metrics, models, noise, paper, plotting, zoo
-from xbdcnn.batches import TrainConfig, as_pool, draw_batch
-from xbdcnn.classical import CLASSICAL
+from xbdcnn import losses, metrics, models, noise, paper, plotting
+from xbdcnn.baselines.classical import CLASSICAL
 from xbdcnn.data import find_source
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import get_profile
+from xbdcnn.inference.weights import build_network
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import get_profile
+from xbdcnn.training.batches import TrainConfig, as_pool, draw_batch
 
 # %%
 settings = get_profile(profile)
@@ -287,7 +288,7 @@ def pull(recipe, term, network, batch):
 # %%
 pulls = {}
 for name, recipe in recipes.items():
-    network = zoo.build_network("xbdcnn", replace(recipe, width=16))
+    network = build_network("xbdcnn", replace(recipe, width=16))
     batch = draw_batch(pool, recipe, config, 0, torch.device("cpu"))
     pulls[name] = {term: pull(recipe, term, network, batch) for term in terms}
 
@@ -334,7 +335,7 @@ for name, recipe in recipes.items():
 fig = plotting.new_figure(5.6, 3.2, layout="constrained")
 axis = fig.subplots()
 trained = ("X-BDCNN", "X-BDCNN as released", "X-BDCNN balanced")
-looks = plotting.method_looks(trained).values()
+looks = plotting.method_styles(trained).values()
 for (name, walk), look in zip(walks.items(), looks, strict=True):
     axis.semilogy(*walk.T, ms=4, label=name, **look)
 axis.axhline(1, color="0.6", lw=1, ls=":")

@@ -50,11 +50,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from xbdcnn import batches, files, measured, metrics, models, paper, plotting, training, trials, zoo
+from xbdcnn import metrics, models, paper, plotting
+from xbdcnn._common import files
 from xbdcnn.data import find_source
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import PROFILES, get_profile
-from xbdcnn.runs import train_named, training_pool
+from xbdcnn.inference import zoo
+from xbdcnn.inference.weights import build_network, load_network, shipped_path
+from xbdcnn.study import results, trials
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import PROFILES, get_profile
+from xbdcnn.training import batches, loop
+from xbdcnn.training.named import train_named, training_pool
 
 # %%
 settings = get_profile(profile)
@@ -97,7 +102,7 @@ show_source(batches.draw_batch)
 # happens on a CPU, a GPU or several, and in which precision.
 
 # %%
-show_source(training.train_step)
+show_source(loop.train_step)
 
 # %% [markdown]
 # The optimiser is Adam. Its rate is $10^{-3}$ in the first half and $10^{-4}$ in the second, as in
@@ -111,7 +116,7 @@ show_source(batches.learning_rate)
 # checkpoints, and stops if the loss is no longer a number.
 
 # %%
-show_source(training.train)
+show_source(loop.train)
 
 # %% [markdown]
 # ## Practical
@@ -299,10 +304,10 @@ def power_cut(at):
 # %%
 def train_tiny(folder, hook=None):
     """Train the tiny network in a folder, or go on with the run that the folder holds."""
-    network = zoo.build_network("xbdcnn", tiny)
+    network = build_network("xbdcnn", tiny)
     if hook:
         network.nbd.register_forward_pre_hook(hook)
-    training.train(network, tiny, images, images, short, folder, progress=False)
+    loop.train(network, tiny, images, images, short, folder, progress=False)
     return network
 
 
@@ -356,7 +361,7 @@ print(f"{speed:.1f} patches per second")
 # table is read from those headers, so it cannot drift away from the files.
 
 # %%
-loaded = {name: zoo.load_network(zoo.shipped_path(name)) for name in zoo.shipped_names()}
+loaded = {name: load_network(shipped_path(name)) for name in zoo.shipped_names()}
 headers = {zoo.ZOO[name].label: header for name, (_, header) in loaded.items()}
 shipped = pd.DataFrame({label: header["budget"] for label, header in headers.items()}).T
 shipped = shipped[["patches", "patch_size", "batch_size", "learning_rates", "precision"]]
@@ -437,8 +442,8 @@ pd.Series({label: slope(curve) for label, curve in curves.items()}, name="dB per
 # levels" and "best weights", with those of the first guess at as many patches per step.
 
 # %%
-search, known = measured.table("trials_recipe"), measured.facts("trials_recipe")
-print(measured.source_line("trials_recipe"))
+search, known = results.table("trials_recipe"), results.facts("trials_recipe")
+print(results.source_line("trials_recipe"))
 print(f"{known['budget']['patches']} patches of side {known['budget']['patch_size']}", end=", ")
 print(f"width {known['width']}, seeds {known['seeds']}")
 

@@ -47,12 +47,15 @@ from pathlib import Path
 import pandas as pd
 from scipy.stats import ttest_rel
 
-from xbdcnn import evaluation, measured, methods, metrics, paper, plotting, ranking, tables, zoo
+from xbdcnn import metrics, paper, plotting
 from xbdcnn.data import find_source
-from xbdcnn.inference import load_pretrained
+from xbdcnn.inference import methods, zoo
+from xbdcnn.inference.pretrained import load_pretrained
+from xbdcnn.inference.weights import build_network, load_network, shipped_path
 from xbdcnn.models import count_parameters
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import get_profile
+from xbdcnn.study import comparison, results, scoring, tables
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import get_profile
 
 # %% [markdown]
 # Profile and data decide how much the numbers below are worth, so they are printed first and again
@@ -119,7 +122,7 @@ assert min(ours) > 0 and abs(sum(ours) / len(ours) - gaps.mean()) < 2
 # noise levels, resemble each other and are no independent witnesses.
 
 # %%
-show_source(evaluation.summarise)
+show_source(scoring.summarise)
 
 # %% [markdown]
 # Images differ more from each other than methods do, so two rows with overlapping intervals may
@@ -127,7 +130,7 @@ show_source(evaluation.summarise)
 # that the better method is better on average, by more than the choice of the images explains.
 
 # %%
-show_source(evaluation.paired_differences)
+show_source(scoring.paired_differences)
 
 # %% [markdown]
 # ### Who is told what
@@ -154,7 +157,7 @@ show_source(methods.informed)
 # %% tags=["needs:05_train@cpu+paper"]
 weights = None if settings.shipped_weights else Path(output) / "weights"
 if weights is None:
-    files = [zoo.shipped_path(name) for name in zoo.shipped_names()]
+    files = [shipped_path(name) for name in zoo.shipped_names()]
 else:
     files = [weights / f"{name}.safetensors" for name in methods.trained_names(weights)]
 
@@ -162,9 +165,9 @@ else:
 # %%
 def biography(path):
     """One line about a weight file, from its header."""
-    network, header = zoo.load_network(path)
+    network, header = load_network(path)
     entry, budget, size = zoo.entry(header["name"]), header["budget"], count_parameters(network)
-    full_size = count_parameters(zoo.build_network(entry.architecture, entry.recipe))
+    full_size = count_parameters(build_network(entry.architecture, entry.recipe))
     patches = budget["patches"] * (budget["patch_size"] / 128) ** 2
     row = {"network": entry.label, "parameters": size, "share of full size": size / full_size}
     row |= {"patches of 128 x 128": patches, "minutes": header["seconds"] / 60}
@@ -211,8 +214,8 @@ print(f"the paper's, {0.7 * paper.PATCHES * sum(paper.EPOCHS):,.0f}.")
 # Patches of 128×128, each with its own η from (0.4, 1.9) and σ from (0, 20).
 
 # %%
-table_1, results_1 = measured.table("table_1"), measured.table("table_1_results")
-print(measured.facts("table_1")["caption"])
+table_1, results_1 = results.table("table_1"), results.table("table_1_results")
+print(results.facts("table_1")["caption"])
 tables.readable(table_1)
 
 # %% [markdown]
@@ -237,7 +240,7 @@ assert (table_1.set_index("method")["psnr"] - means).abs().max() < 1e-9
 # each such pair of neighbours we look up the paper's difference and measure ours, paired.
 
 # %%
-show_source(ranking.neighbours)
+show_source(comparison.adjacent_leads)
 
 # %% [markdown]
 # A positive number under "ours" keeps the paper's order; "low" and "high" bound it. A pair keeps its
@@ -245,11 +248,11 @@ show_source(ranking.neighbours)
 # Anything between is undecided by these images.
 
 # %%
-leads_1 = ranking.neighbours(results_1, table_1)
+leads_1 = comparison.adjacent_leads(results_1, table_1)
 leads_1.round(2)
 
 # %%
-print("Table I:", ranking.ordering_sentence(leads_1))
+print("Table I:", comparison.ordering_sentence(leads_1))
 
 # %% [markdown]
 # The correction matters for this very question. As printed, the "PSNR" column puts BM3D above
@@ -271,8 +274,8 @@ for reading, values in {
 # leave the ablations to Table I.
 
 # %%
-table_2, results_2 = measured.table("table_2"), measured.table("table_2_results")
-print(measured.facts("table_2")["caption"])
+table_2, results_2 = results.table("table_2"), results.table("table_2_results")
+print(results.facts("table_2")["caption"])
 
 # %% [markdown]
 # PSNR in dB, one column per cell and one row per method. The paper's rows are corrected, that is, SNR
@@ -305,7 +308,7 @@ theirs = theirs.assign(psnr_low=float("nan"), psnr_high=float("nan"))
 # %%
 fig = plotting.table_2_plot(pd.concat([ours, theirs]))
 caption = "Table II on ten radiographs: gain over the noisy image in each of the nine cells."
-of_file = {name: measured.facts("table_2")[name] for name in ("profile", "data")}
+of_file = {name: results.facts("table_2")[name] for name in ("profile", "data")}
 plotting.save_figure(fig, figures / "06_chestxray8", caption, of_file)
 fig
 
@@ -317,8 +320,8 @@ fig
 # answers, because the same images stand in all of them:
 
 # %%
-leads_2 = ranking.neighbours_by_cell(results_2, table_2)
-print("Table II:", ranking.ordering_sentence(leads_2))
+leads_2 = comparison.adjacent_leads_by_cell(results_2, table_2)
+print("Table II:", comparison.ordering_sentence(leads_2))
 
 # %% [markdown]
 # Is the *task* the paper's? Then our noisy images should agree with the printed ones. And does X-BDCNN
@@ -326,7 +329,7 @@ print("Table II:", ranking.ordering_sentence(leads_2))
 
 # %%
 cell = ["eta", "sigma"]
-noisy = table_2[table_2["method"] == evaluation.BEFORE].set_index(cell)
+noisy = table_2[table_2["method"] == scoring.BEFORE].set_index(cell)
 offset = noisy["psnr"] - noisy["corrected_psnr"]
 print(f"noisy images, ours − paper: {offset.min():+.2f} to {offset.max():+.2f} dB")
 
@@ -345,12 +348,12 @@ for label in ("X-BDCNN", "X-BDCNN as released", "X-BDCNN balanced"):
 
 # %%
 networks = [label for label in biographies["network"] if label in set(table_2["method"])]
-told = evaluation.paired_differences(results_2, "GAT+BM3D", [*cell, "method"])
+told = scoring.paired_differences(results_2, "GAT+BM3D", [*cell, "method"])
 told = told[told["method"].isin(networks)]
 by_cell(told, "psnr").round(2)
 
 # %%
-overall = evaluation.paired_differences(results_2, "GAT+BM3D").set_index("method").loc[networks]
+overall = scoring.paired_differences(results_2, "GAT+BM3D").set_index("method").loc[networks]
 for label, row in overall.iterrows():
     ahead = (told[told["method"] == label]["psnr_low"] > 0).sum()
     print(f"{label}: {row.psnr:+.2f} dB [{row.psnr_low:+.2f}, {row.psnr_high:+.2f}]; ", end="")
@@ -363,17 +366,17 @@ for label, row in overall.iterrows():
 # rivals that it cannot shake off are named.
 
 # %%
-show_source(ranking.contest)
+show_source(comparison.best_method)
 
 # %% [markdown]
 # Ten contests: Table I as a whole, and each cell of Table II. Where the last column is empty, the
 # first column names a clear winner.
 
 # %%
-contests = {"Table I": ranking.contest(results_1)}
+contests = {"Table I": comparison.best_method(results_1)}
 for level, part in results_2.groupby(cell, sort=False):
-    contests[f"Table II {level}"] = ranking.contest(part)
-pd.DataFrame(contests, index=ranking.Contest._fields).T
+    contests[f"Table II {level}"] = comparison.best_method(part)
+pd.DataFrame(contests, index=comparison.BestMethod._fields).T
 
 # %%
 alone = [place for place, outcome in contests.items() if not outcome.ties]
@@ -408,7 +411,7 @@ times = table_1.set_index("method")[["seconds"]].rename(columns={"seconds": "128
 times["1024 x 1024, s"] = table_2.groupby("method")["seconds"].median()
 printed = {ours: paper.TABLE_1[theirs].seconds for ours, theirs in tables.PRINTED_AS.items()}
 times["paper, s"] = pd.Series(printed, dtype=float)
-times.drop(evaluation.BEFORE).sort_values("128 x 128, s").round(4)
+times.drop(scoring.BEFORE).sort_values("128 x 128, s").round(4)
 
 # %% [markdown]
 # ### Both tables on the images at hand
@@ -428,7 +431,7 @@ tables.readable(here_1)
 def about(results):
     """How many images stand behind a table, and whether they are images at all."""
     count, cases = results["image"].nunique(), results["case"].nunique()
-    note = " Too few for an interval to mean much." if count < tables.ENOUGH else ""
+    note = " Too few for an interval to mean much." if count < tables.MIN_IMAGES else ""
     size = f"{count} {source.unit}, {cases} noisy versions in all"
     return f"{source.name}, profile {profile}: {size}.{note}"
 
@@ -444,9 +447,9 @@ print(about(rows_1))
 # row on file.
 
 # %%
-case = evaluation.table_1_cases(source, settings)[-1]
+case = scoring.table_1_cases(source, settings)[-1]
 pretrained = load_pretrained(files[-1], precision=settings.precision)
-again = metrics.psnr(pretrained.denoise(evaluation.noisy_image(case)), case.clean)
+again = metrics.psnr(pretrained.denoise(scoring.noisy_image(case)), case.clean)
 label = zoo.entry(pretrained.metadata["name"]).label
 on_file = rows_1.loc[rows_1["method"] == label, "psnr"].iloc[-1]
 print(f"{label}: {again:.4f} dB, on file {on_file:.4f} dB")
@@ -479,10 +482,10 @@ fig
 
 # %%
 for number, leads in {1: leads_1, 2: leads_2}.items():
-    known = measured.facts(f"table_{number}")
-    print(f"Table {'I' * number}, {known['data']}: {ranking.ordering_sentence(leads)}")
-here_leads = ranking.neighbours(rows_1, here_1)
-print(about(rows_1), ranking.ordering_sentence(here_leads))
+    known = results.facts(f"table_{number}")
+    print(f"Table {'I' * number}, {known['data']}: {comparison.ordering_sentence(leads)}")
+here_leads = comparison.adjacent_leads(rows_1, here_1)
+print(about(rows_1), comparison.ordering_sentence(here_leads))
 print("seeds of the trainings:", ", ".join(map(str, sorted(biographies["seed"].unique()))))
 
 # %% [markdown]

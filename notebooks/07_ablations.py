@@ -46,12 +46,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from xbdcnn import evaluation, measured, methods, paper, plotting, trials, zoo
+from xbdcnn import paper, plotting
 from xbdcnn.data import find_source
-from xbdcnn.inference import load_pretrained
+from xbdcnn.inference import methods, zoo
+from xbdcnn.inference.pretrained import load_pretrained
+from xbdcnn.inference.weights import shipped_path
 from xbdcnn.models import NLE
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import get_profile
+from xbdcnn.study import results, scoring, trials
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import get_profile
 
 # %%
 settings = get_profile(profile)
@@ -89,7 +92,7 @@ show_source(NLE)
 # $$n \approx \left(\frac{1.96\, s}{d}\right)^2 .$$
 
 # %%
-show_source(evaluation.paired_differences)
+show_source(scoring.paired_differences)
 
 # %% [markdown]
 # ## Practical
@@ -120,7 +123,7 @@ for label in ("X-BDCNN w/o SSIM loss", "X-BDCNN w/o the NLE"):
 # %% tags=["needs:05_train@cpu+paper"]
 weights = None if settings.shipped_weights else Path(output) / "weights"
 names = zoo.shipped_names() if weights is None else methods.trained_names(weights)
-paths = {n: zoo.shipped_path(n) if weights is None else weights / f"{n}.safetensors" for n in names}
+paths = {n: shipped_path(n) if weights is None else weights / f"{n}.safetensors" for n in names}
 variants = {
     zoo.entry(name).label: load_pretrained(path, precision=settings.precision)
     for name, path in paths.items()
@@ -178,7 +181,7 @@ print("patches:", *{b["patches"] for b in budgets}, "of side", *{b["patch_size"]
 # weights (notebook 06 reads the same files), or in notebook 06 itself, for profiles that train.
 
 # %% tags=["needs:06_tables@cpu+paper"]
-folder = measured.FOLDER if weights is None else Path(output) / "tables"
+folder = results.FOLDER if weights is None else Path(output) / "tables"
 table_facts = json.loads((folder / "table_1.json").read_text())
 results = pd.read_csv(folder / "table_1_results.csv")
 results = results[results["method"].isin(variants)]
@@ -203,7 +206,7 @@ assert {label: record[label] for label in variants} == at_hand
 # PSNR and SSIM together: a part that serves one of them may well cost the other.
 
 # %%
-differences = evaluation.paired_differences(results, REFERENCE)
+differences = scoring.paired_differences(results, REFERENCE)
 columns = ["method", "psnr", "psnr_low", "psnr_high", "ssim", "ssim_low", "ssim_high", "images"]
 differences[columns].set_index("method").round(4)
 
@@ -259,8 +262,8 @@ for label in ablations:
 # budget and seeds they are the same trainings as in [notebook 11](11_audit.ipynb), not further evidence.)
 
 # %%
-retrained, known = measured.table("trials_ablation"), measured.facts("trials_ablation")
-print(measured.source_line("trials_ablation"))
+retrained, known = results.table("trials_ablation"), results.facts("trials_ablation")
+print(results.source_line("trials_ablation"))
 print(f"{known['budget']['patches']} patches of side {known['budget']['patch_size']}", end=", ")
 print(f"width {known['width']}, seeds {known['seeds']}")
 
@@ -288,11 +291,11 @@ print(f"spread of one network between seeds: {luck:.2f} dB")
 # NLE has nothing to ask and is left out.
 
 # %%
-cases = evaluation.table_1_cases(source, settings)
+cases = scoring.table_1_cases(source, settings)
 estimators = {label: v for label, v in variants.items() if v.network.nle is not None}
 rows = []
 for case in cases:
-    noisy = evaluation.noisy_image(case)
+    noisy = scoring.noisy_image(case)
     for label, pretrained in estimators.items():
         guess = pretrained.estimate(noisy)
         rows.append((label, case.eta, case.sigma, guess.eta, guess.sigma))
@@ -301,7 +304,7 @@ estimates = pd.DataFrame(rows, columns=["method", "eta", "sigma", "est. eta", "e
 # %%
 fig = plotting.new_figure(7.2, 3.5, layout="constrained")
 limits = {"eta": paper.ETA_RANGE, "sigma": paper.SIGMA_RANGE}
-looks = plotting.method_looks(list(estimators))
+looks = plotting.method_styles(list(estimators))
 for axis, (level, ends), sign in zip(fig.subplots(1, 2), limits.items(), "ησ", strict=True):
     axis.plot(ends, ends, color="0.7", lw=1)
     for label, part in estimates.groupby("method", sort=False):

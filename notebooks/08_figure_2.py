@@ -46,11 +46,14 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_laplace
 
-from xbdcnn import evaluation, methods, metrics, noise, plotting, zoo
-from xbdcnn.data import find_source
-from xbdcnn.inference import load_pretrained
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import get_profile
+from xbdcnn import metrics, noise, plotting
+from xbdcnn.data import central_crop, find_source
+from xbdcnn.inference import methods, zoo
+from xbdcnn.inference.pretrained import load_pretrained
+from xbdcnn.inference.weights import shipped_path
+from xbdcnn.study import scoring
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import get_profile
 
 settings = get_profile(profile)
 source = find_source(data)
@@ -73,7 +76,7 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # detail lost. Power missing from it is noise left behind.
 
 # %%
-show_source(evaluation.noisy_image)
+show_source(scoring.noisy_image)
 
 # %% [markdown]
 # PSNR weighs all errors alike. Two kinds that the paper speaks of deserve numbers of their own.
@@ -116,7 +119,7 @@ def offset(restored, clean):
 
 # %%
 side = 96 if settings.is_smoke else 1024
-clean = evaluation.centre(source.images("table2", 1)[0], side)
+clean = central_crop(source.images("table2", 1)[0], side)
 size = clean.shape[0] // 5
 zoom = (int(0.62 * clean.shape[0]), int(0.70 * clean.shape[1]), size)
 levels = plotting.FIGURE_2_LEVELS
@@ -125,10 +128,8 @@ print(
 )
 
 # %%
-cases = {
-    level: evaluation.Case("figure 2", clean, *level, seed) for seed, level in enumerate(levels)
-}
-noisy = {level: evaluation.noisy_image(case) for level, case in cases.items()}
+cases = {level: scoring.Case("figure 2", clean, *level, seed) for seed, level in enumerate(levels)}
+noisy = {level: scoring.noisy_image(case) for level, case in cases.items()}
 
 # %% [markdown]
 # **Check.** Eq. 1 predicts the PSNR of each noisy image from the mean brightness, up to clipping.
@@ -150,7 +151,7 @@ for (eta, sigma), image in noisy.items():
 weights = None if settings.shipped_weights else Path(output) / "weights"
 at_hand = zoo.shipped_names() if weights is None else methods.trained_names(weights)
 names = [n for n in ("dncnn", "xrecnn", "xbdcnn-as-written", "xbdcnn") if n in at_hand]
-paths = [zoo.shipped_path(n) if weights is None else weights / f"{n}.safetensors" for n in names]
+paths = [shipped_path(n) if weights is None else weights / f"{n}.safetensors" for n in names]
 networks = {
     zoo.entry(name).label: load_pretrained(path, precision="fp32")
     for name, path in zip(names, paths, strict=True)

@@ -49,8 +49,8 @@ from scipy.ndimage import uniform_filter
 from xbdcnn import explorer, metrics, paper, plotting
 from xbdcnn.data import builtin_crop, find_source
 from xbdcnn.explorer import State
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import get_profile
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import get_profile
 
 settings = get_profile(profile)
 source = find_source(data)
@@ -116,14 +116,14 @@ show_source(explorer.whiteness)
 # that are installed. The clean image is the built-in chest, reduced to 384 × 384 pixels.
 
 # %%
-restorers = explorer.collect_restorers()
+methods = explorer.collect_methods()
 clean = builtin_crop(384)
 state = State(eta=0.6, sigma=10.0, method="X-BDCNN balanced")
-", ".join(restorers)
+", ".join(methods)
 
 # %%
 noisy = explorer.simulate(clean, state)
-view = explorer.restore(clean, noisy, state, restorers)
+view = explorer.restore(clean, noisy, state, methods)
 pd.DataFrame([view.before, view.after], index=["noisy", "restored"]).round(3)
 
 # %% [markdown]
@@ -208,7 +208,7 @@ etas, sigmas = (0.2, 0.6, 1.9), (0.0, 15.0, 40.0)
 detail = builtin_crop(768)[190:310, 140:260]
 levels = [(eta, sigma) for eta in etas for sigma in sigmas]
 states = [State(*level, method=state.method) for level in levels]
-book = [explorer.restore(detail, explorer.simulate(detail, s), s, restorers) for s in states]
+book = [explorer.restore(detail, explorer.simulate(detail, s), s, methods) for s in states]
 
 # %%
 caption = "A detail of the built-in radiograph by η and σ, with the PSNR of the noisy image."

@@ -47,15 +47,15 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from xbdcnn import losses, metrics, noise, paper, plotting
-from xbdcnn.batches import TrainConfig
-from xbdcnn.classical import CLASSICAL
+from xbdcnn.baselines.classical import CLASSICAL
 from xbdcnn.data import builtin_crop, builtin_fields, find_source
-from xbdcnn.inference import load_pretrained
+from xbdcnn.inference.pretrained import load_pretrained
+from xbdcnn.inference.weights import build_network
 from xbdcnn.models import AS_WRITTEN, Denoised, count_parameters
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import get_profile
-from xbdcnn.training import train
-from xbdcnn.zoo import build_network
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import get_profile
+from xbdcnn.training.batches import TrainConfig
+from xbdcnn.training.loop import train
 
 # ruff: noqa: F811 (a solution takes the place of its starter)
 

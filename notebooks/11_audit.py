@@ -48,27 +48,29 @@ from pathlib import Path
 
 import pandas as pd
 
-from xbdcnn import evaluation, measured, paper, plotting, zoo
-from xbdcnn.audit import (
-    beyond,
-    conventions,
-    estimators,
-    experiments,
-    flips,
-    networks,
-    noise_model,
-    objectives,
-    printed,
-)
-from xbdcnn.audit import data as images_audit
-from xbdcnn.audit import ledger as ledgers
-from xbdcnn.batches import TrainConfig, as_pool
+from xbdcnn import paper, plotting
+from xbdcnn._common.provenance import provenance
 from xbdcnn.data import find_source
-from xbdcnn.inference import load_pretrained
+from xbdcnn.inference import zoo
+from xbdcnn.inference.pretrained import load_pretrained
 from xbdcnn.models import AS_WRITTEN, XBDCNN
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import get_profile
-from xbdcnn.provenance import provenance
+from xbdcnn.study import results, scoring
+from xbdcnn.study.audit import (
+    architecture,
+    experiments,
+    level_estimates,
+    loss_terms,
+    noise_model,
+    out_of_range,
+    printed_tables,
+    recipe_choices,
+    ssim_conventions,
+)
+from xbdcnn.study.audit import images as images_audit
+from xbdcnn.study.audit import ledger as ledgers
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import get_profile
+from xbdcnn.training.batches import TrainConfig, as_pool
 
 # %%
 settings = get_profile(profile)
@@ -87,15 +89,15 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # %%
 TABLES = ["table_1", "table_2", "trials_flips"]
 TABLES += [f"audit_{n}" for n in ("calibration", "levels", "beyond", "leakage", "residual")]
-kept = {name: measured.table(name) for name in TABLES}
+kept = {name: results.table(name) for name in TABLES}
 for name, table in kept.items():
-    print(f"{name:18s} {len(table):6,} rows, {measured.source_line(name)}")
+    print(f"{name:18s} {len(table):6,} rows, {results.source_line(name)}")
 
 
 # %%
 def on(name):
     """Facts of a picture that is drawn from one of these tables, instead of the images at hand."""
-    return {"profile": experiments.PROFILE.name, "data": measured.source_line(name)}
+    return {"profile": experiments.PROFILE.name, "data": results.source_line(name)}
 
 
 # %% [markdown]
@@ -110,7 +112,7 @@ def on(name):
 # $$\text{PSNR} - \text{SNR} = 20 \log_{10} \frac{255}{\operatorname{rms}(g)} \ge 0 .$$
 
 # %%
-show_source(printed.swapped_columns)
+show_source(printed_tables.swapped_columns)
 
 # %% [markdown]
 # Three verdicts are possible. *Contradicted*: the evidence speaks against what the text says or tacitly
@@ -136,9 +138,9 @@ def note(*found):
 # %% tags=["nbval-check-output"]
 right_1 = {name: paper.corrected(scores) for name, scores in paper.TABLE_1.items()}
 right_2 = {c: {n: paper.corrected(s) for n, s in row.items()} for c, row in paper.TABLE_2.items()}
-print("as printed:", printed.swapped_columns().verdict)
-print("repaired:  ", printed.swapped_columns(right_1, right_2).verdict)
-assert printed.swapped_columns(right_1, right_2).verdict == "confirmed"
+print("as printed:", printed_tables.swapped_columns().verdict)
+print("repaired:  ", printed_tables.swapped_columns(right_1, right_2).verdict)
+assert printed_tables.swapped_columns(right_1, right_2).verdict == "confirmed"
 
 # %% [markdown]
 # The tests of the package do the same with every function below: each is fed a deliberately altered
@@ -164,7 +166,7 @@ assert printed.swapped_columns(right_1, right_2).verdict == "confirmed"
 # with exchanged columns.
 
 # %%
-rms = printed.rms_of_images(measured.table("table_2_results"))
+rms = printed_tables.rms_of_images(results.table("table_2_results"))
 fig = plotting.gap_plot(rms)
 caption = "PSNR minus SNR of every printed row; ticks: our test images, in order and exchanged."
 plotting.save_figure(fig, figures / "11_gaps", caption, on("table_2"), smoke=settings.is_smoke)
@@ -175,8 +177,8 @@ fig
 # no image can lie. If the grey ticks fall among the dots, exchanged columns explain them.
 
 # %%
-unit = measured.facts("table_2")["unit"]
-note(printed.swapped_columns(), printed.constant_gap(rms, unit=unit))
+unit = results.facts("table_2")["unit"]
+note(printed_tables.swapped_columns(), printed_tables.constant_gap(rms, unit=unit))
 
 # %% [markdown]
 # Table II has the same ten images in every cell, so its gap must be one constant, and it is. Table I's
@@ -187,8 +189,8 @@ note(printed.swapped_columns(), printed.constant_gap(rms, unit=unit))
 # %%
 count = 2 if settings.is_smoke else 40
 size = replace(settings, table1_patches=count, table1_images=min(30, settings.table1_images))
-cases = evaluation.table_1_cases(source, size)
-noisy = [evaluation.noisy_image(case) for case in cases]
+cases = scoring.table_1_cases(source, size)
+noisy = [scoring.noisy_image(case) for case in cases]
 pairs = {"noisy": [(f, case.clean) for f, case in zip(noisy, cases, strict=True)]}
 
 # %% [markdown]
@@ -199,14 +201,18 @@ pairs = {"noisy": [(f, case.clean) for f, case in zip(noisy, cases, strict=True)
 for name in ("xbdcnn", "xrecnn"):
     restore = load_pretrained(name).denoise
     pairs[name] = [(restore(f), case.clean) for f, case in zip(noisy, cases, strict=True)]
-note(printed.pooled_snr(*printed.gaps_both_ways(pairs)))
+note(printed_tables.pooled_snr(*printed_tables.gaps_both_ways(pairs)))
 
 # %% [markdown]
 # Four statements of the text can be checked against the tables that stand beside them. None of
 # them needs an image.
 
 # %% tags=["nbval-check-output"]
-note(printed.best_everywhere(), printed.running_times(), printed.methods_counted())
+note(
+    printed_tables.best_everywhere(),
+    printed_tables.running_times(),
+    printed_tables.methods_counted(),
+)
 
 # %% [markdown]
 # The last is about speed: one forward pass, counted operation by operation, times three for a training
@@ -214,7 +220,7 @@ note(printed.best_everywhere(), printed.running_times(), printed.methods_counted
 # arithmetic peak would that take?
 
 # %%
-note(printed.training_time(networks.gigaflops(XBDCNN(AS_WRITTEN))))
+note(printed_tables.training_time(architecture.gigaflops(XBDCNN(AS_WRITTEN))))
 
 # %% [markdown]
 # ### What η means
@@ -234,7 +240,7 @@ print(pd.DataFrame(means, list(paper.TABLE_2_NOISY_PSNR)).round(0).astype(int).T
 
 # %%
 images = source.images("table2", 1 if settings.is_smoke else 10)
-before = kept["table_2"].query("method == @evaluation.BEFORE").set_index(["eta", "sigma"])
+before = kept["table_2"].query("method == @scoring.BEFORE").set_index(["eta", "sigma"])
 cells = {"printed": paper.TABLE_2_NOISY_PSNR, "here": noise_model.simulated_psnr(images)}
 cells["our Table II"] = before["psnr"].to_dict()
 pd.DataFrame(cells).round(2).T
@@ -260,7 +266,7 @@ note(noise_model.eta_is_a_gain(), noise_model.nine_cells(cells["our Table II"], 
 # same as images in [0, 1] with a range of 1):
 
 # %%
-pair = {name: conventions.all_conventions(*pairs[name][0]) for name in ("noisy", "xbdcnn")}
+pair = {name: ssim_conventions.all_conventions(*pairs[name][0]) for name in ("noisy", "xbdcnn")}
 pd.DataFrame(pair).round(3)
 
 # %% [markdown]
@@ -268,7 +274,7 @@ pd.DataFrame(pair).round(3)
 # noisy patches, at Table I's random levels, tells which conventions come near it.
 
 # %%
-means = conventions.mean_conventions(pairs["noisy"])
+means = ssim_conventions.mean_conventions(pairs["noisy"])
 fig = plotting.convention_plot(means, paper.TABLE_1["Before Denoising"].ssim)
 caption = "SSIM of the same noisy patches under each convention; line: what Table I prints."
 plotting.save_figure(fig, figures / "11_ssim", caption, facts, smoke=settings.is_smoke)
@@ -279,11 +285,11 @@ fig
 # row we look up our own restored patches of that PSNR, whatever method restored them, and compare.
 
 # %%
-results = measured.table("table_1_results")
-conventions.nearest_ranges(results).round(3)
+results = results.table("table_1_results")
+ssim_conventions.nearest_ranges(results).round(3)
 
 # %%
-note(conventions.before_denoising(means), conventions.bm3d_row(results))
+note(ssim_conventions.before_denoising(means), ssim_conventions.bm3d_row(results))
 
 # %% [markdown]
 # ### The losses
@@ -293,7 +299,7 @@ note(conventions.before_denoising(means), conventions.bm3d_row(results))
 # descent from zero ends under each; two of them coincide.
 
 # %%
-ends = {reading: objectives.where_descent_ends(reading, 1.0) for reading in objectives.READINGS}
+ends = {reading: loss_terms.where_descent_ends(reading, 1.0) for reading in loss_terms.READINGS}
 no_data = facts | {"data": "none"}
 fig = plotting.loss_landscape(true=1.0, ends=ends)
 caption = "Eq. 3 in its three readings over the estimate; triangles: where descent from 0 ends."
@@ -306,7 +312,7 @@ fig
 
 # %%
 starts = (0.0, 0.5, 0.9, 1.5)
-ends = {r: [objectives.where_descent_ends(r, 1.0, s) for s in starts] for r in objectives.READINGS}
+ends = {r: [loss_terms.where_descent_ends(r, 1.0, s) for s in starts] for r in loss_terms.READINGS}
 pd.DataFrame(ends, pd.Index(starts, name="start")).round(3)
 
 # %% [markdown]
@@ -314,17 +320,17 @@ pd.DataFrame(ends, pd.Index(starts, name="start")).round(3)
 # ledger as the *effect* of the point; `effect` looks it up.
 
 # %%
-trained, full = kept["trials_flips"], flips.at_full_width()
+trained, full = kept["trials_flips"], recipe_choices.at_full_width()
 
 
 def effect(*trials):
     """What flipping a choice of the recipe as written did, in words."""
-    return "; ".join(f"'{t}': {flips.effect_of(t, trained, full)}" for t in trials)
+    return "; ".join(f"'{t}': {recipe_choices.effect_of(t, trained, full)}" for t in trials)
 
 
 note(
-    objectives.printed_beta(effect=effect("beta as Eq. 3 prints it")),
-    objectives.released_weight(effect=effect("beta as released")),
+    loss_terms.printed_beta(effect=effect("beta as Eq. 3 prints it")),
+    loss_terms.released_weight(effect=effect("beta as released")),
 )
 
 # %% [markdown]
@@ -334,7 +340,7 @@ note(
 # does it lean?
 
 # %%
-note(objectives.direction_for_eta())
+note(loss_terms.direction_for_eta())
 
 # %% [markdown]
 # Next the four terms of Eq. 8. A narrow network is trained for some dozens of steps by each recipe,
@@ -346,8 +352,8 @@ steps = 4 if settings.is_smoke else 60
 config = TrainConfig(patches=8 * steps, patch_size=48, batch_size=8)
 pool = as_pool(source.images("train", 8))
 rows = []
-for name, recipe in objectives.RECIPES.items():
-    norms = objectives.norms_over_training(
+for name, recipe in loss_terms.RECIPES.items():
+    norms = loss_terms.norms_over_training(
         pool, replace(recipe, width=16), config, max(1, steps // 12)
     )
     rows += [row | {"recipe": name} for row in norms]
@@ -367,9 +373,9 @@ fig
 
 # %%
 note(
-    objectives.inert_ssim(norms, effect("SSIM of residuals, range 255")),
-    objectives.scale_of_the_maps(effect("level maps in equal units")),
-    objectives.batch_factor(effect=effect("means instead of sums", "TV summed over the batch")),
+    loss_terms.inert_ssim(norms, effect("SSIM of residuals, range 255")),
+    loss_terms.scale_of_the_maps(effect("level maps in equal units")),
+    loss_terms.batch_factor(effect=effect("means instead of sums", "TV summed over the batch")),
 )
 
 # %% [markdown]
@@ -380,9 +386,9 @@ note(
 
 # %%
 note(
-    networks.counted_layers(),
-    networks.shared_weights(effect("NLE layers share weights")),
-    networks.output_filter(effect("1x1 output filter")),
+    architecture.counted_layers(),
+    architecture.shared_weights(effect("NLE layers share weights")),
+    architecture.output_filter(effect("1x1 output filter")),
 )
 
 # %% [markdown]
@@ -429,13 +435,13 @@ note(
 # also as shipped weights, of full width and full budget but a single seed.
 
 # %%
-known = measured.facts("trials_flips")
+known = results.facts("trials_flips")
 print(f"{known['budget']['patches']} patches of side {known['budget']['patch_size']}", end=", ")
 print(f"{known['budget']['batch_size']} per step, width {known['width']}, seeds {known['seeds']}")
 
 # %%
-beside = flips.side_by_side(trained, full)
-fig = plotting.flips_plot(beside, reference="as written")
+beside = recipe_choices.side_by_side(trained, full)
+fig = plotting.choices_plot(beside, reference="as written")
 caption = "Change of validation PSNR by each flipped choice; diamonds: trained at full width."
 plotting.save_figure(fig, figures / "11_flips", caption, on("trials_flips"), settings.is_smoke)
 fig
@@ -445,7 +451,7 @@ fig
 # budget and width; within it, the luck of a seed is explanation enough.
 
 # %%
-ssim = flips.side_by_side(trained, full, "val_ssim").set_index("trial")
+ssim = recipe_choices.side_by_side(trained, full, "val_ssim").set_index("trial")
 table = beside.set_index("trial").round(3)
 table["SSIM"], table["SSIM, full width"] = ssim["effect"].round(4), ssim["full_width"].round(4)
 table
@@ -473,9 +479,9 @@ for row in beside.dropna(subset=["full_width"]).itertuples():
 
 # %%
 note(
-    flips.ablation("no SSIM loss", trained, full),
-    flips.ablation("no NLE", trained, full),
-    flips.released_recipe(trained, full),
+    recipe_choices.ablation("no SSIM loss", trained, full),
+    recipe_choices.ablation("no NLE", trained, full),
+    recipe_choices.released_recipe(trained, full),
 )
 
 # %% [markdown]
@@ -487,7 +493,7 @@ note(
 # quarter more than the range stand as triangles at the edge.
 
 # %%
-show_source(estimators.mean_variance_estimate)
+show_source(level_estimates.mean_variance_estimate)
 
 # %%
 calibration = kept["audit_calibration"]
@@ -504,7 +510,7 @@ fig
 # infinitely many photons; these answers count in the median error only.
 
 # %%
-judgement = estimators.judged(calibration)
+judgement = level_estimates.judged(calibration)
 judgement.set_index(["level", "method"]).sort_index(sort_remaining=False).round(2)
 
 # %% [markdown]
@@ -517,7 +523,7 @@ judgement.set_index(["level", "method"]).sort_index(sort_remaining=False).round(
 def binned(quantity, bins=6):
     """Bias and RMSE of the total noise in bins with equally many patches."""
     groups = pd.qcut(calibration[quantity], bins)
-    found = estimators.judged(
+    found = level_estimates.judged(
         calibration.assign(bin=groups.map(lambda b: b.mid)), ("method", "bin")
     )
     found = found[found["level"] == "total"].rename(columns={"bin": "place"})
@@ -537,7 +543,7 @@ fig
 
 # %%
 thirds = pd.qcut(calibration["brightness"], 3, labels=["dark", "middle", "bright"])
-by_third = estimators.judged(calibration.assign(third=thirds), ("third", "method"))
+by_third = level_estimates.judged(calibration.assign(third=thirds), ("third", "method"))
 mine = by_third[by_third["method"].isin(ours) & (by_third["level"] != "total")]
 mine.pivot_table(["bias", "rmse"], ["level", "method"], "third", observed=True).round(2)
 
@@ -553,7 +559,7 @@ for name in dict.fromkeys(calibration["method"]):
     print(f"{name}: total noise {total['rmse']:.2f} grey levels off, {share:.0%} of a constant")
 
 # %%
-note(*[estimators.nle_estimates(judgement, label) for label in ours])
+note(*[level_estimates.nle_estimates(judgement, label) for label in ours])
 
 # %% [markdown]
 # ### Does the denoiser listen?
@@ -585,7 +591,7 @@ fig
 # claim too much; for η that is a *smaller* number.
 
 # %%
-note(*[estimators.over_estimation(fed, label) for label in ours])
+note(*[level_estimates.over_estimation(fed, label) for label in ours])
 
 # %% [markdown]
 # ### Beyond the trained range
@@ -596,7 +602,7 @@ note(*[estimators.over_estimation(fed, label) for label in ours])
 # %%
 stress = kept["audit_beyond"]
 labels = ["X-BDCNN balanced", "X-BDCNN", "DnCNN"]
-leads = {label: beyond.leads(stress, label, "GAT+BM3D") for label in labels}
+leads = {label: out_of_range.leads(stress, label, "GAT+BM3D") for label in labels}
 fig = plotting.lead_map(leads)
 caption = "Lead in PSNR over GAT+BM3D, which is told the levels, inside and outside the training."
 plotting.save_figure(fig, figures / "11_beyond", caption, on("audit_beyond"), settings.is_smoke)
@@ -607,7 +613,7 @@ fig
 # strength; and an image multiplied by a gain that nobody was told, divided again after restoration.
 
 # %%
-fig = plotting.grain_plot(stress)
+fig = plotting.correlation_plot(stress)
 caption = "PSNR under noise with a grain, and under an unknown gain, for every method."
 plotting.save_figure(fig, figures / "11_grain", caption, on("audit_beyond"), settings.is_smoke)
 fig
@@ -617,14 +623,14 @@ fig
 # denoising therefore stays where it was, and only the pattern has changed.
 
 # %%
-show_source(beyond.correlated_noise)
+show_source(out_of_range.correlated_noise)
 
 # %% [markdown]
 # A lead may shrink outside the training without a network being useless there. The verdict asks whether
 # there is a lead under every condition, or under none; the evidence names the worst place.
 
 # %%
-note(*[beyond.where_it_breaks(stress, label) for label in labels if label in ours])
+note(*[out_of_range.out_of_range_lead(stress, label) for label in labels if label in ours])
 
 # %% [markdown]
 # ### The ledger
@@ -634,7 +640,7 @@ note(*[beyond.where_it_breaks(stress, label) for label in labels if label in our
 # copy is [here](../figures/ledger.md).
 
 # %%
-record = provenance(**facts, measured={name: measured.source_line(name) for name in TABLES})
+record = provenance(**facts, measured={name: results.source_line(name) for name in TABLES})
 ledger = ledgers.write_ledger(findings, Path(output) / "tables" / "ledger", record)
 pd.set_option("display.max_colwidth", None)
 ledger[["point", "verdict", "confidence", "effect"]]

@@ -55,11 +55,12 @@ import numpy as np
 import pandas as pd
 import pydicom
 
-from xbdcnn import checks, load_pretrained, noise, plotting
+from xbdcnn import load_pretrained, noise, plotting
 from xbdcnn.data import Window, find_source, open_scan
 from xbdcnn.data.builtin import builtin_fields, builtin_path
-from xbdcnn.notebook import show_source
-from xbdcnn.profiles import get_profile
+from xbdcnn.study import no_reference
+from xbdcnn.study.notebook import show_source
+from xbdcnn.study.profiles import get_profile
 
 # %%
 settings = get_profile(profile)
@@ -112,7 +113,7 @@ show_source(Window.restore)
 # $$d' = \frac{\overline{t_1 - t_0}}{\operatorname{std}(t_0)}.$$
 
 # %%
-show_source(checks.disc_responses)
+show_source(no_reference.disc_responses)
 
 # %% [markdown]
 # ## Practical
@@ -210,12 +211,12 @@ fig
 # scale is stretched to three standard deviations. Three numbers say the same without the eye.
 
 # %%
-show_source(checks.residual_structure)
+show_source(no_reference.residual_structure)
 
 # %%
-found = checks.residual_structure(scan.unit, restored.unit)
+found = no_reference.residual_structure(scan.unit, restored.unit)
 print(f"removed: {removed.std():.2f} grey levels rms, offset {found.offset:+.2f}")
-print(f"correlation of neighbours {found.neighbours:+.2f}, with anatomy {found.anatomy:+.2f}")
+print(f"correlation of neighbours {found.whiteness:+.2f}, with anatomy {found.anatomy:+.2f}")
 
 # %% [markdown]
 # *Neighbours*: the noise that the network has learned is independent from pixel to pixel, so what it
@@ -232,8 +233,8 @@ from scipy.ndimage import gaussian_filter
 
 field = builtin_fields("table2")[1][: 448 if not settings.is_smoke else 128]
 grain = np.random.default_rng(0).normal(0, 5 / 255, field.shape)
-innocent = checks.residual_structure(field + grain, field)
-guilty = checks.residual_structure(field, gaussian_filter(field, 3))
+innocent = no_reference.residual_structure(field + grain, field)
+guilty = no_reference.residual_structure(field, gaussian_filter(field, 3))
 print(f"white noise: anatomy {innocent.anatomy:+.2f}; a blur: anatomy {guilty.anatomy:+.2f}")
 assert abs(innocent.anatomy) < 0.1 < guilty.anatomy
 
@@ -264,11 +265,12 @@ contrasts = (4, 16) if settings.is_smoke else (2, 4, 8, 16)
 
 def before_and_after(image, radius, contrast):
     """Detectability of discs in an image and in its restored version."""
-    centres = checks.disc_centres(image.shape, radius)
-    marked = checks.insert_discs(image, centres, radius, contrast).clip(0, 1)
+    centres = no_reference.disc_centres(image.shape, radius)
+    marked = no_reference.insert_discs(image, centres, radius, contrast).clip(0, 1)
     pairs = {"before": (image, marked), "after": (model.denoise(image), model.denoise(marked))}
     return {
-        when: checks.detectability(*pair, centres, radius, contrast) for when, pair in pairs.items()
+        when: no_reference.detectability(*pair, centres, radius, contrast)
+        for when, pair in pairs.items()
     }
 
 

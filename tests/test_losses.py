@@ -168,7 +168,7 @@ def test_relative_mse_is_the_share_of_the_noise_that_is_left() -> None:
 
 def test_relative_mse_of_an_image_without_noise_is_finite() -> None:
     clean = torch.full((1, 1, 16, 16), 0.5)
-    restored = clean + losses.QUIET / 255
+    restored = clean + losses.NOISE_FLOOR / 255
     assert relative_mse_loss(restored, clean, clean).item() == pytest.approx(1, rel=1e-3)
 
 
@@ -290,13 +290,13 @@ def test_mixed_loss_is_the_weighted_sum(recipe: Recipe) -> None:
     expected = sum(w * terms[n] for w, n in zip(recipe.loss_weights, TERMS, strict=True))
     torch.testing.assert_close(total.detach(), expected)
     by_hand = {
-        "mse": mse_loss(output.restored, clean, recipe.reduction),
+        "mse": mse_loss(output.image, clean, recipe.reduction),
         "asymm": asymmetric_loss(
             output.levels, levels, recipe.alpha, recipe.asymmetry, recipe.reduction
         ),
         "tv": tv_loss(output.levels, recipe.tv_reduction),
         "ssim": ssim_loss(
-            *losses.ssim_operands(output.restored, noisy, clean, recipe),
+            *losses.ssim_operands(output.image, noisy, clean, recipe),
             recipe.ssim_data_range,
             recipe.reduction,
         ),

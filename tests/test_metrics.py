@@ -11,7 +11,7 @@ from skimage import metrics as reference
 from torchmetrics import functional as torch_reference
 
 from xbdcnn import metrics
-from xbdcnn.errors import XbdcnnError
+from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.metrics import psnr, snr, snr_pooled, ssim, ssim_map
 
 SHAPES = [(11, 11), (16, 40), (37, 23), (64, 64)]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from xbdcnn import paper
+from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import builtin_fields
-from xbdcnn.errors import XbdcnnError
 from xbdcnn.losses import mixed_loss
 from xbdcnn.metrics import psnr
 from xbdcnn.models import (
@@ -112,7 +112,7 @@ def test_nbd_has_the_17_convolutions_of_the_text() -> None:
 def test_any_size_keeps_its_shape(recipe: Recipe, shape: tuple[int, int]) -> None:
     output = small(recipe)(image(2, 1, *shape))
     assert isinstance(output, Denoised)
-    assert output.restored.shape == (2, 1, *shape)
+    assert output.image.shape == (2, 1, *shape)
     if recipe.use_nle:
         assert output.levels.shape == (2, 2, *shape)
         assert (output.levels >= 0).all()
@@ -124,8 +124,8 @@ def test_any_size_keeps_its_shape(recipe: Recipe, shape: tuple[int, int]) -> Non
 @given(st.integers(16, 41), st.integers(16, 41))
 def test_any_size_from_16_pixels(height: int, width: int) -> None:
     output = small(width=4)(image(1, 1, height, width))
-    assert output.restored.shape == (1, 1, height, width)
-    assert torch.isfinite(output.restored).all()
+    assert output.image.shape == (1, 1, height, width)
+    assert torch.isfinite(output.image).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 15, 64), (1, 1, 64, 15), (1, 3, 32, 32), (32, 32)])
@@ -145,16 +145,16 @@ def test_known_levels_replace_the_estimate() -> None:
     estimate = network(noisy)
     known = network(noisy, level_maps(0.4, 15.0, noisy))
     assert torch.equal(known.levels, level_maps(0.4, 15.0, noisy))
-    assert not torch.allclose(known.restored, estimate.restored)
+    assert not torch.allclose(known.image, estimate.image)
     # Feeding back the estimate itself changes nothing where mirroring agrees with estimating.
     aligned = image(1, 1, 32, 32)
     again = network(aligned, network(aligned).levels)
-    torch.testing.assert_close(again.restored, network(aligned).restored)
+    torch.testing.assert_close(again.image, network(aligned).image)
 
 
 def test_known_levels_leave_the_nle_out_of_the_graph() -> None:
     network, noisy = small(), image(1, 1, 16, 16)
-    network(noisy, level_maps(1.0, 5.0, noisy)).restored.sum().backward()
+    network(noisy, level_maps(1.0, 5.0, noisy)).image.sum().backward()
     assert all(p.grad is None for p in network.nle.parameters())
     assert all(p.grad is not None for p in network.nbd.parameters())
 
@@ -162,14 +162,14 @@ def test_known_levels_leave_the_nle_out_of_the_graph() -> None:
 def test_level_maps_of_half_precision_images() -> None:
     network, noisy = small().bfloat16(), image(1, 1, 16, 16)
     output = network(noisy.bfloat16(), level_maps(1.0, 5.0, noisy))
-    assert output.restored.dtype == torch.bfloat16
+    assert output.image.dtype == torch.bfloat16
 
 
 def test_residual_is_added() -> None:
     network, noisy = small(), image(1, 1, 17, 23)
     nn.init.zeros_(network.nbd.output.weight)
     nn.init.constant_(network.nbd.output.bias, 0.25)
-    torch.testing.assert_close(network(noisy).restored, noisy + 0.25)
+    torch.testing.assert_close(network(noisy).image, noisy + 0.25)
 
 
 def test_network_is_nle_then_nbd() -> None:
@@ -177,14 +177,14 @@ def test_network_is_nle_then_nbd() -> None:
     levels = network.nle(noisy)
     expected = noisy + network.nbd(torch.cat([noisy, levels], dim=1))
     output = network(noisy)
-    torch.testing.assert_close(output.restored, expected)
+    torch.testing.assert_close(output.image, expected)
     torch.testing.assert_close(output.levels, levels)
 
 
 def test_restored_is_not_clipped() -> None:
     network = small()
     nn.init.constant_(network.nbd.output.bias, 3.0)
-    assert network(image(1, 1, 16, 16)).restored.max() > 1.5
+    assert network(image(1, 1, 16, 16)).image.max() > 1.5
 
 
 def test_nle_skip_joins_first_and_fourth_layer() -> None:
@@ -234,14 +234,14 @@ def test_padding_mirrors_below_and_right(shape: tuple[int, int]) -> None:
 def test_padding_and_cropping_equals_padding_by_hand() -> None:
     network, odd = small(), image(1, 1, 29, 23)
     by_hand = network(pad_to_multiple(odd, 4))
-    torch.testing.assert_close(network(odd).restored, by_hand.restored[..., :29, :23])
+    torch.testing.assert_close(network(odd).image, by_hand.image[..., :29, :23])
     torch.testing.assert_close(network(odd).levels, by_hand.levels[..., :29, :23])
 
 
 def test_padding_does_not_change_the_interior() -> None:
     network, whole = small(width=4), image(1, 1, 96, 96)
     crop = whole[..., :93, :94]
-    full, cut = network(whole).restored, network(crop).restored
+    full, cut = network(whole).image, network(crop).image
     inner = (..., slice(93 - REACH), slice(94 - REACH))
     torch.testing.assert_close(cut[inner], full[inner], rtol=0, atol=1e-6)
     assert not torch.allclose(cut, full[..., :93, :94])
@@ -252,7 +252,7 @@ def test_receptive_field_is_within_reach() -> None:
     for parameter in network.parameters():
         parameter.data = parameter.data.abs() * 0.1
     noisy = image(1, 1, 128, 128).double().requires_grad_()
-    network(noisy).restored[0, 0, 64, 64].backward()
+    network(noisy).image[0, 0, 64, 64].backward()
     rows = noisy.grad[0, 0].abs().amax(dim=1).nonzero().flatten()
     assert 40 < 64 - rows.min() <= REACH
     assert 40 < rows.max() - 64 <= REACH
@@ -263,7 +263,7 @@ def test_images_of_a_batch_do_not_mix() -> None:
     together = network(batch)
     for index in range(3):
         alone = network(batch[index : index + 1])
-        torch.testing.assert_close(together.restored[index], alone.restored[0])
+        torch.testing.assert_close(together.image[index], alone.image[0])
 
 
 @pytest.mark.parametrize("recipe", [AS_WRITTEN, AS_RELEASED, BALANCED, WITHOUT_SSIM, WITHOUT_NLE])
@@ -319,7 +319,7 @@ def test_overfits_one_patch_beyond_40_db() -> None:
     assert psnr(noisy, clean)[0, 0] < 25
     for _ in range(600):
         output = network(noisy)
-        best = psnr(output.restored, clean)[0, 0]
+        best = psnr(output.image, clean)[0, 0]
         if best > 40:
             break
         loss, _ = mixed_loss(output, noisy, clean, levels, recipe)

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from xbdcnn import metrics, noise, paper
+from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import find_source
-from xbdcnn.errors import XbdcnnError
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -15,8 +15,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 from PIL import Image
-
-from xbdcnn.explorer.still import write_page
+from static_explorer import write_page
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -63,7 +62,7 @@ def caption(source: str, name: str, figures: Path) -> str:
 
 
 def build(root: Path, output: Path) -> int:
-    """Stage and build; return Sphinx's exit code, not 0 after any warning."""
+    """Canvas and build; return Sphinx's exit code, not 0 after any warning."""
     from sphinx.cmd.build import build_main
 
     pages, settings = output.with_name(f"{output.name}-pages"), root / "docs"
@@ -78,7 +77,7 @@ def build(root: Path, output: Path) -> int:
 
 
 def main() -> int:
-    """Build the book; the exit code is 0 only if Sphinx had nothing to complain about."""
+    """Build the book; the exit code is 0 only if Sphinx had nothing to print_error about."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "book")
     output = parser.parse_args().output

@@ -12,8 +12,8 @@ from pathlib import Path
 import jupytext
 from nbformat import NotebookNode
 
-from xbdcnn.files import atomic_path
-from xbdcnn.reproduce.execution import read_notebook
+from xbdcnn._common.files import atomic_path
+from xbdcnn.study.reproduce.execution import read_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "notebooks" / "10_exercises.py"

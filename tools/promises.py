@@ -25,10 +25,10 @@ FILES = (
     "fuzz",
     "kills",
     "notebooks",
+    "loop",
     "repeating",
     "sample",
     "secrets",
-    "training",
 )
 
 
@@ -91,7 +91,7 @@ PROMISES = (
     Promise(
         "Killed at a random moment (training, reproduce, patch store, batch): started again, it "
         "goes on to the same result, bit for bit, and no helper process stays",
-        ("kills::a_few_kills", "kills::many_kills", "training::resume_is_exact"),
+        ("kills::a_few_kills", "kills::many_kills", "loop::resume_is_exact"),
         "kills.csv",
         "kills",
     ),
@@ -133,12 +133,12 @@ PROMISES = (
 
 def collected() -> Counter[str]:
     """Count the cases of every test function, as "file::function" without "test_"."""
-    files = [f"tests/test_{name}.py" for name in FILES]
+    files = [str(path) for path in (ROOT / "tests").rglob("test_*.py") if path.stem[5:] in FILES]
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
     command += ["--no-cov", "-m", ""]  # the long runs, too
     run = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True)
     ids = [line for line in run.stdout.splitlines() if "::" in line]
-    return Counter(line.partition("[")[0].removeprefix("tests/test_") for line in ids)
+    return Counter(line.partition("[")[0].rpartition("/test_")[2] for line in ids)
 
 
 def cases(test: str, counts: Counter[str]) -> int:
@@ -171,7 +171,7 @@ def render() -> str:
         "# What is promised, and what holds it",
         "",
         "Written by tools/promises.py. *Held by* names test functions by file and beginning,",
-        "`tests/test_FILE.py::test_BEGINNING…`; *tried* counts their cases. A property test is",
+        "`tests/…/test_FILE.py::test_BEGINNING…`; *tried* counts their cases. A property test is",
         "one case, of 25 to 200 examples. Long runs add what they have recorded here in csv files.",
         "",
         "| promise | held by | tried | lost |",

@@ -13,13 +13,14 @@ from typing import Any
 
 import pandas as pd
 
-from xbdcnn.audit.ledger import anchor
-from xbdcnn.evaluation import BEFORE, paired_differences
-from xbdcnn.measured import FOLDER as MEASURED
+from xbdcnn.study.audit.ledger import anchor
+from xbdcnn.study.results import FOLDER as MEASURED
+from xbdcnn.study.scoring import BEFORE
+from xbdcnn.study.statistics import paired_differences
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-BEST, RIVAL = "X-BDCNN balanced", "GAT+BM3D"
+BEST, RIVAL = "X-BDCNN (balanced)", "GAT+BM3D"
 START, END = "<!-- results: written by tools/readme.py -->", "<!-- end of results -->"
 AUDIT_START, AUDIT_END = "<!-- audit: written by tools/readme.py -->", "<!-- end of audit -->"
 
@@ -33,7 +34,7 @@ POINTS = {
     "Ablation: no NLE": "07_ablations",
     "The NLE of X-BDCNN": "11_audit",
     "Split of patches, not of patients": "02_data",
-    "Outside the trained range, X-BDCNN balanced": "11_audit",
+    "Outside the trained range, X-BDCNN (balanced)": "11_audit",
 }
 """Points of the ledger that the README names, and the notebook that shows most of each."""
 
@@ -103,7 +104,7 @@ def gain(folder: Path) -> str:
     """Compare the best network's gain over the noisy images with the paper's, cell by cell."""
     table = pd.read_csv(folder / "table_2.csv").set_index(["eta", "sigma", "method"])
     noisy = table["corrected_psnr"].xs(BEFORE, level="method")
-    claimed = table["corrected_psnr"].xs("X-BDCNN", level="method") - noisy
+    claimed = table["corrected_psnr"].xs(BEST, level="method") - noisy
     excess = table["gain"].xs(BEST, level="method") - claimed
     return (
         "Its gain over the noisy image minus that of the paper's X-BDCNN (corrected) is "

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from xbdcnn.inference import load_pretrained
+    from xbdcnn.inference.pretrained import load_pretrained
 
 __all__ = ["__version__", "load_pretrained"]
 
@@ -19,7 +19,7 @@ __version__ = version("xbdcnn")
 def __getattr__(name: str) -> Any:
     """Import `load_pretrained` on first use; raise AttributeError for any unknown name."""
     if name == "load_pretrained":
-        from xbdcnn.inference import load_pretrained
+        from xbdcnn.inference.pretrained import load_pretrained
 
         return load_pretrained
     raise AttributeError(f"module 'xbdcnn' has no attribute {name!r}")

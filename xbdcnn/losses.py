@@ -16,7 +16,7 @@ Reduction = Literal["sum", "mean"]
 Asymmetry = Literal["text", "equation", "released"]
 TvReduction = Literal["sum", "mean", "released"]
 
-QUIET = 2.0
+NOISE_FLOOR = 2.0
 """Noise in grey levels below which `relative_mse_loss` asks for no more."""
 
 
@@ -72,12 +72,12 @@ def relative_mse_loss(restored: Tensor, noisy: Tensor, clean: Tensor) -> Tensor:
     """Share of the noise's energy that is left, ||g_hat - g||^2 / ||f - g||^2, mean over images.
 
     Not in the paper. Eq. 5 lets the strongest noise of a batch decide; here every image counts
-    the same, as it does in a mean PSNR, unless its noise is below `QUIET` anyway: there a young
+    the same, as it does in a mean PSNR, unless its noise is below `NOISE_FLOOR` anyway: there a young
     network's smallest bias would outweigh the whole batch.
     """
     left = (restored - clean).square().mean(dim=(1, 2, 3))
     there = (noisy - clean).square().mean(dim=(1, 2, 3))
-    return (left / there.clamp_min((QUIET / GREY_LEVELS) ** 2)).mean()
+    return (left / there.clamp_min((NOISE_FLOOR / GREY_LEVELS) ** 2)).mean()
 
 
 def ssim_loss(
@@ -102,12 +102,12 @@ def mixed_loss(
         The weighted sum, and each term before weighting, detached, by name.
     """
     if recipe.fidelity == "relative":
-        terms = {"mse": relative_mse_loss(output.restored, noisy, clean)}
+        terms = {"mse": relative_mse_loss(output.image, noisy, clean)}
     else:
-        terms = {"mse": mse_loss(output.restored, clean, recipe.reduction)}
+        terms = {"mse": mse_loss(output.image, clean, recipe.reduction)}
     if recipe.loss_weights[1]:
         terms["ssim"] = ssim_loss(
-            *ssim_operands(output.restored, noisy, clean, recipe),
+            *ssim_operands(output.image, noisy, clean, recipe),
             recipe.ssim_data_range,
             recipe.reduction,
         )

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from xbdcnn.errors import XbdcnnError
+from xbdcnn._common.errors import XbdcnnError
 
 Image = Tensor | ArrayLike
 Window = Literal["gaussian", "uniform"]

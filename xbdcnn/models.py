@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from xbdcnn import paper
-from xbdcnn.errors import XbdcnnError
+from xbdcnn._common.errors import SMALLEST_SIDE, XbdcnnError
 from xbdcnn.noise import LevelScaling, mid_range_levels
 
-MINIMUM_SIDE = 16
 NLE_WIDTH = 32
 
 
@@ -87,14 +86,15 @@ WITHOUT_NLE = replace(AS_WRITTEN, use_nle=False)
 
 
 class Denoised(NamedTuple):
-    """What every network of this package returns.
+    """What a denoiser returns: a network a batch of tensors, a method one radiograph.
 
-    restored: (B, 1, H, W), the estimated noise-free image, nominally in [0, 1], not clipped.
-    levels: (B, 2, H, W), estimated maps of eta and sigma in the recipe's units, or None.
+    image: (B, 1, H, W) estimate of the noise-free images, nominally in [0, 1], not clipped; of a
+    method (H, W), clipped. levels: noise level maps of eta and sigma, (B, 2, H, W) in the recipe's
+    units, of a method (2, H, W) in the paper's units; None without an NLE.
     """
 
-    restored: Tensor
-    levels: Tensor | None
+    image: Any
+    levels: Any = None
 
 
 class NLE(nn.Module):
@@ -210,9 +210,9 @@ def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
 
 def require_image_batch(noisy: Tensor) -> None:
     """Raise XbdcnnError unless `noisy` is (B, 1, H, W) with H, W >= 16."""
-    if noisy.ndim != 4 or noisy.shape[1] != 1 or min(noisy.shape[-2:]) < MINIMUM_SIDE:
+    if noisy.ndim != 4 or noisy.shape[1] != 1 or min(noisy.shape[-2:]) < SMALLEST_SIDE:
         raise XbdcnnError(
-            f"expected images of shape (B, 1, H, W) with H, W >= {MINIMUM_SIDE}, "
+            f"expected images of shape (B, 1, H, W) with H, W >= {SMALLEST_SIDE}, "
             f"got {tuple(noisy.shape)}; add the batch and channel axes or use a larger crop"
         )
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xbdcnn import paper
-from xbdcnn.errors import XbdcnnError
+from xbdcnn._common.errors import XbdcnnError
 
 GREY_LEVELS = 255.0
 """White on the 8-bit scale on which the paper states eta and sigma."""
@@ -42,7 +42,7 @@ def quantum_noise(
     return torch.where(finite, counts / photons_at_white, g)
 
 
-def thermal_noise(
+def electronic_noise(
     g: Tensor, sigma: float | Tensor, generator: torch.Generator | None = None
 ) -> Tensor:
     """n ~ N(0, sigma^2) of Eq. 1, shaped like g, on the [0, 1] scale.
@@ -81,7 +81,7 @@ def add_hybrid_noise(
         _check(bool(((g >= 0) & (g <= 1)).all()), "image")
         _check(bool((torch.as_tensor(eta) > 0).all()), "eta")
         _check(bool(torch.isfinite(s := torch.as_tensor(sigma)).all() and (s >= 0).all()), "sigma")
-    f = quantum_noise(g, eta, generator) + thermal_noise(g, sigma, generator)
+    f = quantum_noise(g, eta, generator) + electronic_noise(g, sigma, generator)
     return f.clamp(0.0, 1.0) if clip else f
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from xbdcnn import __version__
-from xbdcnn.cli import pipeline, study, use
-from xbdcnn.cli.commandline import Commands
+from xbdcnn.cli import denoise, measure, reproduce
+from xbdcnn.cli.reporting import Commands
 
 app = typer.Typer(
     cls=Commands,
@@ -46,16 +46,15 @@ def main(
 
 COMMANDS = {
     "Reproduce the paper": {
-        pipeline.reproduce: "xbdcnn reproduce --profile smoke --only 01 --only 06",
-        study.train: "xbdcnn train dncnn --profile cpu",
-        study.trials: "xbdcnn trials ablation --seed 0 --seed 1",
-        study.evaluate: "xbdcnn evaluate --table 2",
-        study.audit: "xbdcnn audit calibration levels",
-        study.benchmark: "xbdcnn benchmark --quick",
+        reproduce.reproduce: "xbdcnn reproduce --profile smoke --only 01 --only 06",
+        measure.train: "xbdcnn train dncnn --profile cpu",
+        measure.trials: "xbdcnn trials ablation --seed 0 --seed 1",
+        measure.evaluate: "xbdcnn evaluate --table 2",
+        measure.audit: "xbdcnn audit calibration levels",
     },
     "Denoise radiographs": {
-        use.denoise: "xbdcnn denoise scans/ extra.dcm -o restored",
-        use.fetch_sample: "xbdcnn fetch-sample",
+        denoise.denoise: "xbdcnn denoise scans/ extra.dcm -o restored",
+        denoise.fetch_sample: "xbdcnn fetch-sample",
     },
 }
 """Every command with an example of its use, by the panel of the help text it appears in."""

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xbdcnn.cli.commandline import command_line
+from xbdcnn.cli.reporting import command_line
 
 if TYPE_CHECKING:
-    from xbdcnn.profiles import Profile
+    from xbdcnn.study.profiles import Profile
 
 ProfileName = Annotated[
     str, typer.Option("--profile", help="How much work: smoke, quick, cpu or paper.")
@@ -26,7 +26,7 @@ Data = Annotated[
 
 def chosen_profile(name: str) -> Profile:
     """Look up a profile by its name on the command line."""
-    from xbdcnn.profiles import get_profile
+    from xbdcnn.study.profiles import get_profile
 
     with command_line():
         return get_profile(name)

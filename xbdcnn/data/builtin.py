@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xbdcnn.data.formats import SMALLEST_SIDE
-from xbdcnn.errors import XbdcnnError
+from xbdcnn._common.errors import SMALLEST_SIDE, XbdcnnError
 
 # Rows 32 to 1952 and columns 0 to 1792 leave out the shutter's edge at
 # the top and the detector's at the right; the box is the square of it that the chest fills.

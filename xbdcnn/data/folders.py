@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data.sample import MANIFEST
-from xbdcnn.errors import XbdcnnError
 from xbdcnn.paper import SPLIT_RATIO
 
 SPLITS = ("train", "val", "test", "table2")

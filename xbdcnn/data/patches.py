@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from xbdcnn.errors import XbdcnnError
+from xbdcnn._common.errors import XbdcnnError
 
 
 def random_patches(
@@ -41,3 +41,10 @@ def _windows(image: NDArray, size: int) -> NDArray:
     if image.ndim != 2 or not 1 <= size <= min(image.shape):
         raise XbdcnnError(f"an image of shape {image.shape} holds no {size} x {size} patch")
     return sliding_window_view(image, (size, size))
+
+
+def central_crop(image: NDArray, side: int) -> NDArray:
+    """Cut the central (side, side) field of (H, W), or its largest central square."""
+    side = min(side, *image.shape)
+    top, left = ((length - side) // 2 for length in image.shape)
+    return image[top : top + side, left : left + side]

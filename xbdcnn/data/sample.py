@@ -10,8 +10,8 @@ import csv
 import shutil
 from pathlib import Path
 
-from xbdcnn.errors import XbdcnnError
-from xbdcnn.files import atomic_path, sha256_of
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn._common.files import atomic_path, sha256_of
 
 REGISTRY = Path(__file__).with_name("chestxray8_sample.csv")
 """Columns image, patient_id, split, view, finding_labels, sha256, bytes; one row per image."""

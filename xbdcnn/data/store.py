@@ -25,10 +25,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn._common.files import atomic_path
+from xbdcnn.data.files.radiograph import load_radiograph
 from xbdcnn.data.patches import random_patches
-from xbdcnn.data.radiograph import load_radiograph
-from xbdcnn.errors import XbdcnnError
-from xbdcnn.files import atomic_path
 
 PATCHES, RECORD = "patches.npy", "patches.json"
 """Names of the memory map and of its record in a store's folder."""

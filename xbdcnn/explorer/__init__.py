@@ -6,7 +6,7 @@ results into pictures and words, and `Explorer` is a thin shell of widgets aroun
 
 from __future__ import annotations
 
-from xbdcnn.explorer.choices import Restoration, collect_images, collect_restorers, read_upload
+from xbdcnn.explorer.choices import collect_images, collect_methods, read_upload
 from xbdcnn.explorer.views import (
     State,
     View,
@@ -17,17 +17,16 @@ from xbdcnn.explorer.views import (
     quality,
     restore,
     simulate,
-    whiteness,
 )
 from xbdcnn.explorer.widget import Explorer, explore
+from xbdcnn.study.no_reference import whiteness
 
 __all__ = [
     "Explorer",
-    "Restoration",
     "State",
     "View",
     "collect_images",
-    "collect_restorers",
+    "collect_methods",
     "crop",
     "describe",
     "explore",

@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xbdcnn import zoo
-from xbdcnn.classical import CLASSICAL
-from xbdcnn.data import Source, builtin_crop, builtin_fields, load_radiograph
-from xbdcnn.errors import XbdcnnError
-from xbdcnn.inference import Pretrained, load_pretrained
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.baselines.classical import CLASSICAL
+from xbdcnn.data.builtin import builtin_crop, builtin_fields
+from xbdcnn.data.files.radiograph import load_radiograph
+from xbdcnn.data.source import Source
+from xbdcnn.inference import zoo
+from xbdcnn.inference.methods import Method, informed
+from xbdcnn.inference.pretrained import Pretrained, load_pretrained
+from xbdcnn.models import Denoised
 
 NO_METHOD = "none"
 
 WHOLE_CHEST = 384
 """Side in pixels of the built-in chest that fits into the explored region as a whole."""
-
-
-class Restoration(NamedTuple):
-    """What a method returns: (H, W) float32 in [0, 1], and (2, H, W) eta and sigma if it saw them.
-
-    The maps are in the paper's units: photons per grey level, and 8-bit grey levels.
-    """
-
-    image: NDArray[np.float32]
-    maps: NDArray[np.float32] | None = None
-
-
-Restorer = Callable[[NDArray[np.float32], float, float], Restoration]
-"""(noisy, eta, sigma) -> Restoration; blind methods ignore eta and sigma."""
 
 
 def collect_images(source: Source, count: int = 4) -> dict[str, NDArray[np.float32]]:
@@ -72,29 +60,25 @@ def read_upload(name: str, content: bytes) -> NDArray[np.float32]:
             raise XbdcnnError(str(error).replace(str(path), name)) from None
 
 
-def collect_restorers() -> dict[str, Restorer]:
+def collect_methods() -> dict[str, Method]:
     """Every method at hand by its label: none, the shipped networks, the classical ones.
 
     A network is loaded when it is first used. BM3D is left out if its package, which is free for
     non-commercial use only, is not installed.
     """
-    restorers: dict[str, Restorer] = {NO_METHOD: lambda noisy, eta, sigma: Restoration(noisy)}
+    methods: dict[str, Method] = {NO_METHOD: lambda noisy, eta, sigma: Denoised(noisy)}
     for name in zoo.shipped_names():
-        restorers[zoo.ZOO[name].label] = partial(_by_network, name)
+        methods[zoo.ZOO[name].label] = partial(_by_network, name)
     for name, denoise in CLASSICAL.items():
         if "BM3D" not in name or find_spec("bm3d"):
-            restorers[name] = partial(_by_classical, denoise)
-    return restorers
+            methods[name] = informed(denoise)
+    return methods
 
 
-def _by_network(name: str, noisy: NDArray[np.float32], eta: float, sigma: float) -> Restoration:
-    return Restoration(*_loaded(name).restore_with_maps(noisy))
+def _by_network(name: str, noisy: NDArray[np.float32], eta: float, sigma: float) -> Denoised:
+    return _loaded(name).restore(noisy, maps=True)
 
 
 @lru_cache(maxsize=len(zoo.ZOO))
 def _loaded(name: str) -> Pretrained:
     return load_pretrained(name)
-
-
-def _by_classical(denoise, noisy: NDArray[np.float32], eta: float, sigma: float) -> Restoration:
-    return Restoration(denoise(noisy, eta=eta, sigma=sigma))

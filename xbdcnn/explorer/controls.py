@@ -13,7 +13,7 @@ ACCEPTED = ".png,.dcm,.dicom,.tif,.tiff,.jpg,.jpeg"
 
 
 def state_controls(
-    start: State, images: Mapping[str, object], restorers: Mapping[str, object]
+    start: State, images: Mapping[str, object], methods: Mapping[str, object]
 ) -> dict[str, widgets.ValueWidget]:
     """One labelled control per field of `State`, reachable with Tab and the arrow keys."""
     look = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
@@ -40,7 +40,7 @@ def state_controls(
             options=list(images), value=start.image, description="radiograph", **look
         ),
         "method": widgets.Dropdown(
-            options=list(restorers), value=start.method, description="method", **look
+            options=list(methods), value=start.method, description="method", **look
         ),
         "seed": widgets.BoundedIntText(
             value=start.seed, min=0, max=9999, description="seed", **look

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbdcnn.explorer.views import BINS, Quality, State
-from xbdcnn.inference import Levels
+from xbdcnn.inference.pretrained import Levels
 from xbdcnn.noise import GREY_LEVELS
 
 RESIDUAL_LIMIT = 64.0
@@ -29,7 +29,7 @@ CONVENTIONS = (
 """The defaults of `xbdcnn.metrics` in words."""
 
 WHITE, NEARLY_WHITE = 0.02, 0.1
-"""|r| of `views.whiteness` up to which a residual passes for noise, or nearly so."""
+"""|r| of `no_reference.whiteness` up to which a residual passes for noise, or nearly so."""
 
 HISTOGRAM_TOP = 0.06
 """Share of the pixels at the upper edge of the histogram; black borders may leave it."""

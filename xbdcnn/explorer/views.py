@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from xbdcnn import metrics
-from xbdcnn.errors import XbdcnnError
-from xbdcnn.explorer.choices import NO_METHOD, Restorer
-from xbdcnn.inference import Levels
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.explorer.choices import NO_METHOD, Method
+from xbdcnn.inference.pretrained import Levels
 from xbdcnn.noise import GREY_LEVELS, add_hybrid_noise, noise_variance
 
 Image = NDArray[np.float32]
@@ -46,7 +46,7 @@ class State:
     image: str = ""
     """Name of a clean radiograph; the widget offers a dictionary of them."""
     method: str = NO_METHOD
-    """Name of a restoration method, see `choices.collect_restorers`."""
+    """Name of a restoration method, see `choices.collect_methods`."""
     corner: tuple[int, int] | None = None
     """Upper left (row, column) of the region; None for the centre of the radiograph."""
 
@@ -111,14 +111,14 @@ def simulate(clean: Image, state: State) -> Image:
     return add_hybrid_noise(g, state.eta, state.sigma, generator).numpy()
 
 
-def restore(clean: Image, noisy: Image, state: State, restorers: Mapping[str, Restorer]) -> View:
+def restore(clean: Image, noisy: Image, state: State, methods: Mapping[str, Method]) -> View:
     """Restore `noisy` by the state's method and compare it with `clean`, both (H, W) in [0, 1].
 
-    XbdcnnError if the method is not among `restorers`, or if it refuses the image.
+    XbdcnnError if the method is not among `methods`, or if it refuses the image.
     """
-    if state.method not in restorers:
-        raise XbdcnnError(f"unknown method {state.method!r}; choose from {', '.join(restorers)}")
-    restored, maps = restorers[state.method](noisy, state.eta, state.sigma)
+    if state.method not in methods:
+        raise XbdcnnError(f"unknown method {state.method!r}; choose from {', '.join(methods)}")
+    restored, maps = methods[state.method](noisy, state.eta, state.sigma)
     before, after = quality(noisy, clean), quality(restored, clean)
     return View(noisy, restored, noisy - restored, maps, before, after)
 
@@ -126,28 +126,6 @@ def restore(clean: Image, noisy: Image, state: State, restorers: Mapping[str, Re
 def quality(image: Image, clean: Image) -> Quality:
     """PSNR, SNR and SSIM of one image (H, W) in [0, 1] as `xbdcnn.metrics` measures them."""
     return Quality(*(score(image, clean) for score in (metrics.psnr, metrics.snr, metrics.ssim)))
-
-
-def whiteness(residual: Image) -> float | None:
-    """The correlation r = sum e(x) e(x + d) / sum e(x)^2 of neighbours that is farthest from 0.
-
-    e: the residual less its mean; d: one pixel across, down, or along either diagonal. The noise
-    of Eq. 1 is independent from pixel to pixel, hence r = 0 but for chance, about 1 / sqrt(HW).
-    A method that takes edges away, or leaves noise behind in clumps, gives itself away by |r|.
-
-    residual: (H, W). Returns a number in [-1, 1], or None if the residual is constant.
-    """
-    e = residual.astype(np.float64) - residual.mean(dtype=np.float64)
-    power = (e * e).sum()
-    if power == 0:
-        return None
-    neighbours = (
-        (e[:, 1:], e[:, :-1]),
-        (e[1:], e[:-1]),
-        (e[1:, 1:], e[:-1, :-1]),
-        (e[1:, :-1], e[:-1, 1:]),
-    )
-    return max((float((a * b).sum() / power) for a, b in neighbours), key=abs)
 
 
 def middle_line(shape: tuple[int, int]) -> Line:

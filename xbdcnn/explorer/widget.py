@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xbdcnn.data import Source
+from xbdcnn.data.source import Source
 from xbdcnn.explorer import captions, drawing
 from xbdcnn.explorer.background import LatestOnly
+from xbdcnn.explorer.canvas import Canvas
 from xbdcnn.explorer.choices import (
     NO_METHOD,
-    Restorer,
+    Method,
     collect_images,
-    collect_restorers,
+    collect_methods,
     read_upload,
 )
 from xbdcnn.explorer.controls import arrange, state_controls, upload_button
-from xbdcnn.explorer.stage import Stage
 from xbdcnn.explorer.views import (
     SIDE,
     State,
@@ -37,9 +37,9 @@ from xbdcnn.explorer.views import (
     region,
     restore,
     simulate,
-    whiteness,
 )
-from xbdcnn.zoo import ZOO
+from xbdcnn.inference.zoo import ZOO
+from xbdcnn.study.no_reference import whiteness
 
 PAUSE = 0.1
 """Seconds without a move after which the restoration starts while a control is held; moves of a
@@ -53,10 +53,10 @@ def explore(source: Source) -> Explorer:
 
     It starts with the balanced X-BDCNN if its weights are shipped, else without restoration.
     """
-    restorers = collect_restorers()
+    methods = collect_methods()
     favourite = ZOO["xbdcnn"].label
-    method = favourite if favourite in restorers else NO_METHOD
-    return Explorer(collect_images(source), restorers, State(method=method))
+    method = favourite if favourite in methods else NO_METHOD
+    return Explorer(collect_images(source), methods, State(method=method))
 
 
 class Explorer:
@@ -68,7 +68,7 @@ class Explorer:
 
     Args:
         images: clean radiographs by name, (H, W) float32 in [0, 1], see `collect_images`.
-        restorers: methods by label, see `collect_restorers`.
+        methods: methods by label, see `collect_methods`.
         start: the state to open with; an empty image name means the first of `images`.
         pause: seconds without a move before the restoration starts.
     """
@@ -76,20 +76,20 @@ class Explorer:
     def __init__(
         self,
         images: Mapping[str, NDArray[np.float32]],
-        restorers: Mapping[str, Restorer],
+        methods: Mapping[str, Method],
         start: State | None = None,
         pause: float = PAUSE,
     ) -> None:
         start = start or State()
         start = start if start.image else replace(start, image=next(iter(images)))
-        self._images, self._restorers = dict(images), restorers
+        self._images, self._methods = dict(images), methods
         # One lane per method: a slow one that is under way never keeps a quick one waiting.
         self._lanes, self._pause = defaultdict(lambda: LatestOnly(self._restore)), pause
         self._drawing = threading.RLock()
         self._whole, self._corner = None, None
         self._clean, self._noisy, self._view = None, None, None
-        self.controls, self.upload = state_controls(start, images, restorers), upload_button()
-        self.stage = Stage()
+        self.controls, self.upload = state_controls(start, images, methods), upload_button()
+        self.stage = Canvas()
         self.stage.corner = start.corner
         self.box = arrange(self.controls, self.upload, self.stage)
         self.stage.show(texts=captions.FIXED)
@@ -190,7 +190,7 @@ class Explorer:
             if state != self.state:
                 return
             clean = crop(self._images[state.image], state.corner)
-            view = restore(clean, simulate(clean, state), state, self._restorers)
+            view = restore(clean, simulate(clean, state), state, self._methods)
             with self._drawing:
                 if state == self.state:
                     self._show(state, view)

@@ -10,6 +10,13 @@ this module leaves matplotlib's backend and settings alone.
 from __future__ import annotations
 
 from xbdcnn.plotting.architecture import figure_1
+from xbdcnn.plotting.audit_charts import (
+    calibration_plot,
+    feeding_plot,
+    gradient_plot,
+    lead_map,
+    loss_landscape,
+)
 from xbdcnn.plotting.charts import (
     ablation_plot,
     photon_transfer_plot,
@@ -17,21 +24,14 @@ from xbdcnn.plotting.charts import (
     table_2_plot,
     training_curves,
 )
-from xbdcnn.plotting.evidence import (
-    calibration_plot,
-    feeding_plot,
-    gradient_plot,
-    lead_map,
-    loss_landscape,
-)
-from xbdcnn.plotting.findings import (
+from xbdcnn.plotting.measurements import (
+    choices_plot,
     convention_plot,
+    correlation_plot,
     error_plot,
-    flips_plot,
     gap_plot,
-    grain_plot,
 )
-from xbdcnn.plotting.looks import COLOURS, method_looks
+from xbdcnn.plotting.method_styles import COLOURS, method_styles
 from xbdcnn.plotting.panels import (
     FIGURE_2_LEVELS,
     error_maps,
@@ -41,7 +41,6 @@ from xbdcnn.plotting.panels import (
     residual_plot,
     show_images,
 )
-from xbdcnn.plotting.roofline import roofline_plot
 from xbdcnn.plotting.style import new_figure, save_figure, use_style
 
 __all__ = [
@@ -49,26 +48,25 @@ __all__ = [
     "FIGURE_2_LEVELS",
     "ablation_plot",
     "calibration_plot",
+    "choices_plot",
     "convention_plot",
+    "correlation_plot",
     "error_maps",
     "error_plot",
     "feeding_plot",
     "figure_1",
     "figure_2",
-    "flips_plot",
     "gap_plot",
     "gradient_plot",
-    "grain_plot",
     "hero",
     "lead_map",
     "loss_landscape",
-    "method_looks",
+    "method_styles",
     "new_figure",
     "noise_panel",
     "photon_transfer_plot",
     "psnr_curves",
     "residual_plot",
-    "roofline_plot",
     "save_figure",
     "show_images",
     "table_2_plot",

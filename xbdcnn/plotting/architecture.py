@@ -11,12 +11,12 @@ from matplotlib.patches import Polygon
 from numpy.typing import NDArray
 
 from xbdcnn import paper
-from xbdcnn.errors import XbdcnnError
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.inference.layers import Layer, record
 from xbdcnn.models import XBDCNN, count_parameters
 from xbdcnn.noise import level_maps
-from xbdcnn.plotting.sketch import EDGE, FILL, FULL_HEIGHT, NODE, SKIP, Sketch
+from xbdcnn.plotting.diagram import EDGE, FILL, FULL_HEIGHT, NODE, SKIP, Sketch
 from xbdcnn.plotting.style import INK, MUTED, new_figure, styled
-from xbdcnn.tracing import Layer, record
 
 WIDTH = 9.5
 HATS = {"η": r"$\hat{\eta}$", "σ": r"$\hat{\sigma}$"}

@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
-from xbdcnn.errors import XbdcnnError
+from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.noise import GREY_LEVELS, PhotonTransfer, noise_variance
-from xbdcnn.plotting.looks import method_colours, method_looks
+from xbdcnn.plotting.method_styles import method_colours, method_styles
 from xbdcnn.plotting.style import INK, MUTED, new_figure, styled
 
 LOSS_TERMS = {
@@ -77,7 +77,7 @@ def psnr_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
 
 def _psnr_panel(axes: Axes, histories: Mapping[str, pd.DataFrame]) -> None:
     """One curve per training, its best point marked; label and best value at the right."""
-    looks = method_looks(list(histories))
+    looks = method_styles(list(histories))
     for label, history in histories.items():
         best = [history["val_psnr"].argmax()]
         axes.plot(history["patches"], history["val_psnr"], ms=5, markevery=best, **looks[label])

@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from xbdcnn.errors import XbdcnnError
+from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.metrics import psnr, ssim
 from xbdcnn.noise import GREY_LEVELS
-from xbdcnn.plotting.pictures import Zoom, picture_grid, plate, shared_aspect, show, stamp
+from xbdcnn.plotting.layout import Zoom, picture_grid, plate, shared_aspect, show, stamp
 from xbdcnn.plotting.style import ACCENT, MUTED, STYLE, new_figure, styled
 
 Level = tuple[float, float]

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from xbdcnn.errors import XbdcnnError
-from xbdcnn.files import atomic_path
-from xbdcnn.plotting.looks import COLOURS
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn._common.files import atomic_path
+from xbdcnn.plotting.method_styles import COLOURS
 
 Arguments = ParamSpec("Arguments")
 

@@ -1,0 +1,30 @@
+"""`python -m benchmarks`: measure the speed of the package on this machine."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks import readable, run_benchmark
+
+parser = argparse.ArgumentParser(
+    prog="python -m benchmarks",
+    description="Measure speed beside a plain implementation and beside the limits of the machine. "
+    "Close other programs first: ratios are robust against a changing load, seconds are not.",
+)
+parser.add_argument("--quick", action="store_true", help="small images, few rounds: 1-2 minutes")
+parser.add_argument("-o", "--output", type=Path, default=Path("build/benchmark"), help="folder")
+parser.add_argument("--device", default="cpu", help="cpu, or cuda (not measured here)")
+parser.add_argument("--rounds", type=int, help="measured rounds")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    given = parser.parse_args(arguments)
+    table = run_benchmark(given.output, given.quick, given.device, given.rounds)
+    print(readable(table).to_string(index=False))
+    print(f"files are in {given.output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,693 @@
+"""The noise explorer without a browser, and the two notebooks that rest on it."""
+
+from __future__ import annotations
+
+import gc
+import io
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import ipywidgets
+import numpy as np
+import psutil
+import pytest
+import ship
+import torch
+from paths import ROOT
+from PIL import Image
+
+from xbdcnn import metrics
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.baselines.classical import CLASSICAL
+from xbdcnn.data import Source, builtin_crop
+from xbdcnn.explorer import Explorer, State, captions, choices, drawing, explore, views
+from xbdcnn.explorer.background import LatestOnly
+from xbdcnn.explorer.canvas import SCRIPT, Canvas
+from xbdcnn.explorer.choices import collect_images, collect_methods, read_upload
+from xbdcnn.explorer.views import crop, describe, quality, restore, simulate
+from xbdcnn.inference import weights as weight_files
+from xbdcnn.inference import zoo
+from xbdcnn.inference.pretrained import Levels
+from xbdcnn.inference.weights import build_network, save_weights
+from xbdcnn.models import BALANCED, Denoised
+from xbdcnn.study.no_reference import whiteness
+
+EXERCISES = ROOT / "notebooks" / "10_exercises.py"
+RAMP = np.tile(np.linspace(0.1, 0.9, 128, dtype=np.float32), (96, 1))
+LARGE = np.linspace(0, 1, 500 * 600, dtype=np.float32).reshape(500, 600)
+
+
+def darker(noisy, eta, sigma):
+    maps = np.stack([np.full(noisy.shape, level, np.float32) for level in (2 * eta, sigma - 5)])
+    return Denoised(noisy * np.float32(0.5), maps)
+
+
+def nothing(noisy, eta, sigma):
+    return Denoised(noisy)
+
+
+def broken(noisy, eta, sigma):
+    raise XbdcnnError("<no luck>")
+
+
+RESTORERS = {"none": nothing, "darker": darker, "broken": broken}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """On a busy machine two threads spend their time waiting for each other at every product."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def explorer() -> Explorer:
+    return Explorer({"ramp": RAMP, "flat": np.full((64, 64), 0.5, np.float32)}, RESTORERS, pause=0)
+
+
+@pytest.fixture
+def tiny_weights(tmp_path, monkeypatch) -> None:
+    """Two small untrained networks in the place of the shipped ones."""
+    monkeypatch.setattr(weight_files, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(weight_files, "CHECKSUMS", tmp_path / "checksums.json")
+    choices._loaded.cache_clear()
+    for name, recipe in (("xbdcnn", replace(BALANCED, width=4)), ("dncnn", zoo.PLAIN_MSE)):
+        architecture = zoo.entry(name).architecture
+        network = build_network(architecture, recipe)
+        save_weights(network, tmp_path / "new.safetensors", architecture, recipe, name=name)
+        ship.ship(tmp_path / "new.safetensors", name)
+    yield
+    choices._loaded.cache_clear()
+
+
+def pictures(explorer: Explorer) -> dict[str, np.ndarray]:
+    return dict(explorer.stage.pictures)
+
+
+def text(explorer: Explorer, slot: str) -> str:
+    return explorer.stage.texts[slot]
+
+
+# What it computes
+
+
+@pytest.mark.parametrize(("eta", "sigma"), [(0.4, 5.0), (1.9, 20.0)])
+def test_simulated_noise_has_the_moments_of_equation_1(eta, sigma):
+    clean = np.full((384, 384), 0.5, np.float32)
+    error = 255 * (simulate(clean, State(eta=eta, sigma=sigma)).astype(float) - 0.5)
+    assert abs(error.mean()) < 0.3
+    assert error.var() == pytest.approx(127.5 / eta + sigma**2, rel=0.02)
+
+
+def test_simulation_depends_on_the_state_alone():
+    state = State(seed=3)
+    first, again = simulate(RAMP, state), simulate(RAMP, state)
+    assert first.dtype == np.float32 and first.shape == RAMP.shape
+    np.testing.assert_array_equal(first, again)
+    assert (first != simulate(RAMP, replace(state, seed=4))).mean() > 0.9
+    np.testing.assert_array_equal(first, simulate(RAMP, replace(state, method="darker")))
+
+
+def test_simulation_refuses_what_the_noise_model_refuses():
+    with pytest.raises(XbdcnnError, match="eta"):
+        simulate(RAMP, State(eta=0.0))
+
+
+def test_view_agrees_with_metrics_and_adds_up():
+    state = State(method="darker")
+    noisy = simulate(RAMP, state)
+    view = restore(RAMP, noisy, state, RESTORERS)
+    np.testing.assert_array_equal(view.restored, noisy * np.float32(0.5))
+    np.testing.assert_allclose(view.residual + view.restored, noisy, atol=1e-7)
+    for scores, image in ((view.before, noisy), (view.after, view.restored)):
+        assert scores.psnr == metrics.psnr(image, RAMP)
+        assert scores.snr == metrics.snr(image, RAMP)
+        assert scores.ssim == metrics.ssim(image, RAMP, data_range=1.0, window="gaussian")
+    assert view.levels == pytest.approx((2 * state.eta, state.sigma - 5))
+    assert restore(RAMP, noisy, State(), RESTORERS).levels is None
+
+
+def test_unknown_method_is_named_with_the_choices():
+    with pytest.raises(XbdcnnError, match=r"'magic'.*none, darker"):
+        restore(RAMP, RAMP, State(method="magic"), RESTORERS)
+
+
+def test_crop_takes_the_centre_or_a_corner_and_never_leaves_the_image():
+    image = np.arange(400 * 500, dtype=np.float32).reshape(400, 500)
+    assert crop(image).shape == (384, 384)
+    assert crop(image)[0, 0] == image[8, 58]
+    assert crop(image, (16, 116))[-1, -1] == image[-1, -1]
+    assert crop(RAMP).shape == RAMP.shape
+    for corner in ((17, 0), (0, 117), (-1, 0)):
+        with pytest.raises(XbdcnnError, match="leaves the radiograph of 400 x 500"):
+            crop(image, corner)
+
+
+def test_noise_is_white_and_structure_is_not():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(256, 256)).astype(np.float32)
+    assert abs(whiteness(noise)) < 4 / 256
+    # Neighbours in a mean of three pixels share two of them, and in a staircase every other step.
+    smooth = (noise[:, :-2] + noise[:, 1:-1] + noise[:, 2:]) / 3
+    assert whiteness(smooth) == pytest.approx(2 / 3, abs=0.02)
+    assert whiteness(np.indices((64, 64)).sum(0).astype(np.float32) % 2) < -0.95
+    assert whiteness(np.full((8, 8), 0.25, np.float32)) is None
+
+
+def test_profile_takes_the_pixels_on_the_line():
+    np.testing.assert_array_equal(views.profile(RAMP, (5, 0, 5, 127)), 255 * RAMP[5])
+    down = views.profile(LARGE, (10, 7, 40, 7))
+    np.testing.assert_array_equal(down, 255 * LARGE[10:41, 7])
+    diagonal = views.profile(LARGE, (0, 0, 20, 20))
+    np.testing.assert_array_equal(diagonal, 255 * LARGE[np.arange(21), np.arange(21)])
+    assert len(views.profile(RAMP, (3, 3, 3, 3))) == 1
+    assert views.profile(RAMP, (-5, 0, 200, 300)).shape == (301,)
+    assert views.middle_line(RAMP.shape) == (48, 0, 48, 127)
+
+
+def test_histogram_counts_every_pixel_once():
+    shares = views.histogram(RAMP)
+    assert shares.shape == (views.BINS,) and shares.sum() == pytest.approx(1)
+    black_and_white = views.histogram(np.array([[0.0, 1.0, 1.0, 1.0]], np.float32))
+    assert black_and_white[0] == 0.25 and black_and_white[-1] == 0.75
+
+
+def test_describe_counts_photons():
+    text = describe(State(eta=0.5, sigma=16.0), 128.0)
+    # 64 photons; sqrt(128 / 0.5) = 16 grey levels, as much as the thermal noise: half each.
+    assert "64 photons" in text and "fluctuates by 16.0" in text
+    assert "makes 22.6" in text and "50% of the noise variance" in text
+    assert text.endswith(".") and "\n" not in text
+
+
+def test_describe_black_without_noise():
+    assert "nothing to fluctuate" in describe(State(sigma=0.0), 0.0)
+
+
+# What it draws
+
+
+def test_quality_table_waits_and_the_conventions_are_named():
+    score = quality(RAMP * np.float32(0.9), RAMP)
+    assert drawing.quality_table(State(), score).count("…") == 3
+    done = drawing.quality_table(State(eta=0.6), score, score, Levels(0.71, 9.4))
+    assert "…" not in done and "0.71" in done and done.count(f"{score.psnr:.2f}") == 2
+    conventions = captions.FIXED["conventions"]
+    assert all(name in conventions for name in ("PSNR", "SNR", "SSIM", "255", "11-pixel"))
+
+
+def test_grey_limits_are_fixed():
+    ramp = np.array([[-1.0, 0.0, 0.25], [0.5, 1.0, 2.0]])
+    np.testing.assert_array_equal(drawing.indices(ramp), [[0, 0, 64], [128, 255, 255]])
+    residual = np.array([[-64.0, 0.0, 64.0]]) / 255
+    np.testing.assert_array_equal(drawing.residual_indices(residual), [[0, 128, 255]])
+    assert drawing.indices(ramp).dtype == np.uint8
+
+
+def test_level_maps_are_drawn_against_the_truth():
+    state = State(eta=0.8, sigma=30.0)
+    maps = np.array([[[0.2, 0.8, 3.2, 0.0]], [[10.0, 30.0, 50.0, 0.0]]], np.float32)
+    drawn = drawing.level_indices(maps, state)
+    np.testing.assert_array_equal(drawn["eta"], [[0, 128, 255, 0]])
+    np.testing.assert_array_equal(drawn["sigma"], [[0, 128, 255, 0]])
+
+
+@pytest.mark.parametrize(
+    ("correlation", "verdict"),
+    [(0.004, "white, like noise"), (-0.05, "nearly white"), (-0.4, "structure"), (None, "nothing")],
+)
+def test_whiteness_meter_gives_a_verdict(correlation, verdict):
+    meter = drawing.whiteness_meter(correlation)
+    assert verdict in meter and ("<meter" in meter) == (correlation is not None)
+
+
+def test_curves_are_named_labelled_and_in_scale():
+    curves = {"clean": np.array([0.0, 255.0]), "noisy": np.array([255.0, 0.0, 255.0])}
+    svg = drawing.profile_drawing(curves)
+    assert svg.count("<polyline") == 2 and 'aria-label="Grey level' in svg and "2 pixels" in svg
+    assert 'class="xb-curve xb-clean" points="30.0,134.0 636.0,22.0"' in svg
+    svg = drawing.histogram_drawing({"clean": views.histogram(RAMP)})
+    assert svg.count("<polyline") == 1 and "6%" in svg
+
+
+def test_overview_keeps_the_proportions():
+    assert drawing.overview(LARGE).shape == (180, 216)
+    assert drawing.overview(RAMP).shape == RAMP.shape
+
+
+# What there is to choose from
+
+
+def test_images_to_choose_from():
+    builtin = collect_images(Source("built-in radiograph"))
+    shapes = [image.shape for image in builtin.values()]
+    assert shapes == [(384, 384), (768, 768), (448, 448), (448, 448)]
+    np.testing.assert_array_equal(builtin["built-in: whole chest"], builtin_crop(384))
+
+
+def test_images_of_a_folder_come_after_the_built_in_ones(tmp_path):
+    import pandas as pd
+
+    path = tmp_path / "0001.png"
+    Image.fromarray((255 * RAMP).astype(np.uint8)).save(path)
+    row = {"path": str(path), "image": path.name, "patient_id": "1", "split": "test"}
+    images = collect_images(Source("my folder", pd.DataFrame([row])))
+    assert list(images)[-1] == "my folder: 0001"
+    assert images["my folder: 0001"].shape == RAMP.shape
+
+
+def as_png(image: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(drawing.indices(image)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_upload_is_read_by_its_content():
+    np.testing.assert_allclose(read_upload("x.png", as_png(RAMP)), RAMP, atol=0.5 / 255 + 1e-6)
+    from pydicom.data import get_testdata_file
+
+    dicom = Path(get_testdata_file("RG1_UNCR.dcm", download=False)).read_bytes()
+    assert read_upload("chest.dcm", dicom).shape == (1955, 1841)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture"])
+def test_bad_upload_is_named_without_any_folder(content):
+    with pytest.raises(XbdcnnError, match=r"^holiday\.png: ") as caught:
+        read_upload("holiday.png", content)
+    assert "upload" not in str(caught.value)
+
+
+def test_methods_are_what_is_installed(tiny_weights, monkeypatch):
+    labels = list(collect_methods())
+    assert labels[:3] == ["none", "DnCNN", "X-BDCNN (balanced)"]
+    assert {"NLM", "TV"} <= set(labels)
+    monkeypatch.setattr(choices, "find_spec", lambda name: None)
+    assert [label for label in collect_methods() if "BM3D" in label] == []
+
+
+def test_methods_do_what_the_package_does(tiny_weights):
+    methods = collect_methods()
+    noisy = simulate(RAMP, State())
+    np.testing.assert_array_equal(methods["none"](noisy, 0.6, 10.0).image, noisy)
+    np.testing.assert_array_equal(
+        methods["TV"](noisy, 0.6, 10.0).image, CLASSICAL["TV"](noisy, eta=0.6, sigma=10.0)
+    )
+    pretrained = choices.load_pretrained("xbdcnn")
+    image, maps = methods["X-BDCNN (balanced)"](noisy, 0.6, 10.0)
+    np.testing.assert_allclose(image, pretrained.denoise(noisy), atol=1e-6)
+    assert maps.shape == (2, *RAMP.shape)
+    assert tuple(maps.mean(axis=(1, 2))) == pytest.approx(pretrained.estimate(noisy), rel=1e-4)
+    assert methods["DnCNN"](noisy, 0.6, 10.0).levels is None
+
+
+# The newest request only
+
+
+def test_overtaken_requests_are_never_run():
+    done, gate = [], threading.Event()
+
+    def work(request):
+        gate.wait(5)
+        done.append(request)
+
+    background = LatestOnly(work)
+    background.ask(0)
+    time.sleep(0.05)  # the first is under way
+    for request in range(1, 10):
+        background.ask(request)
+    gate.set()
+    background.wait()
+    assert done == [0, 9]
+
+
+def test_an_equal_request_that_comes_later_is_answered_again():
+    done, begun, gate = [], threading.Event(), threading.Event()
+
+    def work(request):
+        begun.set()
+        gate.wait(5)
+        done.append(request)
+
+    background = LatestOnly(work)
+    background.ask(State(seed=1))
+    begun.wait(5)
+    background.ask(State(seed=1))
+    gate.set()
+    background.wait()
+    assert done == [State(seed=1)] * 2
+
+
+def test_a_pause_spares_the_work():
+    done = []
+    background = LatestOnly(done.append)
+    for request in range(5):
+        background.ask(request, pause=0.05)
+    background.wait()
+    background.ask("later")
+    background.wait()
+    assert done == [4, "later"]
+
+
+def test_a_pause_can_be_cut_short():
+    done = []
+    background = LatestOnly(done.append)
+    background.ask("slow", pause=60)
+    assert done == []
+    background.hurry()
+    background.wait()
+    assert done == ["slow"]
+
+
+@pytest.mark.parametrize("held", [None, True])
+def test_a_control_that_is_held_puts_the_restoration_off_until_its_release(held):
+    explorer = Explorer({"ramp": RAMP}, RESTORERS, State(method="darker"), pause=60)
+    explorer.stage.held = held
+    explorer.controls["sigma"].value = 3.0
+    time.sleep(0.05)
+    assert "restoring" in text(explorer, "caption-restored")
+    explorer.stage.held = False
+    explorer.wait()
+    assert "restored" in text(explorer, "caption-restored")
+    explorer.controls["sigma"].value = 4.0  # its last value may reach us after the release
+    explorer.wait()
+    assert "restored" in text(explorer, "caption-restored")
+
+
+# The stage
+
+
+@pytest.fixture
+def sent(monkeypatch) -> list[tuple[dict, list]]:
+    """Every message that stages send to the browser."""
+    messages = []
+    monkeypatch.setattr(Canvas, "send", lambda self, *message: messages.append(message))
+    return messages
+
+
+def test_stage_sends_what_changed_in_one_message_and_repeats_all_for_a_new_view(sent):
+    stage = Canvas()
+    picture = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    stage.show({"clean": picture}, {"sentence": "a"}, (0, 0, 2, 3, 2, 3))
+    stage.show({"eta": picture}, {"help": "b"})
+    stage._handle_custom_msg({"ready": True}, [])
+    (first, bytes_1), (second, _), (all_of_it, bytes_3) = sent
+    shape = {"height": 2, "width": 3}
+    assert first["pictures"] == [{"name": "clean", "palette": "grey"} | shape]
+    assert [bytes(buffer) for buffer in bytes_1] == [picture.tobytes()]
+    assert second["pictures"] == [{"name": "eta", "palette": "diverging"} | shape]
+    assert second["region"] == (0, 0, 2, 3, 2, 3)
+    assert all_of_it["texts"] == {"sentence": "a", "help": "b"} and len(bytes_3) == 2
+
+
+def test_stage_has_a_place_for_everything_that_is_shown(explorer):
+    explorer.controls["method"].value = "darker"
+    explorer.wait()
+    for name in explorer.stage.pictures:
+        assert f'"{name}"' in SCRIPT, name
+    for slot in explorer.stage.texts:
+        stem, _, picture = slot.partition("caption-")
+        assert f'"{stem}"' in SCRIPT or f'"{picture}"' in SCRIPT, slot
+
+
+# The widget
+
+
+def test_widget_opens_complete_and_labelled(explorer):
+    assert explorer.state == State(image="ramp")
+    shown = pictures(explorer)
+    assert all(
+        shown[name].shape == (96, 128) for name in ("clean", "noisy", "restored", "residual")
+    )
+    assert "…" not in text(explorer, "scores") and text(explorer, "message") == ""
+    assert all(control.description for control in explorer.controls.values())
+    eta, sigma = explorer.controls["eta"], explorer.controls["sigma"]
+    assert (10**eta.min, 10**eta.max) == pytest.approx((0.1, 5.0))
+    assert (sigma.min, sigma.max) == (0.0, 50.0)
+    assert int(explorer.box.layout.max_width.removesuffix("px")) <= 1024
+
+
+def test_noise_follows_at_once_and_restoration_later():
+    explorer = Explorer({"ramp": RAMP}, RESTORERS, pause=0.2)
+    before, sentence = pictures(explorer), text(explorer, "sentence")
+    explorer.controls["eta"].value = 0.2
+    moved = pictures(explorer)
+    assert (moved["noisy"] != before["noisy"]).any() and moved["clean"] is before["clean"]
+    assert moved["restored"] is before["restored"]
+    assert "…" in text(explorer, "scores") and text(explorer, "sentence") != sentence
+    assert "restoring" in text(explorer, "caption-restored")
+    explorer.wait()
+    assert (pictures(explorer)["restored"] != before["restored"]).any()
+    assert "…" not in text(explorer, "scores")
+    assert "restoring" not in text(explorer, "caption-restored")
+
+
+def test_pictures_are_those_of_the_pure_functions(explorer):
+    explorer.controls["sigma"].value = 25.0
+    explorer.controls["method"].value = "darker"
+    explorer.controls["seed"].value = 7
+    explorer.wait()
+    state = State(eta=0.6, sigma=25.0, seed=7, image="ramp", method="darker")
+    assert explorer.state == state
+    view = restore(RAMP, simulate(RAMP, state), state, RESTORERS)
+    expected = {
+        "clean": drawing.indices(RAMP),
+        "noisy": drawing.indices(view.noisy),
+        "restored": drawing.indices(view.restored),
+        "residual": drawing.residual_indices(view.residual),
+        "overview": drawing.overview(RAMP),
+    } | drawing.level_indices(view.maps, state)
+    shown = pictures(explorer)
+    assert shown.keys() == expected.keys()
+    for name, picture in expected.items():
+        np.testing.assert_array_equal(shown[name], picture, err_msg=name)
+    images = {"noisy": view.noisy, "clean": RAMP, "restored": view.restored}
+    curves = {name: views.profile(i, views.middle_line(RAMP.shape)) for name, i in images.items()}
+    assert text(explorer, "profile") == drawing.profile_drawing(curves)
+    assert "darker" in text(explorer, "caption-restored")
+    assert "structure" in text(explorer, "whiteness")
+
+
+def test_a_method_without_estimate_leaves_no_old_map_behind(explorer):
+    explorer.controls["method"].value = "darker"
+    explorer.wait()
+    explorer.controls["method"].value = "none"
+    explorer.wait()
+    assert pictures(explorer)["eta"].shape == (1, 1)
+    assert "estimates no levels" in text(explorer, "maps-note")
+
+
+def test_eta_is_what_its_readout_says(explorer, sent):
+    noisy = pictures(explorer)["noisy"]
+    sent.clear()
+    explorer.controls["eta"].value = 10**-0.22  # where a browser puts a slider that starts at 0.6
+    assert explorer.state.eta == 0.6
+    np.testing.assert_array_equal(pictures(explorer)["noisy"], noisy)
+    assert sent == [], "nothing has moved, so nothing is restored anew"
+
+
+def test_another_radiograph(explorer):
+    explorer.stage.line = (1, 1, 90, 120)
+    explorer.controls["image"].value = "flat"
+    explorer.wait()
+    shown = pictures(explorer)
+    assert {shown[name].shape for name in ("clean", "noisy", "restored")} == {(64, 64)}
+    assert explorer.stage.line is None and "63 pixels" in text(explorer, "profile")
+
+
+def test_region_follows_the_browser_and_starts_anew_with_another_radiograph():
+    explorer = Explorer({"large": LARGE, "ramp": RAMP}, RESTORERS, pause=0)
+    assert explorer.stage.region == (58, 108, 384, 384, 500, 600)
+    explorer.stage.set_state({"corner": [100, 200]})
+    explorer.wait()
+    assert explorer.state.corner == (100, 200)
+    np.testing.assert_array_equal(
+        pictures(explorer)["clean"], drawing.indices(LARGE[100:484, 200:584])
+    )
+    assert explorer.stage.region[:2] == (100, 200)
+    explorer.controls["image"].value = "ramp"
+    explorer.wait()
+    assert explorer.state.corner is None and text(explorer, "message") == ""
+    assert explorer.stage.region == (0, 0, 96, 128, 96, 128)
+
+
+def test_a_region_outside_is_an_error_in_the_widget():
+    explorer = Explorer({"large": LARGE}, RESTORERS, pause=0)
+    explorer.stage.set_state({"corner": [400, 0]})
+    explorer.wait()
+    assert "leaves the radiograph" in text(explorer, "message")
+
+
+def test_line_changes_the_profile_and_nothing_else(explorer, sent):
+    explorer.stage.set_state({"line": [0, 64, 95, 64]})
+    (message, buffers), *others = sent
+    assert message["texts"].keys() == {"profile"} and not buffers and not others
+    assert "95 pixels" in message["texts"]["profile"]
+
+
+def uploaded(explorer: Explorer, name: str, content: bytes) -> None:
+    """What the browser sends once the user has chosen a file."""
+    file = {"name": name, "type": "", "size": len(content), "last_modified": 0}
+    explorer.upload.set_state({"value": [file | {"content": memoryview(content)}]})
+    explorer.wait()
+
+
+def test_upload_is_shown_and_the_next_one_takes_its_place(explorer):
+    uploaded(explorer, "one.png", as_png(RAMP[:64]))
+    assert explorer.state.image == "upload: one.png"
+    assert pictures(explorer)["clean"].shape == (64, 128)
+    for _ in range(2):
+        uploaded(explorer, "two.png", as_png(RAMP[:32]))
+    assert explorer.state.image == "upload: two.png"
+    assert pictures(explorer)["clean"].shape == (32, 128)
+    assert explorer.controls["image"].options == ("ramp", "flat", "upload: two.png")
+    assert explorer._images.keys() == {"ramp", "flat", "upload: two.png"}
+
+
+def test_bad_upload_shows_the_reason_and_keeps_what_was_there(explorer):
+    before = pictures(explorer)
+    uploaded(explorer, "<holiday>.png", b"no")
+    assert "&lt;holiday&gt;.png: not a PNG" in text(explorer, "message")
+    assert pictures(explorer) == before and explorer.state.image == "ramp"
+    explorer.controls["sigma"].value = 3.0
+    assert text(explorer, "message") == ""
+
+
+def test_errors_show_in_the_widget_and_go_away(explorer):
+    restored = pictures(explorer)["restored"]
+    explorer.controls["method"].value = "broken"
+    explorer.wait()
+    assert "XbdcnnError: &lt;no luck&gt;" in text(explorer, "message")
+    assert not pictures(explorer)["restored"].any(), "an old picture must not stay"
+    explorer.controls["method"].value = "none"
+    explorer.wait()
+    assert text(explorer, "message") == ""
+    np.testing.assert_array_equal(pictures(explorer)["restored"], restored)
+
+
+def test_errors_of_the_noise_show_too():
+    explorer = Explorer({"bright": RAMP + 1}, RESTORERS, pause=0)
+    assert "within [0, 1]" in text(explorer, "message")
+    explorer.controls["sigma"].value = 3.0
+    explorer.wait()
+    assert "within [0, 1]" in text(explorer, "message")
+
+
+def test_a_result_that_comes_too_late_is_dropped(sent):
+    gate, begun = threading.Event(), threading.Event()
+
+    def slow(noisy, eta, sigma):
+        begun.set()
+        gate.wait(5)
+        return Denoised(noisy * np.float32(0.1))
+
+    explorer = Explorer({"ramp": RAMP}, RESTORERS | {"slow": slow}, pause=0)
+    explorer.controls["method"].value = "slow"
+    begun.wait(5)
+    sent.clear()
+    explorer.controls["method"].value = "darker"
+    # The quick method is not kept waiting by the slow one, which is still under way.
+    explorer._lanes["darker"].wait()
+    gate.set()
+    explorer.wait()
+    shown = [message["texts"]["caption-restored"] for message, _ in sent]
+    assert shown == ["<b>restoring …</b> · darker", "<b>restored</b> · darker"]
+    half = drawing.indices(simulate(RAMP, explorer.state) * np.float32(0.5))
+    np.testing.assert_array_equal(pictures(explorer)["restored"], half)
+
+
+@pytest.mark.slow
+def test_a_thousand_moves_leave_nothing_behind():
+    """Memory grows by less than 5 %, and no widget, figure or thread is left over."""
+    import matplotlib.pyplot as plt
+
+    explorer = Explorer({"small": RAMP}, RESTORERS, pause=0)
+    process = psutil.Process()
+
+    def moves(count: int) -> tuple[int, ...]:
+        for step in range(count):
+            explorer.controls["eta"].value = 0.1 + (step % 490) / 100
+            explorer.controls["method"].value = ("none", "darker")[step % 2]
+        explorer.wait()
+        gc.collect()
+        widgets = len(ipywidgets.widgets.widget._instances)
+        return widgets, len(plt.get_fignums()), threading.active_count()
+
+    before = moves(50)
+    memory = process.memory_info().rss
+    assert moves(500) == before
+    growth = process.memory_info().rss / memory - 1
+    print(f"\n1000 moves: memory {growth:+.2%}")
+    assert growth < 0.05
+
+
+def test_ten_moves_fit_into_a_second():
+    explorer = Explorer({"chest": builtin_crop(384)}, RESTORERS, pause=0.5)
+    times = []
+    for step in range(12):
+        started = time.perf_counter(), time.thread_time()
+        explorer.controls["sigma"].value = 5.0 + step
+        times.append((time.perf_counter() - started[0], time.thread_time() - started[1]))
+    seconds, work = np.median(times, axis=0)
+    print(f"\na move: {1e3 * seconds:.0f} ms, of which {1e3 * work:.0f} ms on the processor")
+    # The time on the processor, since a busy machine makes a thread wait for its turn.
+    assert work < 0.1
+    explorer.wait()
+
+
+def test_explore_opens_on_the_balanced_network_if_it_is_shipped(tiny_weights, monkeypatch):
+    source = Source("built-in radiograph")
+    assert explore(source).state.method == "X-BDCNN (balanced)"
+    weight_files.CHECKSUMS.write_text("{}")
+    assert explore(source).state.method == "none"
+
+
+# The exercises
+
+
+def exercise_cells() -> list:
+    import jupytext
+
+    return [cell for cell in jupytext.read(EXERCISES).cells if cell.cell_type == "code"]
+
+
+def run_exercises(monkeypatch, tmp_path, solved: bool) -> list[Exception | None]:
+    """Run all cells, without the solutions if not `solved`; one outcome per check cell."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("XBDCNN_DATA", raising=False)
+    scope, outcomes = {"__name__": "__main__"}, []
+    for cell in exercise_cells():
+        tags = cell.metadata.get("tags", [])
+        if "solution" in tags and not solved:
+            continue
+        try:
+            source = cell.source.replace('profile = "quick"', 'profile = "smoke"')
+            exec(compile(source, EXERCISES.name, "exec"), scope)
+        except Exception as error:
+            if "check" not in tags:
+                raise
+            outcomes.append(error)
+        else:
+            outcomes += [None] if "check" in tags else []
+    return outcomes
+
+
+def test_every_exercise_has_starter_solution_and_check():
+    kinds = ("starter", "solution", "check")
+    tags = [tag for cell in exercise_cells() for tag in cell.metadata.get("tags", [])]
+    found = [tag for tag in tags if tag in kinds]
+    assert len(found) >= 3 * 6 and found == list(kinds) * (len(found) // 3)
+
+
+def test_solutions_pass_their_checks(monkeypatch, tmp_path):
+    outcomes = run_exercises(monkeypatch, tmp_path, solved=True)
+    assert outcomes == [None] * len(outcomes) and len(outcomes) >= 6
+
+
+def test_checks_fail_without_the_solutions(monkeypatch, tmp_path):
+    outcomes = run_exercises(monkeypatch, tmp_path, solved=False)
+    assert len(outcomes) >= 6
+    assert all(isinstance(outcome, AssertionError) for outcome in outcomes), outcomes

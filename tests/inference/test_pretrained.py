@@ -1,0 +1,203 @@
+"""Pretrained networks take and return ordinary arrays, whole or in tiles."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from xbdcnn import load_pretrained, metrics, noise, paper
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.data import find_source
+from xbdcnn.inference import precision, pretrained, zoo
+from xbdcnn.inference.pretrained import Pretrained
+from xbdcnn.inference.weights import build_network, load_network, save_weights, shipped_path
+from xbdcnn.models import BALANCED, WITHOUT_NLE
+
+RANDOM = np.random.default_rng(0)
+
+
+def untrained(architecture: str = "xbdcnn", recipe=None) -> Pretrained:
+    recipe = recipe or replace(BALANCED, width=8)
+    network = build_network(architecture, recipe, seed=1).eval()
+    return Pretrained(network, recipe, {"name": architecture})
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(16, 16), (37, 50), (64, 31)])
+def test_dtype_and_shape_are_kept(dtype, shape):
+    image = RANDOM.random(shape)
+    if np.issubdtype(dtype, np.integer):
+        image = image * np.iinfo(dtype).max
+    image = image.astype(dtype)
+    before = image.copy()
+    restored = untrained().denoise(image)
+    assert restored.dtype == dtype and restored.shape == shape
+    np.testing.assert_array_equal(image, before)
+
+
+def test_uint16_is_read_over_its_full_range():
+    image = RANDOM.random((32, 32))
+    as_float = untrained().denoise(image)
+    as_integer = untrained().denoise(np.round(image * 65535).astype(np.uint16))
+    np.testing.assert_allclose(as_integer / 65535, as_float, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    "image, word",
+    [
+        (np.zeros((3, 32, 32), np.uint8), "shape"),
+        (np.zeros((15, 32), np.uint8), "16"),
+        (np.zeros((32, 32), np.int16), "int16"),
+        (np.full((32, 32), np.nan), "finite"),
+        (np.full((32, 32), 1.5), "rescale"),
+    ],
+)
+def test_bad_images_are_refused(image, word):
+    with pytest.raises(XbdcnnError, match=word):
+        untrained().denoise(image)
+
+
+@pytest.mark.parametrize("architecture", ["xbdcnn", "dncnn", "xrecnn"])
+def test_tiles_give_the_whole_image(architecture):
+    recipe = None if architecture == "xbdcnn" else zoo.PLAIN_MSE
+    model = untrained(architecture, recipe)
+    image = RANDOM.random((301, 214)).astype(np.float32)
+    whole, tiled = (model.denoise(image, tile) for tile in (None, 96))
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+def test_tiled_estimates_agree():
+    model = untrained()
+    image = RANDOM.random((200, 150)).astype(np.float32)
+    np.testing.assert_allclose(model.estimate(image, 64), model.estimate(image, None), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "precision", "count"),
+    [((1024, 700), "bf16", 1), ((1028, 16), "bf16", 2), ((616, 616), "fp32", 1),
+     ((6000, 6000), "fp32", 144), ((6000, 6000), "bf16", 100)],
+)  # fmt: skip
+def test_no_tile_is_larger_than_memory_allows(shape, precision, count):
+    plan = replace(untrained(), precision=precision)._plan(shape, "auto")
+    assert len(plan) == count
+    sides = {h.stop - h.start for tile in plan for h in tile.halo}
+    limits = pretrained.LARGEST_WHOLE if count == 1 else pretrained.LARGEST_TILE
+    assert max(sides) <= limits[precision]
+
+
+@pytest.mark.parametrize("tile", [15, 12, 98])
+def test_odd_tiles_are_refused(tile):
+    with pytest.raises(XbdcnnError, match="multiple of 4"):
+        untrained().denoise(np.zeros((32, 32)), tile)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_image_and_levels_come_from_one_pass(precision, monkeypatch):
+    model = replace(untrained(), precision=precision)
+    assert model.field.halo == 52
+    image = np.round(RANDOM.random((40, 52)) * 65535).astype(np.uint16)
+    calls = []
+    forward = model.computing.forward
+    monkeypatch.setattr(model.computing, "forward", lambda x: calls.append(x.shape) or forward(x))
+    restored, levels = model.restore(image)
+    assert calls == [(1, 1, 40, 52)]
+    np.testing.assert_array_equal(restored, model.denoise(image))
+    assert levels == model.estimate(image)
+
+
+def test_progress_goes_by_tiles(capsys):
+    untrained().restore(np.zeros((64, 64)), tile=32, progress=True)
+    assert "4/4" in capsys.readouterr().err
+
+
+def test_networks_without_nle_estimate_nothing():
+    model = untrained(recipe=replace(WITHOUT_NLE, width=8))
+    with pytest.raises(XbdcnnError, match="estimates no noise level"):
+        model.estimate(np.zeros((32, 32)))
+
+
+def test_load_from_a_file_of_one_s_own(tmp_path):
+    recipe = replace(BALANCED, width=8)
+    path = tmp_path / "mine.safetensors"
+    save_weights(build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="mine")
+    assert load_pretrained(path).metadata["name"] == "mine"
+    assert load_pretrained(str(path)).recipe == recipe
+
+
+@pytest.mark.parametrize("name", zoo.shipped_names())
+def test_bfloat16_stays_within_a_fiftieth_of_a_decibel_on_average(name):
+    differences = []
+    clean = find_source("builtin").images("test", 1)[0][160:288, 160:288]
+    exact, fast = (load_pretrained(name, precision=p) for p in ("fp32", "bf16"))
+    for seed, (eta, sigma) in enumerate(paper.TABLE_2):
+        noisy = noise.add_hybrid_noise_numpy(clean, eta, sigma, np.random.default_rng(seed))
+        restored, quick = exact.denoise(noisy), fast.denoise(noisy)
+        assert not np.array_equal(restored, quick)
+        differences.append(abs(metrics.psnr(quick, clean) - metrics.psnr(restored, clean)))
+    # One cell of this network lies at 0.021 dB; all other networks keep the bound in every cell.
+    worst = 0.03 if name == "xbdcnn-without-ssim" else 0.02
+    assert np.mean(differences) < 0.02 and max(differences) < worst
+
+
+@pytest.mark.parametrize("name", zoo.shipped_names())
+def test_the_fast_layout_agrees_with_the_plain_one(name):
+    noisy = RANDOM.random((100, 90)).astype(np.float32)
+    plain, _ = load_network(shipped_path(name))
+    with torch.inference_mode():
+        expected = plain(torch.from_numpy(noisy)[None, None]).image[0, 0].clamp(0, 1)
+    exact = load_pretrained(name, precision="fp32")
+    np.testing.assert_allclose(exact.denoise(noisy, 64), expected, atol=1e-4)
+
+
+def test_precision_follows_the_machine_unless_it_is_chosen(monkeypatch):
+    for native, expected in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(precision, "native_bfloat16", lambda device, native=native: native)
+        assert load_pretrained("xbdcnn").precision == expected
+        assert load_pretrained("xbdcnn", precision="fp32").precision == "fp32"
+    with pytest.raises(XbdcnnError, match="auto, fp32, bf16"):
+        load_pretrained("xbdcnn", precision="fp64")
+
+
+PEAK = r"""
+import re, sys
+import numpy as np
+from xbdcnn import zoo
+from xbdcnn.inference.pretrained import Pretrained
+from xbdcnn.models import BALANCED
+
+def peak():
+    # ru_maxrss would begin with what the parent process had.
+    return 1024 * int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
+
+network = build_network("xbdcnn", BALANCED).eval()
+before = peak()
+image = np.random.default_rng(0).integers(0, 65536, (6000, 6000), dtype=np.uint16)
+restored, levels = Pretrained(network, BALANCED, {}, sys.argv[1]).restore(image)
+assert restored.shape == image.shape and restored.dtype == image.dtype and levels.eta > 0
+print(peak() - before)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_six_thousand_pixels_squared_fit_in_two_gigabytes(precision):
+    command = [sys.executable, "-c", PEAK, precision]
+    peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    print(f"{precision}: {int(peak) / 1e9:.2f} GB beyond the interpreter")
+    assert 0.1e9 < int(peak) < 2e9
+
+
+def test_shipped_network_denoises_a_real_radiograph():
+    clean = find_source().images("table2", 1)[0][:256, :256]
+    noisy = noise.add_hybrid_noise_numpy(clean, 0.6, 10.0, np.random.default_rng(0))
+    model = pretrained.load_pretrained("xbdcnn")
+    gain = metrics.psnr(model.denoise(noisy), clean) - metrics.psnr(noisy, clean)
+    assert gain > 10
+    eta, sigma = model.estimate(noisy)
+    assert 0.2 < eta < 2.5 and 0 <= sigma < 30

@@ -1,0 +1,143 @@
+"""Weights on disk: small, verified, refused when they do not fit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import ship
+import torch
+
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.inference import weights as weight_files
+from xbdcnn.inference import zoo
+from xbdcnn.inference.weights import (
+    build_network,
+    level_error,
+    load_network,
+    recipe_from,
+    save_weights,
+    shipped_path,
+)
+from xbdcnn.models import AS_WRITTEN, BALANCED
+
+SMALL = replace(BALANCED, width=8)
+
+
+@pytest.fixture
+def weights(tmp_path):
+    path = tmp_path / "small.safetensors"
+    network = build_network("xbdcnn", SMALL, seed=3)
+    save_weights(network, path, "xbdcnn", SMALL, name="xbdcnn")
+    return path, network
+
+
+def test_round_trip_costs_no_more_than_half_precision(weights):
+    path, network = weights
+    loaded, header = load_network(path)
+    assert recipe_from(header["recipe"]) == SMALL
+    assert not loaded.training
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[name], value, rtol=1e-3, atol=1e-6)
+
+
+def test_batch_norm_statistics_keep_full_precision(tmp_path):
+    network = build_network("xrecnn", zoo.PLAIN_MSE)
+    statistics = {n: b for n, b in network.named_buffers() if b.is_floating_point()}
+    for buffer in statistics.values():
+        buffer.fill_(1e-7 / 3)
+    save_weights(network, tmp_path / "x.safetensors", "xrecnn", zoo.PLAIN_MSE)
+    loaded, _ = load_network(tmp_path / "x.safetensors")
+    assert statistics
+    for name, buffer in loaded.named_buffers():
+        if name in statistics:
+            assert torch.equal(buffer, statistics[name])
+
+
+def test_building_is_fixed_by_the_seed_and_leaves_the_global_state():
+    before = torch.get_rng_state()
+    first, again, other = (build_network("dncnn", zoo.PLAIN_MSE, s) for s in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    weight = "residual.0.weight"
+    assert torch.equal(first.state_dict()[weight], again.state_dict()[weight])
+    assert not torch.equal(first.state_dict()[weight], other.state_dict()[weight])
+
+
+def test_unknown_names_list_the_known_ones():
+    with pytest.raises(XbdcnnError, match="xbdcnn-as-written"):
+        zoo.entry("nonsense")
+    with pytest.raises(XbdcnnError, match="dncnn"):
+        build_network("resnet", AS_WRITTEN)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08\0\0\0\0\0\0\0{}      ", b"x" * 100])
+def test_damaged_files_are_named(tmp_path, content):
+    path = tmp_path / "damaged.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(XbdcnnError, match=r"damaged\.safetensors: not readable"):
+        load_network(path)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(XbdcnnError, match=r"absent\.safetensors: no such weights"):
+        load_network(tmp_path / "absent.safetensors")
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    path = tmp_path / "odd.safetensors"
+    save_weights(build_network("dncnn", zoo.PLAIN_MSE), path, "xbdcnn", SMALL)
+    with pytest.raises(XbdcnnError, match=r"odd\.safetensors: weights do not fit"):
+        load_network(path)
+
+
+def test_headers_of_a_later_version_are_refused():
+    values = {"loss_weights": [1, 0, 0, 0], "colour": "red"}
+    with pytest.raises(XbdcnnError, match="colour"):
+        recipe_from(values)
+
+
+def test_shipping_records_the_checksum_and_loading_verifies_it(tmp_path, monkeypatch, weights):
+    monkeypatch.setattr(weight_files, "WEIGHTS", tmp_path / "shipped")
+    monkeypatch.setattr(weight_files, "CHECKSUMS", tmp_path / "shipped" / "checksums.json")
+    target = ship.ship(weights[0], "xbdcnn")
+    assert shipped_path("xbdcnn") == target
+    assert zoo.shipped_names() == ["xbdcnn"]
+    with pytest.raises(XbdcnnError, match="no shipped weights for 'dncnn'"):
+        shipped_path("dncnn")
+    target.write_bytes(target.read_bytes()[:-1] + b"\xff")
+    with pytest.raises(XbdcnnError, match="SHA-256"):
+        shipped_path("xbdcnn")
+
+
+def test_level_errors_belong_to_bytes_not_to_names(tmp_path, monkeypatch, weights):
+    monkeypatch.setattr(weight_files, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(weight_files, "CHECKSUMS", tmp_path / "checksums.json")
+    monkeypatch.setattr(weight_files, "LEVEL_ERRORS", tmp_path / "level_errors.json")
+    first, second = weights[0], tmp_path / "second.safetensors"
+    save_weights(build_network("xbdcnn", SMALL, seed=9), second, "xbdcnn", SMALL)
+    target = ship.ship(first, "xbdcnn")
+    assert level_error(target) is None
+    ship.record_level_error("xbdcnn", {"eta": 0.5, "sigma": 6.0})
+    assert level_error(target) == level_error(first) == {"eta": 0.5, "sigma": 6.0}
+    ship.ship(second, "xbdcnn")
+    assert level_error(target) is None
+    ship.record_level_error("xbdcnn", {"eta": 0.4, "sigma": 5.0})
+    assert level_error(first) is None and level_error(second)["eta"] == 0.4
+
+
+def test_every_shipped_weight_loads_and_says_where_it_comes_from():
+    names = zoo.shipped_names()
+    assert {"xbdcnn", "dncnn", "xrecnn", "xbdcnn-as-written"} <= set(names)
+    for name in names:
+        network, header = load_network(shipped_path(name))
+        assert header["name"] == name
+        assert header["architecture"] == zoo.entry(name).architecture
+        assert {"budget", "scores", "provenance"} <= set(header)
+        assert header["provenance"]["data_sha256"]
+        assert json.dumps(header)
+        assert network(torch.rand(1, 1, 16, 16)).image.shape == (1, 1, 16, 16)
+
+
+def test_shipped_weights_stay_small():
+    assert sum(shipped_path(name).stat().st_size for name in zoo.shipped_names()) < 45e6

@@ -1,0 +1,513 @@
+"""Figures: they run, follow their inputs, leave pyplot alone, and are written reproducibly."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from xbdcnn import paper, plotting
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.baselines.networks import DnCNN
+from xbdcnn.inference.layers import record
+from xbdcnn.models import AS_RELEASED, AS_WRITTEN, WITHOUT_NLE, XBDCNN, count_parameters
+from xbdcnn.noise import PhotonTransfer
+from xbdcnn.plotting.charts import LOSS_TERMS, spread
+from xbdcnn.plotting.layout import INSET
+from xbdcnn.plotting.method_styles import method_colours, method_styles
+from xbdcnn.plotting.panels import radial_spectrum
+from xbdcnn.plotting.style import PNG_LIMIT, WATERMARK, lean_png, new_figure
+
+FACTS = {"profile": "quick", "data": "built-in radiograph", "seed": 3}
+CLEAN = np.add.outer(np.linspace(0.1, 0.6, 64), np.linspace(0, 0.3, 64)).astype(np.float32)
+NOISE = np.random.default_rng(1).normal(0, 0.1, CLEAN.shape).astype(np.float32)
+NOISY = {level: CLEAN + (1 / level[0] / 2.5) * NOISE for level in plotting.FIGURE_2_LEVELS}
+RESTORED = {"DnCNN": {level: CLEAN + 0.02 * NOISE for level in NOISY}}
+RESTORED["X-BDCNN"] = {level: CLEAN + 0.01 * NOISE for level in NOISY}
+ZOOM = (8, 40, 16)
+NARROW = replace(AS_WRITTEN, width=4)
+
+
+def history(terms: tuple[str, ...]) -> pd.DataFrame:
+    patches = np.arange(1, 9) * 100
+    rows = {"patches": patches, "val_psnr": 38 - 300 / patches}
+    return pd.DataFrame(rows | {f"loss_{term}": 1 / patches for term in terms})
+
+
+def table_2(source: str = "ours") -> pd.DataFrame:
+    rows = [
+        {"method": method, "eta": eta, "sigma": sigma, "psnr": 20 + gain, "source": source}
+        for eta, sigma in paper.TABLE_2
+        for method, gain in (("Before Denoising", 0.0), ("DnCNN", 12.0), ("X-BDCNN", 15.0))
+    ]
+    frame = pd.DataFrame(rows)
+    return frame.assign(psnr_low=frame["psnr"] - 1, psnr_high=frame["psnr"] + 2)
+
+
+def differences() -> pd.DataFrame:
+    rows = {"method": ["X-BDCNN w/o the NLE", "X-BDCNN w/o SSIM loss"]}
+    for name, scale in (("psnr", 1.0), ("ssim", 0.01)):
+        centre = scale * np.array([-0.3, 0.1])
+        rows |= {name: centre, f"{name}_low": centre - scale, f"{name}_high": centre + scale}
+    return pd.DataFrame(rows)
+
+
+def transfer() -> PhotonTransfer:
+    mean = np.linspace(10, 200, 12)
+    return PhotonTransfer(mean, mean / 0.5 + 100, np.full(12, 50), 0.5, 10.0)
+
+
+def gradients() -> pd.DataFrame:
+    rows = {
+        "step": [0, 5],
+        "mse": [1.0, 0.5],
+        "ssim": [2.0, 1.0],
+        "asymm": [9, 8],
+        "tv": [0.1, 0.2],
+    }
+    return pd.concat(pd.DataFrame(rows | {"recipe": name}) for name in ("written", "released"))
+
+
+def estimates() -> pd.DataFrame:
+    unit = np.linspace(0, 1, 60)
+    rows = {"eta": 0.4 + 1.5 * unit, "sigma": 20 * unit, "est_eta": 1.1, "est_sigma": 20 * unit}
+    return pd.DataFrame(rows | {"method": "X-BDCNN"})
+
+
+def fed() -> pd.DataFrame:
+    feeds = {"true x 0.5": 30.0, "true x 1": 38.0, "estimated x 0.5": 31.0, "estimated x 1": 39.0}
+    return pd.DataFrame({"method": "X-BDCNN", "fed": list(feeds), "psnr": feeds.values()})
+
+
+def leads() -> pd.DataFrame:
+    levels = [(eta, sigma) for eta in (0.1, 0.8) for sigma in (5.0, 50.0)]
+    rows = [{"eta": e, "sigma": s, "blur": 0.0, "gain": 1.0, "lead": e - s / 50} for e, s in levels]
+    odd = {"eta": 0.6, "sigma": 5.0, "lead": 9.0}
+    return pd.DataFrame([*rows, odd | {"blur": 1.0, "gain": 1.0}])
+
+
+def flipped() -> pd.DataFrame:
+    rows = {"trial": ["a", "b"], "effect": [0.2, -0.1], "low": [0.1, -0.3], "high": [0.3, 0.1]}
+    return pd.DataFrame(rows | {"seeds": 3, "full_width": [0.5, np.nan]})
+
+
+def total_errors() -> pd.DataFrame:
+    rows = {"method": ["A", "A", "B", "B"], "place": [5.0, 9.0] * 2, "bias": [1.0, -1.0, 0.5, 0.0]}
+    return pd.DataFrame(rows | {"rmse": [2.0, 3.0, 1.0, 10.0]})
+
+
+def stressed() -> pd.DataFrame:
+    odd = [{"blur": 0.5, "gain": 1.0}, {"blur": 0.0, "gain": 1.0}, {"blur": 0.0, "gain": 0.7}]
+    rows = [{"eta": 0.6, "sigma": 10.0, "method": m} | o for o in odd for m in ("DnCNN", "BM3D")]
+    return pd.DataFrame(rows).assign(psnr=np.arange(6) + 30.0)
+
+
+FIGURES = {
+    "gaps": lambda: plotting.gap_plot([130.0, 150.0]),
+    "conventions": lambda: plotting.convention_plot(pd.Series({"a": 0.3, "b": 0.5}), 0.51),
+    "flips": lambda: plotting.choices_plot(flipped(), reference="as written"),
+    "errors": lambda: plotting.error_plot({"noise": total_errors(), "grey": total_errors()}),
+    "grain": lambda: plotting.correlation_plot(stressed()),
+    "gradient": lambda: plotting.gradient_plot(gradients()),
+    "calibration": lambda: plotting.calibration_plot(estimates(), ["X-BDCNN"]),
+    "feeding": lambda: plotting.feeding_plot(fed()),
+    "lead_map": lambda: plotting.lead_map({"X-BDCNN": leads()}),
+    "figure_1": lambda: plotting.figure_1(XBDCNN(NARROW), CLEAN),
+    "figure_2": lambda: plotting.figure_2(CLEAN, NOISY, RESTORED, ZOOM),
+    "error_maps": lambda: plotting.error_maps(CLEAN, NOISY, RESTORED, ZOOM),
+    "show_images": lambda: plotting.show_images({"a": CLEAN, "b": 1 - CLEAN}, ZOOM),
+    "noise_panel": lambda: plotting.noise_panel(CLEAN, NOISY),
+    "photon_transfer": lambda: plotting.photon_transfer_plot(transfer(), 0.5, 10.0),
+    "training_curves": lambda: plotting.training_curves({"A": history(("mse", "ssim"))}),
+    "psnr_curves": lambda: plotting.psnr_curves({"A": history(()), "B": history(())}),
+    "loss_landscape": plotting.loss_landscape,
+    "table_2": lambda: plotting.table_2_plot(table_2()),
+    "ablation": lambda: plotting.ablation_plot(differences()),
+    "hero": lambda: plotting.hero(CLEAN, NOISY[0.4, 10.0], CLEAN),
+    "residual": lambda: plotting.residual_plot(NOISY[0.4, 10.0], 0.99 * CLEAN, CLEAN),
+}
+
+
+def texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))]
+
+
+@pytest.fixture(scope="module", params=FIGURES)
+def figure(request: pytest.FixtureRequest) -> Figure:
+    return FIGURES[request.param]()
+
+
+def test_a_notebook_displays_the_returned_figure(figure: Figure) -> None:
+    picture = np.asarray(Image.open(io.BytesIO(figure._repr_png_())).convert("L"))
+    assert picture.shape[1] > 500
+    assert picture.std() > 5
+
+
+def test_ipython_formats_figures_with_and_without_the_inline_backend() -> None:
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.core.pylabtools import select_figure_formats
+
+    shell = InteractiveShell()
+    figure = plotting.loss_landscape()
+    assert "image/png" in shell.display_formatter.format(figure)[0]
+    select_figure_formats(shell, {"png"})
+    assert "image/png" in shell.display_formatter.format(figure)[0]
+
+
+def test_no_figure_is_left_with_pyplot(figure: Figure) -> None:
+    from matplotlib import pyplot
+
+    assert pyplot.get_fignums() == []
+
+
+def test_import_and_drawing_leave_backend_and_settings_alone() -> None:
+    code = """
+import sys, matplotlib
+before = dict.copy(matplotlib.rcParams)
+from xbdcnn import plotting
+plotting.loss_landscape()._repr_png_()
+assert "matplotlib.pyplot" not in sys.modules, "pyplot imported"
+after = dict.copy(matplotlib.rcParams)
+assert after == before, [key for key in before if after[key] != before[key]]
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_use_style_sets_the_defaults() -> None:
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcParams["axes.grid"] = False
+        plotting.use_style()
+        assert mpl.rcParams["axes.grid"] is True
+
+
+def blocks(network: XBDCNN) -> list[str]:
+    """Channel counts written on the slabs of Fig. 1."""
+    axes = plotting.figure_1(network).axes[0]
+    return [t.get_text() for t in axes.texts if t.get_rotation() == 90]
+
+
+@pytest.mark.parametrize(("recipe", "convolutions"), [(AS_WRITTEN, 22), (WITHOUT_NLE, 17)])
+def test_figure_1_draws_every_convolution(recipe, convolutions: int) -> None:
+    network = XBDCNN(replace(recipe, width=8))
+    kinds = [layer.kind for layer in record(network, 16)]
+    assert kinds.count("conv") == convolutions
+    assert (kinds.count("pool"), kinds.count("up")) == (2, 2)
+    assert len(blocks(network)) == convolutions + 2
+
+
+def test_figure_1_shows_the_channels_of_the_network() -> None:
+    nbd = [8, 8, *[16] * 3, *[32] * 6, 16, *[16] * 3, 8, 8, 8, 1]
+    assert blocks(XBDCNN(replace(WITHOUT_NLE, width=8))) == [str(n) for n in nbd]
+    assert blocks(XBDCNN(NARROW))[:5] == ["32", "32", "32", "32", "2"]
+
+
+def test_figure_1_follows_the_recipe() -> None:
+    released = XBDCNN(replace(AS_RELEASED, width=4))
+    shown = "\n".join(texts(plotting.figure_1(released)))
+    assert "2–4 share weights" in shown
+    assert "conv 1×1" in shown
+    assert f"{count_parameters(released):,}" in shown
+    written = "\n".join(texts(plotting.figure_1(XBDCNN(NARROW))))
+    assert "share weights" not in written
+    assert "conv 1×1" not in written
+    bare = "\n".join(texts(plotting.figure_1(XBDCNN(replace(WITHOUT_NLE, width=4)))))
+    assert "NLE" not in bare
+    assert "concatenation" not in bare
+
+
+def test_recorded_skips_are_those_of_the_paper() -> None:
+    layers = record(XBDCNN(NARROW), 32)
+    sums = [layer for layer in layers if layer.kind == "add"]
+    origins = [layers[min(layer.inputs)] for layer in sums]
+    assert [origin.weight for origin in origins] == [
+        "nle.first.weight",
+        "nbd.down1.4.weight",
+        "nbd.enter.2.weight",
+        "",
+    ]
+    assert origins[-1].kind == "image"
+    assert [layer.side for layer in sums] == [32, 16, 32, 32]
+    assert not [layer for layer in layers if layer.kind == "conv"][-1].relu
+
+
+def test_figure_1_refuses_other_networks() -> None:
+    with pytest.raises(XbdcnnError, match="DnCNN"):
+        plotting.figure_1(DnCNN(depth=3, width=2))
+
+
+def test_figure_2_has_a_panel_per_method_and_level_with_scores() -> None:
+    shown = texts(plotting.figure_2(CLEAN, NOISY, RESTORED, ZOOM))
+    assert sum(text.endswith(tuple("0123456789")) and " dB · " in text for text in shown) == 12
+    assert {"noisy", "DnCNN", "X-BDCNN", "clean reference", "η = 0.6, σ = 15"} <= set(shown)
+
+
+def test_panels_share_one_grey_scale_and_show_the_detail() -> None:
+    figure = plotting.show_images({"a": CLEAN, "b": 0.5 * CLEAN}, ZOOM, limits=(0.1, 0.9))
+    for axes in figure.axes:
+        assert axes.images[0].get_clim() == (0.1, 0.9)
+        (inset,) = axes.child_axes
+        assert inset.images[0].get_array().shape == (16, 16)
+    detail = figure.axes[0].child_axes[0].images[0].get_array()
+    np.testing.assert_array_equal(detail, CLEAN[8:24, 40:56])
+
+
+@pytest.mark.parametrize(("left", "corner"), [(2, 1 - INSET), (46, 0.0)])
+def test_the_enlarged_detail_keeps_away_from_its_frame(left: int, corner: float) -> None:
+    (axes,) = plotting.show_images({"a": CLEAN}, (40, left, 16)).axes
+    x = axes.child_axes[0].get_axes_locator()(axes.child_axes[0], None).x0
+    assert x == pytest.approx(axes.get_position().x0 + corner * axes.get_position().width, abs=0.02)
+
+
+def test_error_maps_use_symmetric_limits_in_grey_levels() -> None:
+    figure = plotting.error_maps(CLEAN, NOISY, RESTORED, ZOOM, limit=7)
+    maps = [a.images[0] for a in figure.axes if a.images and a.images[0].get_clim() == (-7, 7)]
+    assert len(maps) == 12
+    np.testing.assert_allclose(maps[-1].get_array(), 2.55 * NOISE, atol=1e-4)
+
+
+def test_missing_levels_and_mixed_sizes_are_named() -> None:
+    gap = {"DnCNN": {(0.4, 10.0): CLEAN}}
+    with pytest.raises(XbdcnnError, match="DnCNN lacks"):
+        plotting.figure_2(CLEAN, NOISY, gap, ZOOM)
+    with pytest.raises(XbdcnnError, match="one size"):
+        plotting.show_images({"a": CLEAN, "b": CLEAN[:32]})
+
+
+def test_noise_panel_orders_levels() -> None:
+    panel = plotting.noise_panel(CLEAN, {(e, s): CLEAN + 0.1 for e in (2, 1) for s in (9, 3)})
+    shown = texts(panel)
+    order = [shown.index(t) for t in ("η = 1", "η = 2")]
+    assert order == sorted(order)
+    assert {"σ = 3", "σ = 9"} <= set(shown)
+    assert sum("20.0 dB" in text for text in shown) == 4
+
+
+def test_white_noise_has_a_flat_spectrum_at_its_variance() -> None:
+    noise = np.random.default_rng(0).normal(0, 3, (256, 256))
+    frequency, power = radial_spectrum(noise)
+    assert frequency[0] > 0 and frequency[-1] < 0.5
+    np.testing.assert_allclose(power[8:], 9, rtol=0.1)
+
+
+def test_photon_transfer_plot_draws_fitted_and_true_line() -> None:
+    axes = plotting.photon_transfer_plot(transfer(), 1.0, 5.0).axes[0]
+    fitted, true = (line.get_ydata() for line in axes.lines)
+    np.testing.assert_allclose(fitted, [100, 255 / 0.5 + 100])
+    np.testing.assert_allclose(true, [25, 255 + 25])
+
+
+def test_training_curves_label_each_run_and_say_which_terms_are_missing() -> None:
+    runs = {"X-BDCNN": history(("mse", "ssim", "asymm", "tv")), "DnCNN": history(("mse",))}
+    shown = texts(plotting.training_curves(runs))
+    assert {"X-BDCNN  37.62", "DnCNN  37.62", *LOSS_TERMS.values()} <= set(shown)
+    assert "not in this loss" not in shown
+    alone = texts(plotting.training_curves({"DnCNN": runs["DnCNN"]}))
+    assert alone.count("not in this loss") == 3
+
+
+def test_psnr_curves_name_the_best_and_what_lies_below_the_picture() -> None:
+    run = pd.DataFrame(
+        {"patches": range(1, 21), "val_psnr": [20.0, 36.0, *[38.0] * 16, 38.5, 37.0]}
+    )
+    figure = plotting.psnr_curves({"X-BDCNN": run})
+    assert {"X-BDCNN  38.50", "1 of 20 lower, down to 20.0"} <= set(texts(figure))
+    assert list(figure.axes[0].lines[0].get_markevery()) == [18]
+
+
+def test_spread_keeps_labels_apart_and_free_ones_in_place() -> None:
+    heights = spread([1.0, 1.0, 1.1, 9.0], 0.5)
+    assert np.diff(heights).min() >= 0.5 - 1e-9
+    assert heights[-1] == 9.0
+
+
+def test_loss_landscape_shows_the_three_readings() -> None:
+    lines = plotting.loss_landscape(true=1.0, alpha=0.3, reach=0.5).axes[0].lines[:3]
+    ends = {line.get_label().split(":")[0]: line.get_ydata()[[0, -1]] for line in lines}
+    np.testing.assert_allclose(ends["text"], [0.7 * 0.25, 0.3 * 0.25])
+    np.testing.assert_allclose(ends["Eq. 3 as printed"], [0.3 * 0.25, 0.7 * 0.25])
+    np.testing.assert_allclose(ends["released code"], [0.2 * 0.25, 0.3 * 0.25])
+
+
+def test_table_2_plot_shows_gains_and_the_papers_values_as_open_markers() -> None:
+    both = pd.concat([table_2(), table_2("paper (corrected)")])
+    grid = [axes for axes in plotting.table_2_plot(both).axes if axes.lines]
+    assert len(grid) == 9
+    dots = [line for line in grid[0].lines if line.get_marker() == "o"]
+    assert sorted(float(dot.get_xdata()[0]) for dot in dots) == [12, 12, 15, 15]
+    assert sum(dot.get_markerfacecolor() == "white" for dot in dots) == 2
+    interval = next(line for line in grid[0].lines if line.get_marker() != "o")
+    assert np.ptp(interval.get_xdata()) == pytest.approx(3)
+
+
+def test_table_2_plot_needs_the_noisy_images() -> None:
+    summary = table_2()
+    with pytest.raises(XbdcnnError, match="Before Denoising"):
+        plotting.table_2_plot(summary[summary["method"] != "Before Denoising"])
+
+
+def test_ablation_plot_shows_differences_in_table_order() -> None:
+    psnr, ssim = plotting.ablation_plot(differences()).axes
+    labels = [tick.get_text() for tick in psnr.get_yticklabels()]
+    assert labels[::-1] == list(differences()["method"])
+    dots = [float(d.get_xdata()[0]) for d in ssim.lines if d.get_marker() == "o"]
+    assert sorted(dots) == pytest.approx([-0.003, 0.001])
+
+
+def test_gap_plot_puts_every_network_of_table_1_into_the_impossible_half() -> None:
+    axes = plotting.gap_plot([150.0]).axes[0]
+    gaps = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
+    assert len(gaps) == len(paper.TABLE_1) + 3
+    swapped = sum(map(paper.columns_are_swapped, paper.TABLE_1.values()))
+    assert sum(gap < 0 for gap in gaps) == swapped + 3
+
+
+def test_flips_plot_marks_what_was_trained_at_full_width() -> None:
+    axes = plotting.choices_plot(flipped()).axes[0]
+    (diamonds,) = [line for line in axes.lines if line.get_marker() == "D"]
+    assert np.nanmax(diamonds.get_xdata()) == 0.5 and np.isnan(diamonds.get_xdata()).sum() == 1
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "b"]
+
+
+def test_grain_plot_draws_each_method_over_blur_and_over_gain() -> None:
+    blur, gain = plotting.correlation_plot(stressed()).axes
+    assert [list(line.get_xdata()) for line in blur.lines] == [[0.0, 0.5]] * 2
+    assert [list(line.get_xdata()) for line in gain.lines] == [[0.7, 1.0]] * 2
+
+
+def test_loss_landscape_marks_where_descents_end() -> None:
+    axes = plotting.loss_landscape(true=1.0, ends={"text": 1.0, "released": 0.7}).axes[0]
+    ends = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "^"]
+    assert ends == [1.0, 0.7]
+
+
+def test_lead_map_prints_plain_noise_only_and_frames_the_trained_levels() -> None:
+    axes = plotting.lead_map({"X-BDCNN": leads()}).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["+0.0", "+0.7", "-0.9", "-0.2"]
+    (frame,) = [patch for patch in axes.patches if not patch.get_fill()]
+    assert (frame.get_x(), frame.get_y(), frame.get_width(), frame.get_height()) == (
+        0.5,
+        -0.5,
+        1,
+        1,
+    )
+
+
+def test_feeding_plot_has_a_line_per_network_and_base() -> None:
+    axes = plotting.feeding_plot(fed()).axes[0]
+    drawn = method_styles(["X-BDCNN"])["X-BDCNN"]["marker"]
+    curves = [line for line in axes.lines if line.get_marker() == drawn]
+    assert [list(line.get_ydata()) for line in curves] == [[30.0, 38.0], [31.0, 39.0]]
+
+
+def test_calibration_plot_draws_the_median_of_the_answers() -> None:
+    left, right = plotting.calibration_plot(estimates(), ["X-BDCNN"]).axes
+    assert set(left.lines[-1].get_ydata()) == {1.1}
+    np.testing.assert_allclose(right.lines[-1].get_ydata(), right.lines[-1].get_xdata(), atol=0.4)
+
+
+def test_calibration_plot_counts_the_answers_at_its_edge() -> None:
+    far = estimates().assign(est_eta=lambda t: t["est_eta"].where(t.index > 2, 99.0))
+    left, right = plotting.calibration_plot(far, ["X-BDCNN"]).axes
+    assert left.get_title() == "X-BDCNN, 3 beyond" and right.get_title() == "X-BDCNN"
+    (edge,) = [line for line in left.lines if line.get_marker() == "^"]
+    assert len(edge.get_xdata()) == 3 and set(edge.get_ydata()) == {1.25 * 1.9}
+
+
+def test_colours_are_fixed_for_known_methods_and_distinct_for_others() -> None:
+    colours = method_colours(["DnCNN", "one", "another"])
+    assert colours["DnCNN"] == plotting.COLOURS["DnCNN"]
+    assert len(set(colours.values())) == 3
+    others = method_colours(["one", "another"])
+    assert not set(others.values()) & set(plotting.COLOURS.values())
+
+
+def test_every_method_has_a_colour_and_a_marker_of_its_own() -> None:
+    looks = method_styles(list(plotting.COLOURS))
+    for trait in ("color", "marker"):
+        assert len({look[trait] for look in looks.values()}) == len(plotting.COLOURS)
+
+
+def test_saved_files_carry_caption_and_facts(tmp_path) -> None:
+    png, svg = plotting.save_figure(
+        plotting.loss_landscape(), tmp_path / "new" / "eq.3", "Eq. 3 – α", FACTS, svg=True
+    )
+    assert (png.name, svg.name) == ("eq.3.png", "eq.3.svg")
+    picture = Image.open(png)
+    assert picture.text["Description"] == "Eq. 3 – α"
+    assert json.loads(picture.text["Source"]) == FACTS
+    assert "Comment" not in picture.text
+    tree = ElementTree.parse(svg)
+    dc = "{http://purl.org/dc/elements/1.1/}"
+    assert tree.find(f".//{dc}description").text == "Eq. 3 – α"
+    assert json.loads(tree.find(f".//{dc}source").text) == FACTS
+    assert tree.find(f".//{dc}date") is None
+
+
+def test_equal_figures_give_equal_bytes(tmp_path) -> None:
+    def files(name: str) -> list[bytes]:
+        figure = plotting.ablation_plot(differences())
+        paths = plotting.save_figure(figure, tmp_path / name, "c", FACTS, svg=True)
+        return [path.read_bytes() for path in paths]
+
+    assert files("a") == files("b")
+
+
+def test_smoke_results_are_watermarked_and_the_figure_stays_clean(tmp_path) -> None:
+    figure = plotting.loss_landscape()
+    before = figure.get_children()
+    plain = plotting.save_figure(figure, tmp_path / "plain", "c", FACTS, svg=True)
+    smoke = plotting.save_figure(figure, tmp_path / "smoke", "c", FACTS, smoke=True, svg=True)
+    assert figure.get_children() == before
+    assert Image.open(smoke[0]).text["Comment"] == WATERMARK
+    assert 'id="smoke-watermark"' in smoke[1].read_text()
+    assert 'id="smoke-watermark"' not in plain[1].read_text()
+    first, second = (np.asarray(Image.open(p[0]).convert("RGB"), float) for p in (plain, smoke))
+    assert first.shape == second.shape
+    assert 0.01 < (np.abs(first - second).max(axis=2) > 20).mean() < 0.3
+
+
+def test_the_footer_names_the_data(tmp_path) -> None:
+    figure = new_figure(4, 2)
+    pictures = []
+    for data in ("sample", "built-in radiograph"):
+        (path,) = plotting.save_figure(figure, tmp_path / data, "c", {**FACTS, "data": data})
+        pictures.append(np.asarray(Image.open(path).convert("L")))
+    ink = [int((picture < 160).sum()) for picture in pictures]
+    assert 0 < ink[0] < ink[1]
+
+
+def test_facts_without_profile_are_refused(tmp_path) -> None:
+    with pytest.raises(XbdcnnError, match="profile"):
+        plotting.save_figure(plotting.loss_landscape(), tmp_path / "x", "c", {"data": "d"})
+    assert not list(tmp_path.iterdir())
+
+
+def test_pictures_full_of_noise_stay_small(tmp_path) -> None:
+    noise = np.random.default_rng(0).random((900, 900)).astype(np.float32)
+    figure = plotting.show_images({"a": noise, "b": noise, "c": noise})
+    (path,) = plotting.save_figure(figure, tmp_path / "noise", "c", FACTS)
+    assert path.stat().st_size < PNG_LIMIT
+    assert len(figure._repr_png_()) < PNG_LIMIT
+
+
+def test_lean_png_keeps_greys_and_colours_close() -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (64, 64, 1), np.uint8).repeat(3, axis=2)
+    rgb[:8] = (213, 94, 0)
+    stream = io.BytesIO()
+    Image.fromarray(rgb).save(stream, format="png")
+    lean = lean_png(stream.getvalue(), 0, {})
+    again = np.asarray(Image.open(io.BytesIO(lean)).convert("RGB"), int)
+    assert len(lean) < len(stream.getvalue())
+    assert np.abs(again - rgb).max() <= 3

@@ -1,0 +1,89 @@
+"""The committed tables come from the shipped weights: one cell of each, measured anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from xbdcnn.data import find_source
+from xbdcnn.inference.methods import collect_methods, method_versions
+from xbdcnn.inference.zoo import ZOO
+from xbdcnn.study import results
+from xbdcnn.study.profiles import get_profile
+from xbdcnn.study.scoring import Case, evaluate, table_1_cases, table_2_cases
+from xbdcnn.study.statistics import summarise
+
+FIGURES = results.FOLDER.parent
+SOURCE = find_source()
+HERE = results.FOLDER if SOURCE.name == "ChestX-ray8 sample" else FIGURES
+"""The sample's tables where it is at hand, else those of the built-in radiograph."""
+
+if HERE == FIGURES:
+    SOURCE = find_source("builtin")
+
+ALLOWED = 0.02
+"""Decibels between two machines, as `evaluate` promises."""
+
+
+def facts(number: int, folder: Path = HERE) -> dict:
+    return json.loads((folder / f"table_{number}.json").read_text())
+
+
+def measured_anew(name: str, cases: list[Case]) -> float:
+    profile = get_profile(facts(1)["profile"])
+    rows = evaluate(
+        collect_methods(profile.classical, profile.precision, only=[name]), cases, progress=False
+    )
+    return float(summarise(rows).set_index("method").loc[ZOO[name].label, "psnr"])
+
+
+def test_the_tables_are_of_the_images_at_hand():
+    assert {facts(n)["data_sha256"] for n in (1, 2)} == {SOURCE.fingerprint}
+
+
+def test_a_cell_of_table_1_is_found_again():
+    cases = table_1_cases(SOURCE, get_profile(facts(1)["profile"]))
+    table = pd.read_csv(HERE / "table_1.csv").set_index("method")
+    found = measured_anew("xrecnn", cases)
+    assert found == pytest.approx(table.loc["X-ReCNN-style", "psnr"], abs=ALLOWED)
+
+
+def test_a_cell_of_table_2_is_found_again():
+    """The hardest one, by the best network."""
+    cases = table_2_cases(SOURCE, get_profile(facts(2)["profile"]))
+    cell = [case for case in cases if (case.eta, case.sigma) == (0.4, 15.0)]
+    table = pd.read_csv(HERE / "table_2.csv").set_index(["eta", "sigma", "method"])
+    found = measured_anew("xbdcnn", cell)
+    assert found == pytest.approx(table.loc[(0.4, 15.0, "X-BDCNN (balanced)"), "psnr"], abs=ALLOWED)
+
+
+@pytest.mark.parametrize("folder", [results.FOLDER, FIGURES], ids=["ChestX-ray8", "built-in"])
+def test_every_network_was_measured_with_the_weights_that_are_shipped(folder):
+    labels = {entry.label for entry in ZOO.values()}
+    for number in (1, 2):
+        record = json.loads((folder / f"table_{number}_results.json").read_text())["methods"]
+        networks = {label: sha256 for label, sha256 in record.items() if label in labels}
+        assert networks and networks == method_versions(networks)
+
+
+def test_other_weights_make_a_table_stale(tmp_path):
+    for name in ZOO:
+        (tmp_path / f"{name}.safetensors").write_bytes(name.encode())
+    labels = [entry.label for entry in ZOO.values()]
+    shipped = method_versions(labels)
+    assert not set(shipped.items()) & set(method_versions(labels, tmp_path).items())
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_tables_on_real_radiographs_say_what_they_are(number):
+    known = facts(number, results.FOLDER)
+    assert known["profile"] == "cpu" and known["data"] == "ChestX-ray8 sample"
+    assert {"commit", "seed", "training_seeds", "versions", "precision"} <= known.keys()
+    table = pd.read_csv(results.FOLDER / f"table_{number}.csv")
+    assert (table["images"] == (30 if number == 1 else 10)).all()
+    wanted = get_profile("cpu")
+    cases = {1: wanted.table1_patches, 2: wanted.table2_images}[number]
+    assert (table["cases"] == cases).all()

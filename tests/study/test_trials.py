@@ -1,0 +1,102 @@
+"""Series of short trainings: equal budgets, one change each, one row per trial and seed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+
+import pandas as pd
+import pytest
+
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.data import find_source
+from xbdcnn.models import BALANCED
+from xbdcnn.study.trials import BUDGET, SERIES, Trial, effects, run_series
+from xbdcnn.training import loop
+
+TINY = replace(BUDGET, patches=8, patch_size=16, batch_size=4, validate_every=1, precision="no")
+ALL = [trial for series in SERIES.values() for trial in series]
+
+
+@pytest.mark.parametrize("trial", ALL, ids=lambda trial: trial.label)
+def test_every_trial_spends_the_same_pixels(trial):
+    _, config = trial.settings(BUDGET, seed=3)
+    assert config.seed == 3
+    assert config.patches * config.patch_size**2 == BUDGET.patches * BUDGET.patch_size**2
+
+
+def test_labels_are_unique_within_a_series():
+    for series in SERIES.values():
+        assert len({trial.label for trial in series}) == len(series)
+
+
+def different(first: Trial, second: Trial) -> set[str]:
+    """Fields of recipe and configuration in which two trials differ."""
+    pairs = zip(first.settings(BUDGET, 0), second.settings(BUDGET, 0), strict=True)
+    both = [(asdict(old), asdict(new)) for old, new in pairs]
+    return {key for old, new in both for key in old if old[key] != new[key]}
+
+
+def test_each_flip_changes_what_it_names():
+    first, *others = SERIES["flips"]
+    assert not first.recipe and not first.config
+    for trial in others:
+        if trial.network == first.network:
+            assert different(first, trial) == set(trial.recipe) != set()
+
+
+def test_each_recipe_trial_changes_weights_or_one_other_choice():
+    first, *others = SERIES["recipe"]
+    for trial in others:
+        changed = different(first, trial) - {"patches"}
+        together = trial.label.startswith("best") or trial.label == "MSE relative to the noise"
+        assert together or len(changed) == 1 or changed == {"patch_size", "batch_size"}
+
+
+def test_the_best_network_has_the_recipe_that_the_search_ended_with():
+    chosen, *_ = [trial for trial in SERIES["recipe"] if not trial.recipe]
+    assert chosen.settings(BUDGET, 0)[0].loss_weights == BALANCED.loss_weights
+
+
+def test_each_ablation_flips_one_field():
+    full, *ablations = SERIES["ablation"]
+    assert [different(full, trial) for trial in ablations] == [{"loss_weights"}, {"use_nle"}]
+
+
+def test_flips_lead_from_the_text_to_the_released_code():
+    """The fields flipped one at a time include all in which the two recipes differ."""
+    first, *others = SERIES["flips"]
+    flipped = set().union(*(trial.recipe for trial in others))
+    assert different(first, others[-1]) <= flipped
+
+
+def test_series_is_tabulated_and_resumed(tmp_path, monkeypatch):
+    small = tuple(Trial(label, recipe={"width": 4}) for label in ("one", "w/o two"))
+    monkeypatch.setitem(SERIES, "small", small)
+    arguments = ("small", find_source("builtin"), tmp_path / "runs", tmp_path / "out")
+    table = run_series(*arguments, seeds=(0, 1), budget=TINY, progress=False)
+    assert table["trial"].tolist() == ["one", "w/o two"] * 2
+    assert table["seed"].tolist() == [0, 0, 1, 1]
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out" / "trials_small.csv"), table)
+    facts = json.loads((tmp_path / "out" / "trials_small.json").read_text())
+    assert facts["budget"]["patches"] == 8
+    assert facts["seeds"] == [0, 1]
+    assert {"commit", "data_sha256"} <= facts.keys()
+    monkeypatch.setattr(loop, "train_step", None)  # a finished training takes no step
+    again = run_series(*arguments, seeds=(0, 1), budget=TINY, progress=False)
+    pd.testing.assert_frame_equal(again, table)
+
+
+def test_effects_are_paired_by_seed():
+    rows = [("base", 0, 30.0), ("base", 1, 40.0), ("better", 0, 30.4), ("better", 1, 40.6)]
+    table = pd.DataFrame(rows, columns=["trial", "seed", "val_psnr"])
+    (row,) = effects(table).to_dict("records")
+    assert row["trial"] == "better" and row["seeds"] == 2
+    assert row["effect"] == pytest.approx(0.5)
+    assert row["low"] == pytest.approx(0.5 - 12.706 * 0.1, abs=1e-3)
+    assert pd.isna(effects(table[table["seed"] == 0])["low"].iloc[0])
+
+
+def test_unknown_series_lists_the_names(tmp_path):
+    with pytest.raises(XbdcnnError, match="recipe, ablation, flips"):
+        run_series("colour", find_source("builtin"), tmp_path, tmp_path)

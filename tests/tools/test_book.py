@@ -1,0 +1,258 @@
+"""The book builds without a warning and without a network, and its pages hold together."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from dataclasses import fields, is_dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from pydoc import locate
+from urllib.parse import unquote, urlsplit
+
+import book
+import nbformat
+import pytest
+from paths import ROOT
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+DOCS = ROOT / "docs"
+REPOSITORY = "https://github.com/someone/xbdcnn"
+NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+class Page(HTMLParser):
+    """Attributes of all tags of a page by tag name, and every id on it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: dict[str, list[dict[str, str | None]]] = defaultdict(list)
+        self.ids: set[str] = set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.tags[tag].append(found)
+        self.ids |= {found[name] for name in ("id", "name") if found.get(name)}
+
+    @property
+    def loaded(self) -> list[str]:
+        """Addresses that a browser fetches to show the page."""
+        sources = [tag.get("src") for name in ("script", "img") for tag in self.tags[name]]
+        sources += [tag.get("href") for tag in self.tags["link"] if tag["rel"] == "stylesheet"]
+        return [source for source in sources if source]
+
+
+def run(*arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Build a book in a process of its own, since Sphinx leaves traces in the one it runs in."""
+    # One state by a quick method stands for the explorer's page.
+    code = (
+        "import sys, book; from functools import partial; from pathlib import Path;"
+        "book.write_page = partial(book.write_page, etas=(0.6,), sigmas=(5.0,), method='TV');"
+        "sys.exit(book.build(*map(Path, sys.argv[1:])))"
+    )
+    paths = os.pathsep.join([str(ROOT / "tools"), str(ROOT)])
+    environment = os.environ | {"XBDCNN_REPOSITORY": REPOSITORY, "PYTHONPATH": paths}
+    command = [sys.executable, "-c", code, str(root), *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("site") / "book"
+    built = run(str(folder))
+    assert built.returncode == 0, built.stderr[-4000:]
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(site) -> dict[Path, Page]:
+    files = (path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts)
+    return {path: Page(path) for path in files}
+
+
+def modules() -> list[str]:
+    """Dotted names of the package's modules."""
+    paths = (path.relative_to(ROOT).with_suffix("") for path in (ROOT / "xbdcnn").rglob("*.py"))
+    names = {".".join(path.parts).removesuffix(".__init__") for path in paths}
+    return sorted(name for name in names if not name.endswith("__main__"))
+
+
+@pytest.mark.slow
+def test_every_notebook_and_module_has_a_page(site):
+    assert NOTEBOOKS[0] == "00_start_here" and len(NOTEBOOKS) >= 11
+    assert sorted(path.stem for path in (site / "notebooks").glob("*.html")) == NOTEBOOKS
+    assert sorted(path.stem for path in (site / "docs" / "api").glob("*.html")) == modules()
+    assert (site / "figures" / "ledger.html").exists()
+    assert "asymmetr" in (site / "searchindex.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_every_picture_has_alt_text(pages):
+    pictures = [(path.name, tag) for path, page in pages.items() for tag in page.tags["img"]]
+    assert len(pictures) >= 25
+    assert [found for found in pictures if not (found[1].get("alt") or "").strip()] == []
+
+
+@pytest.mark.slow
+def test_internal_links_lead_somewhere(site, pages):
+    broken = []
+    for path, page in pages.items():
+        targets = [tag["href"] for tag in page.tags["a"] if tag.get("href")]
+        for target in targets + page.loaded:
+            parts = urlsplit(target)
+            if parts.scheme or parts.netloc:
+                continue
+            file = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            ids = pages[file].ids if file in pages else set()
+            if not file.is_file() or (file in pages and parts.fragment not in ids | {""}):
+                broken.append(f"{path.relative_to(site)}: {target}")
+    assert broken == [], broken[:20]
+
+
+@pytest.mark.slow
+def test_pages_load_nothing_from_a_network(pages):
+    loaded = {source for page in pages.values() for source in page.loaded}
+    assert any("mathjax" in source for source in loaded)
+    assert [source for source in loaded if urlsplit(source).netloc] == []
+
+
+@pytest.mark.slow
+def test_equations_have_the_papers_numbers_and_link_to_their_functions_and_back(site):
+    html = (site / "docs" / "equations.html").read_text(encoding="utf-8")
+    parts = re.split(r'id="equation-eq-(\d)"', html)[1:]
+    numbers, texts = parts[::2], parts[1::2]
+    assert numbers == list("12345678")
+    for number, text in zip(numbers, texts, strict=True):
+        assert re.search(r'class="eqno">\((\d)\)', text)[1] == number
+        page, function = re.search(r'href="(api/[\w.]+)#(xbdcnn[\w.]+)"', text).groups()
+        api = (site / "docs" / page).read_text(encoding="utf-8")
+        entry = api.split(f'id="{function}"')[1].split('<dt class="sig')[0]
+        assert f'href="../equations.html#equation-eq-{number}"' in entry, function
+
+
+@pytest.mark.slow
+def test_docstrings_are_read_as_plain_text(site):
+    models = (site / "docs" / "api" / "xbdcnn.models.html").read_text(encoding="utf-8")
+    assert "False: the ablation without noise level estimation." in models
+    losses = (site / "docs" / "api" / "xbdcnn.losses.html").read_text(encoding="utf-8")
+    assert "L_asymm = sum |alpha - beta| (l_hat - l)^2" in losses
+
+
+@pytest.mark.slow
+def test_notebooks_mention_equations_by_links(pages):
+    names = {
+        path.stem
+        for path, page in pages.items()
+        for tag in page.tags["a"]
+        if "equations.html#equation-eq-" in (tag.get("href") or "")
+    }
+    assert {"01_noise_synthesis", "07_ablations", "xbdcnn.losses", "xbdcnn.metrics"} <= names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_pages_have_binder_and_download_buttons(site, pages, name):
+    links = [tag.get("href") or "" for tag in pages[site / "notebooks" / f"{name}.html"].tags["a"]]
+    binder = (
+        f"https://mybinder.org/v2/gh/someone/xbdcnn/main?urlpath=lab/tree/notebooks/{name}.ipynb"
+    )
+    assert binder in links
+    assert f"../_sources/notebooks/{name}.ipynb" in links
+
+
+def small_root(folder: Path, front: str) -> Path:
+    """A project with the settings of ours and a single page."""
+    shutil.copytree(DOCS, folder / "docs", ignore=shutil.ignore_patterns("*.md", "api", "__*"))
+    for name in ("figures", "notebooks"):
+        (folder / name).mkdir()
+    (folder / "docs" / "index.md").write_text(f"# Front\n\n{front}\n")
+    (folder / "TEACHING.md").write_text("---\norphan: true\n---\n\n# Teaching\n")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("front", "complaint"),
+    [
+        ("[nowhere](docs/nowhere.md)", "nowhere"),
+        ("{py:func}`xbdcnn.noise.no_such_function`", "no_such_function"),
+        ("{term}`no such term`", "no such term"),
+    ],
+)
+def test_build_fails_on_a_dead_link(tmp_path, front, complaint):
+    built = run(str(tmp_path / "book"), root=small_root(tmp_path / "root", front))
+    assert built.returncode != 0
+    assert complaint in built.stderr
+
+
+def notebook_with(source: str, data: dict[str, str]) -> nbformat.NotebookNode:
+    cell = nbformat.v4.new_code_cell(source)
+    cell.outputs = [nbformat.v4.new_output("display_data", data)]
+    return nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": {}})
+
+
+def test_picture_gets_the_caption_that_was_saved_with_it(tmp_path):
+    text = PngInfo()
+    text.add_itxt("Description", "Noise at η = 0.4.")
+    Image.new("L", (4, 4)).save(tmp_path / "01_noise.png", pnginfo=text)
+    source = 'plotting.save_figure(fig, figures / "01_noise", caption, facts)\nfig'
+    notebook = notebook_with(source, {"image/png": "AA=="})
+    book.make_static(notebook, "01_x", tmp_path)
+    assert notebook.cells[0].metadata["mystnb"] == {"image": {"alt": "Noise at η = 0.4."}}
+
+
+@pytest.mark.parametrize("source", ["fig", 'save_figure(fig, figures / "01_gone", c, facts)'])
+def test_picture_without_a_saved_figure_stops_the_book(tmp_path, source):
+    with pytest.raises(SystemExit, match=r"01_x: .* save it with plotting\.save_figure"):
+        book.make_static(notebook_with(source, {"image/png": "AA=="}), "01_x", tmp_path)
+
+
+def test_widget_gives_way_to_a_sentence(tmp_path):
+    notebook = notebook_with("widget", {book.WIDGET: {"model_id": "1"}})
+    book.make_static(notebook, "09_x", tmp_path)
+    assert "widgets" not in notebook.metadata
+    assert [dict(o["data"]) for o in notebook.cells[0].outputs] == [
+        {"text/markdown": book.NO_KERNEL}
+    ]
+
+
+def entries() -> dict[str, str]:
+    """Definitions of the glossary by term."""
+    text = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    found = re.findall(r"^(\S[^\n]*)\n: (.+?)(?=\n\n|\Z)", text, flags=re.MULTILINE | re.DOTALL)
+    return {term: " ".join(definition.split()) for term, definition in found}
+
+
+def exists(name: str) -> bool:
+    """Tell whether a dotted name is an object, or a field of a data class without default."""
+    owner, _, field = name.rpartition(".")
+    holder = locate(owner)
+    named = {f.name for f in fields(holder)} if is_dataclass(holder) else set()
+    return locate(name) is not None or field in named
+
+
+@pytest.mark.parametrize("term", entries())
+def test_glossary_entry_ties_symbol_code_and_unit(term):
+    definition = entries()[term]
+    parts = re.fullmatch(
+        r"(.+?\.) \*\*Paper:\*\* (.+) \*\*Code:\*\* (.+) \*\*Unit:\*\* (.+)\.", definition
+    )
+    assert parts, definition
+    names = re.findall(r"\{py:\w+\}`~?([\w.]+)`", parts[3])
+    assert names and all(exists(name) for name in names), names
+    for argument, function in re.findall(r"argument `(\w+)` of \{py:\w+\}`~?([\w.]+)`", parts[3]):
+        assert argument in inspect.signature(locate(function)).parameters
+
+
+def test_glossary_holds_the_symbols_of_the_paper():
+    assert len(entries()) >= 25
+    text = (DOCS / "glossary.md").read_text(encoding="utf-8")
+    for symbol in (r"$f$", r"$g$", r"$p$", r"$n$", r"$\eta$", r"$\sigma$", r"$\alpha$", r"$\beta$"):
+        assert symbol in text

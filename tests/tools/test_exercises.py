@@ -1,0 +1,117 @@
+"""Notebook 10: every task has a starter that fails its check and a solution that passes it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import exercises
+import jupytext
+import pytest
+import torch
+from exercises import SOURCE, tags
+from nbformat import NotebookNode
+
+from xbdcnn.study.reproduce.execution import read_notebook
+
+KINDS = ("starter", "solution", "check")
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """The networks are so small that threads would wait for each other more than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def by_task(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
+    """Yield each cell with the number of the task whose heading stands above it, 0 at first."""
+    task = 0
+    for cell in notebook.cells:
+        if found := re.findall(r"^### Task (\d+)", cell.source, flags=re.MULTILINE):
+            task = int(found[-1])
+        yield task, cell
+
+
+def kinds(notebook: NotebookNode) -> dict[int, list[str]]:
+    """The kinds of code cells of each task, in order."""
+    found: dict[int, list[str]] = {}
+    for task, cell in by_task(notebook):
+        if cell.cell_type == "code" and (kind := set(KINDS) & set(tags(cell))):
+            found.setdefault(task, []).extend(kind)
+    return found
+
+
+def verdicts(notebook: NotebookNode, output: Path) -> dict[int, str]:
+    """Run all cells at profile smoke; what each task's check says, "" if it passes.
+
+    Only a check may fail, and only by an assertion.
+    """
+    namespace: dict[str, object] = {"__name__": "exercises"}
+    said = {}
+    for task, cell in by_task(notebook):
+        if cell.cell_type != "code":
+            continue
+        code = compile(cell.source, f"task {task}", "exec")
+        if "parameters" in tags(cell):
+            namespace |= {"profile": "smoke", "data": "builtin", "output": str(output)}
+        elif "check" not in tags(cell):
+            exec(code, namespace)
+        else:
+            said[task] = ""
+            try:
+                exec(code, namespace)
+            except AssertionError as error:
+                said[task] = str(error) or "no message"
+    return said
+
+
+def test_every_task_has_starter_solution_and_check_in_this_order():
+    found = kinds(read_notebook(SOURCE).content)
+    assert list(found) == list(range(1, len(found) + 1)) and len(found) >= 12
+    assert all(parts == list(KINDS) for parts in found.values()), found
+
+
+def test_notebook_announces_as_many_tasks_as_it_has():
+    numbers = {"twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16}
+    notebook = read_notebook(SOURCE).content
+    announced = re.search(r"Here are (\w+) tasks", notebook.cells[0].source)[1]
+    assert numbers[announced] == len(kinds(notebook))
+
+
+def test_variant_for_a_class_has_no_solution_and_all_the_rest():
+    whole, variant = read_notebook(SOURCE).content, exercises.unsolved()
+    removed = [cell for cell in whole.cells if "solution" in tags(cell)]
+    assert all(parts == ["starter", "check"] for parts in kinds(variant).values())
+    assert len(kinds(variant)) == len(kinds(whole))
+    assert len(variant.cells) == len(whole.cells) - len(removed)
+    text = "\n".join(cell.source for cell in variant.cells)
+    assert not [cell.source for cell in removed if cell.source in text]
+
+
+def test_variant_is_written_where_asked(tmp_path):
+    target = tmp_path / "class" / "exercises.ipynb"
+    command = [sys.executable, exercises.__file__, "--output", str(target)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    written = [cell.source for cell in jupytext.read(target).cells]
+    assert written == [cell.source for cell in exercises.unsolved().cells]
+
+
+@pytest.mark.slow
+def test_every_check_fails_on_its_starter(one_thread, tmp_path):
+    said = verdicts(exercises.unsolved(), tmp_path)
+    assert len(said) >= 12
+    assert [task for task, verdict in said.items() if not verdict] == []
+
+
+@pytest.mark.slow
+def test_every_check_passes_with_its_solution(one_thread, tmp_path):
+    said = verdicts(read_notebook(SOURCE).content, tmp_path)
+    assert len(said) >= 12
+    assert {task: verdict for task, verdict in said.items() if verdict} == {}

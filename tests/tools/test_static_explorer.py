@@ -1,0 +1,111 @@
+"""The explorer without a kernel: its page works from a folder, its GIF is small and loops."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import static_explorer
+import torch
+from paths import ROOT
+from PIL import Image
+
+from xbdcnn.explorer import __main__ as app
+from xbdcnn.models import Denoised
+
+
+def halving(noisy, eta, sigma):
+    maps = np.stack([np.full(noisy.shape, level, np.float32) for level in (eta, sigma)])
+    return Denoised(noisy / 2, maps)
+
+
+RESTORERS = {"half": halving}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """On a busy machine two threads spend their time waiting for each other at every product."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    return static_explorer.write_page(folder, (0.2, 1.0), (0.0, 5.0, 20.0), RESTORERS, "half")
+
+
+def book(page: Path) -> dict:
+    text = page.read_text("utf-8")
+    return json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', text)[1])
+
+
+def test_page_has_a_picture_and_the_texts_of_every_state(page):
+    content = book(page)
+    assert content["etas"] == [0.2, 1.0] and len(content["states"]) == 6
+    for key, state in content["states"].items():
+        for name in ("noisy", "restored", "residual"):
+            with Image.open(page.parent / f"{name}-{key}.jpg") as picture:
+                assert picture.size == (content["side"],) * 2 and picture.mode == "L"
+        assert "<svg" in state["texts"]["profile"] and "PSNR" in state["texts"]["scores"]
+        assert state["maps"].keys() == {"eta", "sigma"}
+    sentences = {state["texts"]["sentence"] for state in content["states"].values()}
+    assert len(sentences) == 6
+
+
+def test_page_asks_nothing_of_a_network_and_of_no_module(page):
+    text = page.read_text("utf-8")
+    assert not re.search(r"(src|href)=|https?://|\bimport\b|\bexport\b", text)
+    assert text.count("<script") == text.count("</script>") == 2
+
+
+def test_gif_is_small_and_goes_on_for_ever(tmp_path):
+    path = static_explorer.write_gif(tmp_path / "explorer.gif", RESTORERS, "half")
+    with Image.open(path) as picture:
+        assert picture.n_frames == static_explorer.GIF_FRAMES and picture.info["loop"] == 0
+    assert path.stat().st_size < 1_500_000
+    again = static_explorer.write_gif(tmp_path / "again.gif", RESTORERS, "half")
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_committed_gif_is_small():
+    path = ROOT / "figures" / "explorer.gif"
+    assert path.stat().st_size < 1_500_000
+    with Image.open(path) as picture:
+        assert picture.n_frames == static_explorer.GIF_FRAMES
+
+
+def test_tool_says_how_it_is_used():
+    command = [sys.executable, "tools/static_explorer.py", "--help"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0 and "--page" in run.stdout and "--gif" in run.stdout
+
+
+def test_app_without_voila_names_the_remedy(monkeypatch):
+    monkeypatch.setattr(app, "find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match=r"pip install 'xbdcnn\[explore\]'"):
+        app.main()
+
+
+def test_app_is_voila_on_this_machine_with_room_for_uploads(monkeypatch):
+    called = []
+    monkeypatch.setattr(os, "execv", lambda path, command: called.append(command))
+    monkeypatch.setattr(sys, "argv", ["explorer", "--theme=dark"])
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "elsewhere")
+    app.main()
+    (command,) = called
+    assert command[1:3] == ["-m", "voila"] and command[-1] == "--theme=dark"
+    assert Path(command[3]).is_file()
+    folder, other = os.environ["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    settings = json.loads((Path(folder) / "voila.json").read_text())
+    assert settings["Voila"]["ip"] == "127.0.0.1" and other == "elsewhere"
+    for server in ("Voila", "ServerApp"):
+        assert settings[server]["tornado_settings"]["websocket_max_message_size"] > 100e6

@@ -1,0 +1,140 @@
+"""Batches follow from (seed, step) in exactly the way that running trainings rely on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from xbdcnn import paper
+from xbdcnn.data import build_store
+from xbdcnn.models import AS_RELEASED, BALANCED, Recipe
+from xbdcnn.training import batches
+from xbdcnn.training.batches import (
+    StoredPatches,
+    TrainConfig,
+    as_pool,
+    draw_batch,
+    pool_digest,
+    resident,
+)
+from xbdcnn.training.distributed import share
+
+CPU = torch.device("cpu")
+CONFIG = TrainConfig(patch_size=32, batch_size=6, seed=3)
+
+
+def images(count: int = 3) -> list[np.ndarray]:
+    rng = np.random.default_rng(1)
+    return [rng.random((40 + 7 * k, 52)).astype(np.float32) for k in range(count)]
+
+
+def drawn_by_hand(pool: list[torch.Tensor], recipe: Recipe, config: TrainConfig, step: int):
+    """What every run since the first release has seen, written down call by call."""
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    side, patches = config.patch_size, []
+    for _ in range(config.batch_size):
+        which, u, v, turns, flip = torch.rand(5, generator=generator).tolist()
+        image = pool[int(which * len(pool))]
+        top, left = int(u * (image.shape[0] - side + 1)), int(v * (image.shape[1] - side + 1))
+        patch = image[top : top + side, left : left + side]
+        if config.augment:
+            patch = torch.rot90(patch, int(4 * turns))
+            patch = patch.flip(0) if flip < 0.5 else patch
+        patches.append(patch)
+    clean = torch.stack(patches)[:, None].float() / 255.0
+    if recipe.level_sampling == "grid":
+        eta = torch.randint(4, 19, (config.batch_size,), generator=generator) / 10.0
+        sigma = torch.randint(0, 20, (config.batch_size,), generator=generator).float()
+    else:
+        unit = torch.rand(2, config.batch_size, generator=generator)
+        (e0, e1), (s0, s1) = paper.ETA_RANGE, paper.SIGMA_RANGE
+        low, high = torch.tensor([e0, s0]), torch.tensor([e1, s1])
+        eta, sigma = low[:, None] + (high - low)[:, None] * unit
+    white = 255.0 * eta[:, None, None, None].expand_as(clean)
+    counts = torch.poisson(white * clean, generator=generator)
+    thermal = torch.randn(clean.shape, generator=generator) * (sigma / 255.0)[:, None, None, None]
+    return clean, (counts / white + thermal).clamp(0.0, 1.0), eta, sigma
+
+
+@pytest.mark.parametrize("recipe", [BALANCED, AS_RELEASED])
+@pytest.mark.parametrize("augment", [False, True])
+def test_the_meaning_of_a_run_never_changes(recipe, augment):
+    pool, config = as_pool(images()), replace(CONFIG, augment=augment)
+    for step in (0, 1, 12_345):
+        batch = share(draw_batch(pool, recipe, config, step, CPU), 0, 1)
+        expected = drawn_by_hand(pool, recipe, config, step)
+        assert all(torch.equal(a, b) for a, b in zip(batch, expected, strict=True))
+
+
+def test_the_identity_of_a_run_never_changes():
+    """Fields of the configuration are part of every checkpoint: a new one would orphan them."""
+    assert set(TrainConfig.__dataclass_fields__) == {
+        "patches", "patch_size", "batch_size", "learning_rates", "schedule", "precision", "ema",
+        "clip_norm", "augment", "validate_every", "checkpoint_seconds", "seed",
+    }  # fmt: skip
+    pool = as_pool([np.arange(256).reshape(16, 16) / 255])
+    expected = "b70ecec245fa3292"
+    assert pool_digest(pool).startswith(expected)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_shares_make_up_the_batch_without_repeating_noise(processes):
+    whole = draw_batch(as_pool(images()), BALANCED, CONFIG, 5, CPU)
+    parts = [share(whole, rank, processes) for rank in range(processes)]
+    assert {len(part.clean) for part in parts} == {6 // processes}
+    together = torch.cat([part.noisy for part in parts])
+    assert len(torch.unique(together.flatten(1), dim=0)) == 6
+    assert torch.equal(
+        together.flatten(1).sum(1).sort()[0], whole.noisy.flatten(1).sum(1).sort()[0]
+    )
+
+
+@pytest.fixture
+def store(tmp_path):
+    paths = [tmp_path / f"{k}.png" for k in range(4)]
+    for number, path in enumerate(paths):
+        grey = np.random.default_rng(number).integers(0, 256, (40, 50), "u1")
+        Image.fromarray(grey).save(path)
+    index = pd.DataFrame({"image": [p.name for p in paths], "path": [str(p) for p in paths]})
+    return build_store(index, tmp_path / "store", 5, 32, workers=1, progress=False)
+
+
+def test_stored_patches_are_drawn_through_the_same_call(store):
+    pool = StoredPatches(store, np.array([1, 3]))
+    assert len(pool) == 10
+    assert torch.equal(pool[0], torch.from_numpy(store.patches[5]))
+    assert torch.equal(pool[9], torch.from_numpy(store.patches[19]))
+    batch = draw_batch(pool, BALANCED, replace(CONFIG, batch_size=200), 0, CPU)
+    seen = torch.unique((batch.clean[:, 0] * 255).round().byte().flatten(1), dim=0)
+    known = {bytes(pool[i].numpy()) for i in range(10)}
+    assert {bytes(row.numpy()) for row in seen} == known
+    smaller = draw_batch(pool, BALANCED, replace(CONFIG, patch_size=16), 0, CPU)
+    assert smaller.clean.shape == (6, 1, 16, 16)
+
+
+def test_the_digest_of_stored_patches_follows_store_and_choice(store):
+    digests = {
+        StoredPatches(store, np.array([1, 3])).digest,
+        StoredPatches(store, np.array([1, 2])).digest,
+        StoredPatches(store._replace(digest="other"), np.array([1, 3])).digest,
+    }
+    assert len(digests) == 3
+    assert pool_digest(StoredPatches(store, np.array([1, 3]))) in digests
+
+
+@pytest.mark.parametrize(("free", "moved"), [(10 * 32 * 32 * 3, True), (10 * 32 * 32, False)])
+def test_stored_patches_go_to_a_gpu_where_they_fit(store, monkeypatch, free, moved):
+    """Not measured on a GPU: the memory query and the copy are replaced."""
+    pool = StoredPatches(store, np.array([0, 2]))
+    assert resident(pool, CPU) is pool
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, free))
+    monkeypatch.setattr(torch.Tensor, "to", lambda self, device: self)
+    found = resident(pool, torch.device("cuda"))
+    assert (found is not pool) == moved
+    assert len(found) == 10 and torch.equal(found[7], pool[7])
+    assert batches.random_patch(found, CONFIG, torch.Generator()).shape == (32, 32)

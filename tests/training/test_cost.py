@@ -1,0 +1,77 @@
+"""The dry run: its arithmetic, and what it counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from xbdcnn import paper
+from xbdcnn.cli import app
+from xbdcnn.data import find_source
+from xbdcnn.inference import zoo
+from xbdcnn.inference.weights import build_network
+from xbdcnn.models import count_parameters
+from xbdcnn.study.profiles import get_profile
+from xbdcnn.training.batches import TrainConfig
+from xbdcnn.training.cost import Saved, TrainingCost, as_table, duration, predict_cost, volume
+
+SMOKE = get_profile("smoke")
+BUILTIN = find_source("builtin")
+
+
+def test_the_paper_s_protocol_beside_the_paper_s_hours():
+    table = as_table(TrainingCost(8_960_000, 830.0, 90.0, 9_300_000_000, 34_000_000, "one GPU"))
+    assert list(table["one GPU"]) == ["830.0", "3.0 h", "1.5 min", "9.3 GB", "34 MB"]
+    assert list(table["paper, RTX 2080 Ti"])[:2] == ["83", "30 h"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (89, "89 s"), (720, "12 min"), (2.5 * 3600, "2.5 h"), (30 * 3600, "30 h"),
+     (9.1 * 86400, "9.1 days"), (577 * 86400, "577 days")],
+)  # fmt: skip
+def test_durations_are_said_as_people_say_them(seconds, text):
+    assert duration(seconds) == text
+    assert volume(5_300_000_000) == "5.3 GB" and volume(999_000_000) == "999 MB"
+
+
+def test_saved_bytes_are_those_of_the_activations():
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 3, padding=1), torch.nn.Conv2d(8, 1, 1))
+    saved = Saved(network)
+    image = torch.rand(2, 1, 16, 16)
+    with torch.autograd.graph.saved_tensors_hooks(saved.keep, lambda tensor: tensor):
+        network(image).sum().backward()
+    assert saved.bytes == 4 * 16 * 16 * 2 * (1 + 8)  # the input of each convolution
+
+
+def test_the_estimate_scales_with_the_protocol():
+    small = predict_cost("xbdcnn", BUILTIN, SMOKE.train, 8, SMOKE.radiographs(BUILTIN))
+    network = build_network("xbdcnn", replace(zoo.ZOO["xbdcnn"].recipe, width=8))
+    assert small.patches == SMOKE.train.patches and small.rate > 0
+    assert small.disk == 4 * 4 * count_parameters(network)
+    config = replace(SMOKE.train, patch_size=128, batch_size=64, ema=0.9, patches=10**6)
+    large = predict_cost("xbdcnn", BUILTIN, config, 8, paper.IMAGES, patches_per_image=32)
+    assert large.disk - 5 * 4 * count_parameters(network) == paper.PATCHES * 128**2
+    per_patch = (large.memory - 16 * count_parameters(network)) / 64
+    assert 16 * 128**2 * 4 < per_patch < 400 * 128**2 * 4
+    assert large.seconds == pytest.approx(1e6 / large.rate)
+    assert large.decoding > small.decoding
+
+
+def test_the_command_measures_and_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = ["--profile", "smoke", "--data", "builtin", "--estimate"]
+    result = CliRunner().invoke(app, ["train", "dncnn", *options])
+    assert result.exit_code == 0, result.output
+    assert "patches per second" in result.stdout and "30 h" in result.stdout
+    assert "cpu, fp32, 1 process(es)" in result.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_defaults_are_the_paper_s_numbers():
+    assert TrainConfig().patches / paper.TRAINING_HOURS / 3600 == pytest.approx(83, abs=0.1)
+    profile = get_profile("paper")
+    assert profile.images * profile.patches_per_image == paper.PATCHES == 320_000

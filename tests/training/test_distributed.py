@@ -1,0 +1,167 @@
+"""Two processes train as one would, and a killed one ends the run cleanly (CPU, gloo)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from paths import ROOT
+from torch import nn
+
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.inference import zoo
+from xbdcnn.inference.weights import build_network
+from xbdcnn.models import AS_RELEASED, BALANCED
+from xbdcnn.training import distributed
+from xbdcnn.training.batches import TrainConfig
+from xbdcnn.training.loop import train
+
+RECIPE = replace(AS_RELEASED, width=4)
+CONFIG = TrainConfig(
+    patches=64, patch_size=32, batch_size=8, validate_every=2, ema=0.5, clip_norm=1.0,
+    learning_rates=(1e-3, 1e-4), checkpoint_seconds=0.0,
+)  # fmt: skip
+
+
+def ramps(count: int = 3, side: int = 48) -> list[np.ndarray]:
+    y, x = np.mgrid[:side, :side] / side
+    return [((x * (i + 1) + y) / (i + 2)).astype(np.float32) for i in range(count)]
+
+
+def run(folder: Path) -> tuple[pd.DataFrame, dict[str, torch.Tensor]]:
+    network = build_network("xbdcnn", RECIPE, seed=5)
+    history = train(network, RECIPE, ramps(), ramps(), CONFIG, folder, progress=False)
+    return history, network.state_dict()
+
+
+def wait_for_checkpoint(folder: Path, step: int, seconds: float = 60.0) -> None:
+    """Let the first process finish writing, or the launcher would end it in the middle."""
+    path, end = folder / "checkpoint.pt", time.monotonic() + seconds
+    while time.monotonic() < end:
+        if path.exists() and torch.load(path, weights_only=True)["step"] == step:
+            return
+        time.sleep(0.05)
+
+
+def worker(folder: Path, killed: bool) -> None:
+    """What each process of the launcher does; the second one may be killed at step 4."""
+    from xbdcnn.training import loop
+
+    draw_batch = loop.draw_batch
+
+    def drawn(pool, recipe, config, step, device):
+        if killed and step == 4 and os.environ["RANK"] == "1":
+            wait_for_checkpoint(folder, step)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return draw_batch(pool, recipe, config, step, device)
+
+    loop.draw_batch, loop.LOG_EVERY = drawn, 1
+    history, state = run(folder)
+    rank = distributed.this_process().process_index
+    torch.save((history.to_dict("list"), state), folder / f"rank-{rank}.pt")
+
+
+def launch(folder: Path, *options: str) -> subprocess.CompletedProcess:
+    """Start this file in two processes, as torchrun does."""
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*launcher, "--nproc-per-node=2", __file__, str(folder), *options]
+    paths = [str(ROOT), str(ROOT / "tests" / "helpers"), os.environ.get("PYTHONPATH", "")]
+    settings = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    return subprocess.run(
+        command, env=os.environ | settings, capture_output=True, text=True, timeout=300
+    )
+
+
+def assert_alike(folder: Path, alone: tuple[pd.DataFrame, dict[str, torch.Tensor]]) -> None:
+    """Both processes of a finished run hold what one process found."""
+    expected, weights = alone
+    for rank in (0, 1):
+        history, state = torch.load(folder / f"rank-{rank}.pt", weights_only=True)
+        found = pd.DataFrame(history)
+        assert list(found["step"]) == list(expected["step"])
+        np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-4)
+        np.testing.assert_allclose(found["val_psnr"], expected["val_psnr"], atol=1e-3)
+        for name, value in weights.items():
+            torch.testing.assert_close(state[name], value, rtol=1e-3, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> tuple[pd.DataFrame, dict[str, torch.Tensor]]:
+    return run(tmp_path_factory.mktemp("alone"))
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one(tmp_path, alone):
+    finished = launch(tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert_alike(tmp_path, alone)
+    logged = pd.read_csv(tmp_path / "log.csv")
+    assert list(logged["step"]) == [2, 4, 6, 8]  # written once, not by both
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_the_run_and_the_next_one_resumes(tmp_path, alone):
+    broken = launch(tmp_path, "killed")
+    assert broken.returncode != 0 and "SIGKILL" in broken.stderr
+    assert not list(tmp_path.glob("rank-*.pt"))
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 4
+    resumed = launch(tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    assert_alike(tmp_path, alone)
+
+
+def pretend(count: int, device: str = "cpu", seen: int = 0) -> SimpleNamespace:
+    """Stand-in for an accelerator of several processes, the others at step `seen`."""
+    return SimpleNamespace(
+        num_processes=count,
+        device=torch.device(device),
+        gather=lambda step: torch.cat([step.cpu(), torch.tensor([seen])]),
+    )
+
+
+def test_a_batch_that_cannot_be_shared_evenly_is_refused():
+    network = build_network("xbdcnn", RECIPE)
+    assert distributed.synchronise_batch_norm(network, CONFIG, pretend(4)) is network
+    with pytest.raises(XbdcnnError, match="batch of 8 cannot be shared by 3 processes"):
+        distributed.synchronise_batch_norm(network, CONFIG, pretend(3))
+
+
+def test_batch_norm_is_synchronised_on_gpus_and_refused_on_cpus():
+    """Not measured on GPUs; here only that every batch norm is converted."""
+    network = build_network("dncnn", zoo.PLAIN_MSE)
+    assert distributed.synchronise_batch_norm(network, CONFIG, pretend(1)) is network
+    with pytest.raises(XbdcnnError, match="batch norm runs in one process on CPUs"):
+        distributed.synchronise_batch_norm(network, CONFIG, pretend(2))
+    names = list(network.state_dict())
+    synchronise_batch_norm = distributed.synchronise_batch_norm(network, CONFIG, pretend(2, "cuda"))
+    kinds = [type(part) for part in synchronise_batch_norm.modules()]
+    assert nn.BatchNorm2d not in kinds and kinds.count(nn.SyncBatchNorm) == 15
+    assert list(synchronise_batch_norm.state_dict()) == names
+
+
+def test_only_the_released_tv_term_depends_on_the_number_of_processes():
+    assert distributed.local_recipe(BALANCED, 4) is BALANCED
+    assert distributed.local_recipe(AS_RELEASED, 1) is AS_RELEASED
+    weights = AS_RELEASED.loss_weights
+    assert distributed.local_recipe(AS_RELEASED, 4).loss_weights == (*weights[:3], 4 * weights[3])
+
+
+def test_a_folder_that_not_all_processes_see_is_named(tmp_path):
+    distributed.require_same_step(7, pretend(2, seen=7), tmp_path)
+    with pytest.raises(XbdcnnError, match="not all processes see this folder"):
+        distributed.require_same_step(7, pretend(2, seen=0), tmp_path)
+
+
+if __name__ == "__main__":
+    worker(Path(sys.argv[1]), "killed" in sys.argv[2:])

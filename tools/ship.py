@@ -1,0 +1,70 @@
+"""Copy trained weights, and the measured errors of their noise level estimates, into the package.
+
+python tools/ship.py weights runs/xbdcnn/xbdcnn.safetensors xbdcnn
+python tools/ship.py level-errors figures/chestxray8/audit_calibration.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from xbdcnn._common.files import atomic_path, sha256_of, write_json
+from xbdcnn.inference import weights, zoo
+from xbdcnn.study.audit.level_estimates import level_errors
+
+
+def ship(path: Path | str, name: str) -> Path:
+    """Copy finished weights into the package and record their SHA-256."""
+    zoo.entry(name)
+    target = weights.WEIGHTS / f"{name}.safetensors"
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(Path(path).read_bytes())
+    recorded = weights.checksums() | {target.name: sha256_of(target)}
+    write_json(dict(sorted(recorded.items())), weights.CHECKSUMS)
+    return target
+
+
+def ship_level_errors(calibrated: pd.DataFrame) -> None:
+    """Record how far the noise level estimates of the shipped weights are off.
+
+    calibrated: from `audit.experiments.calibration`.
+    """
+    errors = level_errors(calibrated)
+    for name in zoo.shipped_names():
+        if zoo.ZOO[name].label in errors:
+            record_level_error(name, errors[zoo.ZOO[name].label])
+
+
+def record_level_error(name: str, error: dict[str, float]) -> None:
+    """Record half widths of the 95 % intervals of eta (photons per grey level) and sigma.
+
+    Errors of weights that are no longer shipped are dropped.
+    """
+    recorded, path = weights.checksums(), weights.LEVEL_ERRORS
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known[recorded[f"{name}.safetensors"]] = error
+    write_json({sha: known[sha] for sha in recorded.values() if sha in known}, path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("weights", help="copy a weight file")
+    command.add_argument("file", type=Path)
+    command.add_argument("name", choices=list(zoo.ZOO))
+    command = commands.add_parser("level-errors", help="record errors of eta and sigma")
+    command.add_argument("table", type=Path, help="audit_calibration.csv")
+    given = parser.parse_args(arguments)
+    if given.command == "weights":
+        print(f"weights: {ship(given.file, given.name)}")
+    else:
+        ship_level_errors(pd.read_csv(given.table))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""The explorer without a kernel: a page of pre-rendered states, and a moving picture of some.
+
+Both show the built-in radiograph only, which may be passed on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Template
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from xbdcnn._common.files import atomic_path
+from xbdcnn.data.builtin import builtin_crop
+from xbdcnn.explorer import captions, drawing
+from xbdcnn.explorer.canvas import SCRIPT, STYLE
+from xbdcnn.explorer.choices import Method, collect_methods
+from xbdcnn.explorer.views import (
+    State,
+    View,
+    histogram,
+    middle_line,
+    profile,
+    restore,
+    simulate,
+)
+from xbdcnn.inference.zoo import ZOO
+from xbdcnn.study.no_reference import whiteness
+
+ETAS = (0.1, 0.2, 0.4, 0.6, 1.0, 1.9, 5.0)
+SIGMAS = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
+"""The grid of the page: the paper's range, and what lies beyond it on either side."""
+
+METHOD = ZOO["xbdcnn"].label
+PAGE_SIDE, MAP_SIDE, GIF_SIDE = 320, 64, 224
+JPEG_QUALITY = 75
+GIF_FRAMES, GIF_GREYS, GIF_MILLISECONDS = 16, 32, 240
+
+
+def write_page(
+    folder: Path | str,
+    etas: tuple[float, ...] = ETAS,
+    sigmas: tuple[float, ...] = SIGMAS,
+    methods: dict[str, Method] | None = None,
+    method: str = METHOD,
+) -> Path:
+    """Write index.html and its pictures, which need neither a server nor a network.
+
+    Two sliders walk through every pair of `etas` and `sigmas`, with the scores, curves and lens of
+    the live explorer. Returns the path of index.html. XbdcnnError if the method is not at hand.
+    """
+    folder, methods = Path(folder), methods or collect_methods()
+    clean = builtin_crop(PAGE_SIDE)
+    _save_jpeg(folder / "clean.jpg", drawing.indices(clean))
+    states = {}
+    for row, eta in enumerate(etas):
+        for column, sigma in enumerate(sigmas):
+            state = State(eta=eta, sigma=sigma, method=method)
+            view = restore(clean, simulate(clean, state), state, methods)
+            states[f"{row}-{column}"] = _entry(clean, state, view)
+            _save_pictures(folder, f"{row}-{column}", view)
+    book = {"etas": etas, "sigmas": sigmas, "states": states, "texts": captions.STILL}
+    book["side"] = PAGE_SIDE
+    with atomic_path(folder / "index.html") as temporary:
+        temporary.write_text(_page(book), encoding="utf-8")
+    return folder / "index.html"
+
+
+def _save_pictures(folder: Path, key: str, view: View) -> None:
+    _save_jpeg(folder / f"noisy-{key}.jpg", drawing.indices(view.noisy))
+    _save_jpeg(folder / f"restored-{key}.jpg", drawing.indices(view.restored))
+    _save_jpeg(folder / f"residual-{key}.jpg", drawing.residual_indices(view.residual))
+
+
+def _save_jpeg(path: Path, picture: NDArray[np.uint8]) -> None:
+    with atomic_path(path) as temporary:
+        Image.fromarray(picture).save(temporary, "JPEG", quality=JPEG_QUALITY, optimize=True)
+
+
+def _entry(clean: NDArray[np.float32], state: State, view: View) -> dict[str, Any]:
+    """Texts of a state, and its level maps as base64: small, and coloured by the page itself."""
+    images = {"noisy": view.noisy, "clean": clean, "restored": view.restored}
+    line = middle_line(clean.shape)
+    texts = captions.of_noise(state, float(clean.mean()))
+    texts |= captions.of_restoration(state, view.maps is not None) | {
+        "scores": drawing.quality_table(state, view.before, view.after, view.levels),
+        "whiteness": drawing.whiteness_meter(whiteness(view.residual)),
+        "profile": drawing.profile_drawing({n: profile(i, line) for n, i in images.items()}),
+        "histogram": drawing.histogram_drawing({n: histogram(i) for n, i in images.items()}),
+    }
+    maps = {} if view.maps is None else drawing.level_indices(view.maps, state)
+    return {"texts": texts, "maps": {name: _small(picture) for name, picture in maps.items()}}
+
+
+def _small(picture: NDArray[np.uint8]) -> str:
+    reduced = Image.fromarray(picture).resize((MAP_SIDE, MAP_SIDE), Image.Resampling.BOX)
+    return base64.b64encode(np.asarray(reduced).tobytes()).decode("ascii")
+
+
+def _page(book: dict[str, Any]) -> str:
+    """One file with style, script and texts in it: a browser loads no script from a local file."""
+    template = Template((Path(__file__).with_suffix(".html")).read_text("utf-8"), autoescape=False)
+    script = SCRIPT.replace("export default { render };", "")
+    driver = (Path(__file__).with_suffix(".js")).read_text("utf-8")
+    # No "<" may stand in the data: "</script>" would end it.
+    data = json.dumps(book, ensure_ascii=False).replace("<", "\\u003c")
+    return template.render(style=STYLE, script=script + driver, book=data, map_side=MAP_SIDE)
+
+
+def write_gif(
+    path: Path | str, methods: dict[str, Method] | None = None, method: str = METHOD
+) -> Path:
+    """Write a GIF that walks once around the plane of eta and sigma: noisy beside restored."""
+    path, methods = Path(path), methods or collect_methods()
+    clean = builtin_crop(GIF_SIDE)
+    frames = [_frame(clean, state, methods) for state in _walk(method)]
+    with atomic_path(path) as temporary:
+        frames[0].save(
+            temporary,
+            "GIF",
+            save_all=True,
+            append_images=frames[1:],
+            duration=GIF_MILLISECONDS,
+            loop=0,
+            optimize=False,
+        )
+    return path
+
+
+def _walk(method: str) -> Iterator[State]:
+    """A closed way on which photons vanish first, then the detector warms up, and back."""
+    for seed in range(GIF_FRAMES):
+        turn = 2 * math.pi * seed / GIF_FRAMES
+        eta = math.exp(math.log(0.8) + 1.6 * math.cos(turn))
+        yield State(eta, 18 * (1 - math.cos(turn - math.pi / 4)), seed, method=method)
+
+
+def _frame(clean: NDArray[np.float32], state: State, methods: dict[str, Method]) -> Image.Image:
+    """Noisy and restored, the levels and the gain below, in few greys since noise is costly."""
+    view = restore(clean, simulate(clean, state), state, methods)
+    gap = np.full((GIF_SIDE, 4), 255, np.uint8)
+    pictures = [drawing.indices(view.noisy), gap, drawing.indices(view.restored)]
+    pictures = np.concatenate(pictures, axis=1)
+    strip = np.full((26, pictures.shape[1]), 255, np.uint8)
+    step = 255 / (GIF_GREYS - 1)
+    few = np.rint(np.rint(np.concatenate([pictures, strip]) / step) * step).astype(np.uint8)
+    frame = Image.fromarray(few)
+    _write_below(frame, state, view)
+    return frame
+
+
+def _write_below(frame: Image.Image, state: State, view: View) -> None:
+    from matplotlib.font_manager import findfont
+
+    font = ImageFont.truetype(findfont("DejaVu Sans"), 13)
+    draw, base = ImageDraw.Draw(frame), frame.height - 21
+    left = f"η {state.eta:.2f}   σ {state.sigma:.0f}   {view.before.psnr:.1f} dB"
+    draw.text((4, base), left, 0, font)
+    draw.text((GIF_SIDE + 8, base), f"restored: {view.after.psnr:.1f} dB", 0, font)
+
+
+def main() -> None:
+    """Write what was asked for and say where it is."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--page", type=Path, metavar="DIR", help="folder for the static page")
+    parser.add_argument("--gif", type=Path, metavar="FILE", help="the moving picture")
+    wanted = parser.parse_args()
+    if wanted.page:
+        print(write_page(wanted.page))
+    if wanted.gif:
+        print(write_gif(wanted.gif))
+
+
+if __name__ == "__main__":
+    main()

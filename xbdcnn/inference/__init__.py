@@ -1,0 +1,1 @@
+"""Trained networks and classical methods in use on radiographs."""

@@ -1,0 +1,190 @@
+"""Pictures of the audit: losses, gradients, estimates against truth, wrong levels, and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from xbdcnn import paper
+from xbdcnn.losses import asymmetric_loss
+from xbdcnn.plotting.method_styles import method_styles
+from xbdcnn.plotting.style import INK, MUTED, new_figure, styled
+
+TERM_STYLES = {
+    "mse": ("MSE (Eq. 5)", "#0072B2"),
+    "ssim": ("SSIM (Eq. 6)", "#D55E00"),
+    "asymm": ("asymmetric (Eq. 3)", "#009E73"),
+    "tv": ("total variation (Eq. 4)", "#CC79A7"),
+}
+
+
+READINGS = {
+    "text": ("text: under-estimation costs more", "#0072B2", "-"),
+    "equation": ("Eq. 3 as printed: over-estimation costs more", "#E69F00", "--"),
+    "released": (r"released code: second zero at $l - \alpha$", "#D55E00", "-."),
+}
+
+
+@styled
+def loss_landscape(
+    true: float = 1.0,
+    alpha: float = paper.ALPHA,
+    reach: float = 0.8,
+    ends: Mapping[str, float] | None = None,
+) -> Figure:
+    """Eq. 3 for one pixel, |alpha - beta| (l_hat - l)^2, over l_hat, in its three readings.
+
+    true: the true noise level l; reach: how far the estimates go to either side; ends: where
+    gradient descent ends, by reading, marked by triangles.
+    """
+    figure = new_figure(6.6, 3.6, layout="constrained")
+    axes = figure.subplots()
+    estimates = np.linspace(true - reach, true + reach, 401)
+    for reading, (label, colour, line) in READINGS.items():
+        losses = [_loss_at(estimate, true, alpha, reading) for estimate in estimates]
+        axes.plot(estimates, losses, line, color=colour, label=label)
+    axes.axvline(true, color=MUTED, lw=0.8, zorder=1)
+    axes.plot([true - alpha], [0], "o", ms=6, mfc="white", mec=READINGS["released"][1], zorder=5)
+    for number, (reading, end) in enumerate((ends or {}).items()):
+        # Those of two readings may coincide: the later one is smaller and lies on top.
+        place = {"clip_on": False, "zorder": 6, "ms": 13 - 4 * number}
+        axes.plot([end], [_loss_at(end, true, alpha, reading)], "^", **place)
+        axes.lines[-1].set(color=READINGS[reading][1], mec="white")
+    axes.set(xlim=estimates[[0, -1]], xlabel=r"estimate $\hat{l}$", ylabel="loss per pixel")
+    axes.set_xticks([true - alpha, true], [r"$l - \alpha$", "true level $l$"])
+    axes.text(0.01, -0.1, "under-estimated", transform=axes.transAxes, size=8, color=MUTED)
+    far = {"transform": axes.transAxes, "ha": "right", "size": 8, "color": MUTED}
+    axes.text(0.99, -0.1, "over-estimated", **far)
+    axes.legend(loc="upper center", frameon=True, framealpha=1, edgecolor="white")
+    axes.set_ylim(0, 1.45 * (1 - alpha) * reach**2)
+    return figure
+
+
+def _loss_at(estimate: float, true: float, alpha: float, reading: str) -> float:
+    pair = (torch.full((1, 1, 1, 1), value, dtype=torch.float64) for value in (estimate, true))
+    return float(asymmetric_loss(*pair, alpha, reading))
+
+
+@styled
+def gradient_plot(norms: pd.DataFrame) -> Figure:
+    """Gradient norm of each weighted term of Eq. 8 over a training, one panel per recipe.
+
+    norms: rows of `audit.objectives.norms_over_training` with a column `recipe`.
+    """
+    groups = norms.groupby("recipe", sort=False)
+    figure = new_figure(8.5, 3.2, layout="constrained")
+    grid = figure.subplots(1, len(groups), squeeze=False)[0]
+    for axes, (recipe, rows) in zip(grid, groups, strict=True):
+        for term, (label, colour) in TERM_STYLES.items():
+            axes.semilogy(rows["step"], rows[term], "o-", ms=3, color=colour, label=label)
+        axes.set(title=recipe, xlabel="step", ylabel="gradient norm, weighted")
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return figure
+
+
+@styled
+def calibration_plot(table: pd.DataFrame, methods: Sequence[str], bins: int = 8) -> Figure:
+    """Estimated against true eta and sigma: dots are patches, lines are medians with quartiles.
+
+    table: from `audit.estimators.calibration`. methods: which of its methods, one row each.
+    Answers beyond 1.25 times the range stand at the edge, as triangles, and are counted.
+    """
+    figure = new_figure(7.2, 2.3 * len(methods), layout="constrained")
+    grid = figure.subplots(len(methods), 2, squeeze=False, sharey="col")
+    ends = {"eta": paper.ETA_RANGE, "sigma": paper.SIGMA_RANGE}
+    for row, method in zip(grid, methods, strict=True):
+        part = table[table["method"] == method]
+        for axes, (level, (low, high)), sign in zip(row, ends.items(), "ησ", strict=True):
+            true, guess = part[level], part[f"est_{level}"].clip(upper=1.25 * high)
+            beyond = guess == 1.25 * high
+            axes.plot((low, high), (low, high), color=MUTED, lw=1)
+            for mark, chosen in ((".", ~beyond), ("^", beyond)):
+                axes.plot(true[chosen], guess[chosen], mark, ms=2, color="#56B4E9", alpha=0.6)
+            group = pd.cut(true, np.linspace(low, high, bins + 1), include_lowest=True)
+            spread = guess.groupby(group, observed=True).quantile([0.25, 0.5, 0.75]).unstack()
+            middle = [interval.mid for interval in spread.index]
+            axes.fill_between(middle, spread[0.25], spread[0.75], color="#0072B2", alpha=0.2, lw=0)
+            axes.plot(middle, spread[0.5], color="#0072B2")
+            title = f"{method}, {beyond.sum()} beyond" if beyond.any() else method
+            axes.set(xlabel=f"true {sign}", ylabel=f"estimated {sign}", title=title)
+    return figure
+
+
+@styled
+def feeding_plot(fed: pd.DataFrame) -> Figure:
+    """PSNR against how many times too much noise the fed level maps claim.
+
+    fed: from `audit.estimators.level_feeding`. Solid: factors on the network's own estimate;
+    dashed: on the true levels.
+    """
+    fed = fed[fed["fed"].str.contains(" x ")].copy()
+    fed[["base", "factor"]] = fed["fed"].str.split(" x ", expand=True)
+    fed["factor"] = fed["factor"].astype(float)
+    means = fed.groupby(["method", "base", "factor"], sort=False)["psnr"].mean()
+    figure = new_figure(6.4, 3.6, layout="constrained")
+    axes = figure.subplots()
+    looks = method_styles(list(dict.fromkeys(fed["method"])))
+    for (method, base), curve in means.groupby(level=["method", "base"], sort=False):
+        line = "-" if base == "estimated" else "--"
+        factors = curve.index.get_level_values("factor")
+        label = method if base == "estimated" else None
+        axes.semilogx(factors, curve, ls=line, ms=4, label=label, **looks[method])
+    axes.axvline(1, color=MUTED, lw=1)
+    factors = sorted(fed["factor"].unique())
+    axes.set_xticks(factors, [f"{factor:g}" for factor in factors])
+    axes.minorticks_off()
+    axes.set(xlabel="claimed noise / estimated (solid) or true noise (dashed)", ylabel="PSNR (dB)")
+    axes.legend()
+    return figure
+
+
+@styled
+def lead_map(leads: Mapping[str, pd.DataFrame]) -> Figure:
+    """Lead in PSNR over a rival for each (eta, sigma), one panel per method; blue leads.
+
+    leads: by method, from `audit.beyond.leads`. The frame holds the trained range.
+    """
+    figure = new_figure(3.2 * len(leads) + 2.4, 3.3, layout="constrained")
+    grid = figure.subplots(1, len(leads), squeeze=False)[0]
+    tables = {
+        name: t[(t["blur"] == 0) & (t["gain"] == 1)]
+        .pivot_table("lead", "sigma", "eta")
+        .dropna(axis=1)  # the pair of levels that only grain and gain are tried at
+        for name, t in leads.items()
+    }
+    reach = max(float(t.abs().max().max()) for t in tables.values())
+    for axes, (name, table) in zip(grid, tables.items(), strict=True):
+        axes.grid(False)
+        picture = axes.imshow(
+            table, cmap="RdBu", aspect="auto", norm=TwoSlopeNorm(0, -reach, reach), origin="lower"
+        )
+        for (y, x), value in np.ndenumerate(table.to_numpy()):
+            dark = abs(value) > 0.6 * reach
+            text = f"{value:+.1f}" if np.isfinite(value) else ""
+            axes.text(x, y, text, ha="center", va="center", size=7, color="white" if dark else INK)
+        axes.set_xticks(range(table.shape[1]), [f"{eta:g}" for eta in table.columns])
+        axes.set_yticks(range(table.shape[0]), [f"{sigma:g}" for sigma in table.index])
+        axes.set(title=name, xlabel="η", ylabel="σ")
+        _frame_trained(axes, table)
+    figure.colorbar(picture, ax=grid, label="lead in PSNR (dB)", shrink=0.8)
+    return figure
+
+
+def _frame_trained(axes: Axes, table: pd.DataFrame) -> None:
+    """Draw a frame around the cells whose levels were trained on."""
+    columns = [i for i, eta in enumerate(table.columns) if _within(eta, paper.ETA_RANGE)]
+    rows = [i for i, sigma in enumerate(table.index) if _within(sigma, paper.SIGMA_RANGE)]
+    x, y = min(columns) - 0.5, min(rows) - 0.5
+    width, height = max(columns) + 0.5 - x, max(rows) + 0.5 - y
+    axes.add_patch(Rectangle((x, y), width, height, fill=False, lw=2, ec=INK))
+
+
+def _within(value: float, limits: tuple[float, float]) -> bool:
+    return limits[0] <= value <= limits[1]

@@ -1,0 +1,128 @@
+"""More pictures of the audit: printed columns, SSIM conventions, flips, errors, grain and gain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
+
+from xbdcnn import paper
+from xbdcnn.noise import GREY_LEVELS
+from xbdcnn.plotting.method_styles import method_styles
+from xbdcnn.plotting.style import ACCENT, INK, MUTED, new_figure, styled
+
+
+@styled
+def gap_plot(rms: Sequence[float]) -> Figure:
+    """PSNR minus SNR of every printed row; no image can have a negative one.
+
+    rms: root mean squares of radiographs in grey levels, whose gaps 20 log10(255 / rms) are drawn
+    as ticks, and once more with the sign that exchanged columns give.
+    """
+    rows = {f"Table I: {name}": [scores] for name, scores in paper.TABLE_1.items()}
+    for name in ("DnCNN", "X-ReCNN", "X-BDCNN"):
+        rows[f"Table II: {name}"] = [cell[name] for cell in paper.TABLE_2.values()]
+    figure = new_figure(7.2, 0.26 * len(rows) + 1.0, layout="constrained")
+    axes = figure.subplots()
+    for y, scores in enumerate(reversed(rows.values())):
+        gaps = [cell.psnr - cell.snr for cell in scores]
+        axes.plot(gaps, np.full(len(gaps), y), "o", ms=5, color="#D55E00" if gaps[0] < 0 else INK)
+    real = 20 * np.log10(GREY_LEVELS / np.asarray(rms))
+    for gaps, look in ((real, {"color": "#0072B2"}), (-real, {"color": MUTED})):
+        axes.plot(gaps, np.full(len(gaps), -1.0), "|", ms=9, **look)
+    axes.axvspan(-7, 0, color=ACCENT, alpha=0.12, lw=0)
+    axes.text(-6.8, len(rows) - 0.4, "impossible", size=8, color=MUTED, va="bottom")
+    axes.set_yticks(range(-1, len(rows)), ["our test images", *reversed(rows)])
+    axes.set(xlim=(-7, 7), ylim=(-1.6, len(rows) + 0.3), xlabel="PSNR − SNR as printed (dB)")
+    return figure
+
+
+@styled
+def convention_plot(means: pd.Series, printed: float) -> Figure:
+    """Mean SSIM of the same images under each convention, and the printed value as a line."""
+    figure = new_figure(7.0, 0.27 * len(means) + 0.8, layout="constrained")
+    axes = figure.subplots()
+    places = range(len(means))[::-1]
+    axes.axvline(printed, color="#D55E00", lw=1.2)
+    axes.hlines(places, 0, means, color="#56B4E9", lw=2)
+    axes.plot(means, places, "o", ms=6, color="#0072B2")
+    for y, value in zip(places, means, strict=True):
+        axes.text(value + 0.02, y, f"{value:.2f}", va="center", size=8)
+    axes.set_yticks(places, means.index)
+    axes.set(xlim=(0, 1.1), xlabel=f"SSIM of noisy patches; line: {printed:.2f}, as printed")
+    return figure
+
+
+@styled
+def choices_plot(table: pd.DataFrame, score: str = "PSNR (dB)", reference: str = "") -> Figure:
+    """Effect of each flip with its interval; a diamond where it was trained at full width.
+
+    table: from `audit.flips.side_by_side`. reference: name of the training that was flipped.
+    """
+    figure = new_figure(7.4, 0.27 * len(table) + 1.1, layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(0, color=MUTED, lw=1)
+    places = range(len(table))[::-1]
+    axes.hlines(places, table["low"], table["high"], color="#0072B2", lw=2)
+    seeds = table["seeds"].max()
+    label = f"half width, short training, {seeds} seed(s), 95 % where there are several"
+    axes.plot(table["effect"], places, "o", ms=5.5, color="#0072B2", label=label)
+    look = {"ms": 6.5, "mfc": "none", "mec": "#D55E00", "mew": 1.4}
+    axes.plot(table["full_width"], places, "D", label="full width, full training, 1 seed", **look)
+    axes.set_yticks(places, table["trial"])
+    axes.set(xlabel=f"change of {score} against {reference!r}" if reference else score)
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+@styled
+def error_plot(errors: Mapping[str, pd.DataFrame]) -> Figure:
+    """Bias and RMSE of the estimated total noise, one column of panels per quantity.
+
+    errors: by the name of a quantity, rows of `audit.estimators.judged` for `total` with the
+    method and `place`, the middle of a bin of that quantity.
+    """
+    figure = new_figure(8.6, 5.0, layout="constrained")
+    grid = figure.subplots(2, len(errors), sharex="col", sharey="row", squeeze=False)
+    methods = list(dict.fromkeys(next(iter(errors.values()))["method"]))
+    looks = method_styles(methods)
+    for column, (quantity, table) in zip(grid.T, errors.items(), strict=True):
+        for axes, name in zip(column, ("bias", "rmse"), strict=True):
+            for method, rows in table.groupby("method", sort=False):
+                axes.plot(rows["place"], rows[name], ms=4, label=method, **looks[method])
+        column[0].axhline(0, color=MUTED, lw=1)
+        column[1].set(xlabel=quantity, yscale="log")
+        column[1].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    grid[0, 0].set_ylabel("bias (grey levels)")
+    grid[1, 0].set_ylabel("RMSE (grey levels)")
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return figure
+
+
+@styled
+def correlation_plot(rows: pd.DataFrame) -> Figure:
+    """PSNR of every method against the blur of the noise, and against the gain.
+
+    rows: from `audit.beyond.stress`; only the conditions with one pair of levels that grain and
+    gain were tried at are drawn.
+    """
+    odd = rows[(rows["blur"] > 0) | (rows["gain"] != 1)]
+    eta, sigma = odd[["eta", "sigma"]].iloc[0]
+    here = rows[(rows["eta"] == eta) & (rows["sigma"] == sigma)]
+    figure = new_figure(8.2, 3.4, layout="constrained")
+    grid = figure.subplots(1, 2, sharey=True)
+    looks = method_styles(list(dict.fromkeys(rows["method"])))
+    parts = {"blur": here[here["gain"] == 1], "gain": here[here["blur"] == 0]}
+    titles = {"blur": "blur of the noise (pixels)", "gain": "gain that nobody was told"}
+    for axes, (name, part) in zip(grid, parts.items(), strict=True):
+        means = part.groupby(["method", name], sort=False)["psnr"].mean()
+        for method, curve in means.groupby(level="method", sort=False):
+            curve = curve.droplevel("method").sort_index()
+            axes.plot(curve.index, curve, ms=4, label=method, **looks[method])
+        axes.set_xlabel(titles[name])
+    grid[0].set_ylabel(f"PSNR (dB) at η = {eta:g}, σ = {sigma:g}")
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
+    return figure

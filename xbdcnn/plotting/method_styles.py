@@ -1,0 +1,40 @@
+"""Which colour and which marker stands for a method, the same in every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle
+
+COLOURS = {
+    "BM3D": "#56B4E9",
+    "GAT+BM3D": "#009E73",
+    "NLM": "#CC79A7",
+    "TV": "#999933",
+    "DnCNN": "#0072B2",
+    "X-ReCNN-style": "#E69F00",
+    "X-BDCNN (as written)": "#D55E00",
+    "X-BDCNN (balanced)": "#882255",
+    "X-BDCNN (as written) w/o SSIM loss": "#117733",
+    "X-BDCNN (as written) w/o NLE": "#332288",
+    "X-BDCNN (as released)": "#661100",
+    "Before Denoising": "#888888",
+}
+"""Fixed colour of each method (Okabe-Ito, Tol)."""
+
+SPARE_COLOURS = ("#44AA99", "#DDCC77", "#AA4499", "#BBBBBB")
+"""Of what is no method of the tables."""
+
+MARKERS = dict(zip(COLOURS, "Pp<>svDo^dX*", strict=True))
+"""Fixed marker of each method, for those who see no colours."""
+
+
+def method_colours(labels: Sequence[str]) -> dict[str, str]:
+    """A colour per label: the fixed one of `COLOURS`, else the next of `SPARE_COLOURS`."""
+    spare = cycle(SPARE_COLOURS)
+    return {label: COLOURS.get(label) or next(spare) for label in labels}
+
+
+def method_styles(labels: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Colour and marker per label, as arguments of `Axes.plot`; a dot for what has no marker."""
+    colours = method_colours(labels)
+    return {name: {"color": colours[name], "marker": MARKERS.get(name, ".")} for name in labels}

@@ -1,0 +1,144 @@
+"""How much work a reproduction does: from a smoke test to the paper's full protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xbdcnn import paper
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.data.source import Source
+from xbdcnn.inference.precision import Precision
+from xbdcnn.training.batches import TrainConfig
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Sizes of every step of a reproduction."""
+
+    name: str
+    purpose: str
+    train: TrainConfig
+    """Budget of each training run in notebook 05."""
+    width: int
+    """Channels of the X-BDCNN trained in notebook 05; the paper's is 64."""
+    shipped_weights: bool
+    """True: tables use the weights in the package. False: those that notebook 05 has trained."""
+    train_images: int | None
+    """Radiographs to train on, None for all; they are held in memory."""
+    table1_images: int
+    """Radiographs from which Table I's patches are cut."""
+    table1_patches: int
+    """Patches of 128 x 128 in Table I."""
+    table2_images: int
+    """Radiographs in Table II; the paper has ten."""
+    table2_size: int
+    """Side in pixels of the central field that Table II uses; the paper has 1024."""
+    classical: tuple[str, ...]
+    """Classical methods that stand beside the networks."""
+    precision: Precision
+    """In what the networks of the tables compute: float32, in which every machine finds the same
+    scores, or bfloat16 for whole radiographs, in half of the time; see `load_pretrained`."""
+    images: int | None = None
+    """Radiographs drawn at random from the source, all splits together; None for all."""
+    patches_per_image: int | None = None
+    """Patches cut from each radiograph and kept on disk; None to cut from images in memory."""
+
+    @property
+    def is_smoke(self) -> bool:
+        """Tell whether results of this profile only show that the code runs."""
+        return self.name == "smoke"
+
+    def radiographs(self, source: Source) -> int:
+        """How many radiographs of a source a training decodes."""
+        if self.images or source.index is None:
+            return self.images or len(source.images("train", self.train_images))
+        return len(source.paths("train", self.train_images))
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="smoke",
+            purpose="does it run? minutes, numbers mean nothing",
+            train=TrainConfig(
+                patches=48, patch_size=32, batch_size=8, validate_every=3, schedule="cosine"
+            ),
+            width=8,
+            shipped_weights=True,
+            train_images=4,
+            table1_images=2,
+            table1_patches=2,
+            table2_images=1,
+            table2_size=96,
+            classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+            precision="fp32",
+        ),
+        Profile(
+            name="quick",
+            purpose="all tables and figures from shipped weights, on a laptop CPU",
+            train=TrainConfig(
+                patches=1600,
+                patch_size=64,
+                batch_size=16,
+                schedule="cosine",
+                precision="bf16",
+                validate_every=20,
+            ),
+            width=32,
+            shipped_weights=True,
+            train_images=40,
+            table1_images=30,
+            table1_patches=40,
+            table2_images=4,
+            table2_size=256,
+            classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+            precision="fp32",
+        ),
+        Profile(
+            name="cpu",
+            purpose="every network retrained, at equal budget but for the best, hours on a CPU",
+            train=TrainConfig(
+                patches=160_000,
+                patch_size=64,
+                batch_size=16,
+                learning_rates=(1e-3, 1e-5),
+                schedule="cosine",
+                precision="bf16",
+                validate_every=500,
+            ),
+            width=64,
+            shipped_weights=False,
+            train_images=None,
+            table1_images=30,
+            table1_patches=480,
+            table2_images=10,
+            table2_size=1024,
+            classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+            precision="bf16",
+        ),
+        Profile(
+            name="paper",
+            purpose="the paper's protocol, for each network about a week on a CPU, 30 h on its GPU",
+            train=TrainConfig(),
+            width=64,
+            shipped_weights=False,
+            train_images=None,
+            table1_images=1_000,
+            table1_patches=32_000,
+            table2_images=10,
+            table2_size=1024,
+            classical=("BM3D",),
+            precision="bf16",
+            images=paper.IMAGES,
+            patches_per_image=paper.PATCHES // paper.IMAGES,
+        ),
+    )
+}
+
+
+def get_profile(name: str) -> Profile:
+    """Look up a profile, or raise XbdcnnError that lists the names."""
+    if name not in PROFILES:
+        raise XbdcnnError(f"unknown profile {name!r}; choose from {', '.join(PROFILES)}")
+    return PROFILES[name]

@@ -1,0 +1,1 @@
+"""Running the notebooks, and repeating a recorded run."""

@@ -1,0 +1,190 @@
+"""One notebook: its source, its parameters, and its run in this very interpreter."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import papermill
+from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn._common.files import PACKAGE, atomic_path
+
+PARAMETERS = ("profile", "data", "output")
+"""What the cell tagged `parameters` of every notebook assigns."""
+
+INJECTED = "injected-parameters"
+KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+INLINE = "module://matplotlib_inline.backend_inline"
+
+_PATTERN = "[0-9][0-9]_*.py"
+_NEEDS = re.compile(r"needs:(\w+)(?:@([\w+]+))?")
+
+
+class NotebookFailed(XbdcnnError):
+    """A cell raised, or the kernel died; the message names notebook, cell and error."""
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook's source file, read."""
+
+    source: Path
+    content: Any
+    """The nbformat node, without outputs; cell ids follow from name and position."""
+
+    @property
+    def name(self) -> str:
+        """File name without suffix, e.g. 06_tables."""
+        return self.source.stem
+
+    def needs(self, profile: str) -> list[str]:
+        """Names of the notebooks whose products this one reads.
+
+        Declared by a cell tag: `needs:05_train`, or `needs:05_train@cpu+paper` if only those
+        profiles read them.
+        """
+        tags = [tag for cell in self.content.cells for tag in cell.metadata.get("tags", [])]
+        found = [match for tag in tags if (match := _NEEDS.fullmatch(tag))]
+        return [m[1] for m in found if m[2] is None or profile in m[2].split("+")]
+
+
+class ThisInterpreter(AsyncKernelManager):
+    """Start kernels with the running Python, whatever kernels the machine has registered."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """Launch ipykernel with `sys.executable`; figures go into the notebook."""
+        # Warnings about the transport to a process on the same machine would flood the report.
+        own = get_kernel_dict(extra_arguments=["--log-level=ERROR"])
+        facts = {"argv": own["argv"], "metadata": own["metadata"], "language": "python"}
+        return KernelSpec(**facts, env={"MPLBACKEND": INLINE})
+
+
+def notebooks_folder(folder: Path | str | None = None) -> Path:
+    """Return the folder of the notebooks' sources, by default the one beside the package.
+
+    Raises:
+        XbdcnnError: it holds no NN_name.py; a wheel comes without notebooks.
+    """
+    found = Path(folder) if folder else PACKAGE.parent / "notebooks"
+    if not any(found.glob(_PATTERN)):
+        raise XbdcnnError(
+            f"{found}: no notebooks (NN_name.py) there; run from a clone of the repository"
+        )
+    return found.resolve()
+
+
+def select(folder: Path, only: Sequence[str] | None = None) -> list[Path]:
+    """List the notebooks' sources in order, or those that `only` names: "06", "6", "06_tables".
+
+    Raises:
+        XbdcnnError: a name that fits no notebook; the message lists them.
+    """
+    sources = sorted(folder.glob(_PATTERN))
+    if not only:
+        return sources
+    chosen = set()
+    for name in only:
+        fitting = {path for path in sources if name.zfill(2) in (path.stem, path.stem[:2])}
+        if not fitting:
+            names = ", ".join(path.stem for path in sources)
+            raise XbdcnnError(f"no notebook {name!r}; choose from {names}")
+        chosen |= fitting
+    return sorted(chosen)
+
+
+def read_notebook(source: Path) -> Notebook:
+    """Read a percent-format source; the same text always gives the same cell ids."""
+    content = jupytext.read(source, fmt="py:percent")
+    content.nbformat_minor = 5
+    content.metadata = type(content.metadata)(kernelspec=KERNELSPEC)
+    for number, cell in enumerate(content.cells, start=1):
+        cell["id"] = f"{source.stem}-{number:03d}"[-64:]
+    return Notebook(source, content)
+
+
+def check_parameters(notebook: Notebook) -> None:
+    """Raise XbdcnnError unless the parameters cell takes what `execute` is going to pass.
+
+    Papermill itself only warns of a parameter that a notebook does not know.
+    """
+    known = set(papermill.inspect_notebook(notebook.content))
+    if unknown := [name for name in PARAMETERS if name not in known]:
+        raise XbdcnnError(
+            f"{notebook.source.name}: unknown parameter {', '.join(unknown)}; assign "
+            f"{', '.join(PARAMETERS)} in one cell tagged `parameters`"
+        )
+
+
+def execute(
+    notebook: Notebook, folder: Path, parameters: dict[str, Any], bar: dict[str, Any] | bool
+) -> Path:
+    """Run a notebook in `folder` and write it there with its outputs.
+
+    Args:
+        notebook: what to run.
+        folder: working directory of the kernel, and where <name>.ipynb goes.
+        parameters: values for the parameters cell.
+        bar: tqdm options of a progress bar over cells, or False.
+
+    Raises:
+        NotebookFailed: <name>.failed.ipynb then holds everything up to the failure.
+    """
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # it logs what it also raises
+    folder = folder.resolve()
+    target, failed = (folder / f"{notebook.name}{end}" for end in (".ipynb", ".failed.ipynb"))
+    failed.unlink(missing_ok=True)
+    with atomic_path(target) as temporary:
+        try:
+            executed = papermill.execute_notebook(
+                notebook.content,
+                re.sub("([{}])", r"\1\1", str(temporary)),  # papermill fills in {names}
+                parameters,
+                cwd=folder,
+                progress_bar=bar,
+                kernel_manager_class=ThisInterpreter,
+            )
+            if executed.metadata.papermill.exception:
+                raise RuntimeError("SystemExit: the notebook left before its end")
+        # A dead kernel is a RuntimeError.
+        except (papermill.PapermillExecutionError, RuntimeError) as error:
+            partial = jupytext.read(temporary)
+            _write(partial, temporary)
+            shutil.copyfile(temporary, failed)
+            raise NotebookFailed(_message(notebook, partial, error, failed)) from error
+        _write(executed, temporary)
+    return target
+
+
+def _write(content: Any, path: Path) -> None:
+    """Write an executed notebook without the temporary path that papermill notes down."""
+    for name in ("input_path", "output_path"):
+        content.metadata.papermill.pop(name, None)
+    jupytext.write(content, path, fmt="ipynb")
+
+
+def _message(notebook: Notebook, partial: Any, error: Exception, failed: Path) -> str:
+    """One line: notebook, cell, the cell's first line, and the error."""
+    if isinstance(error, papermill.PapermillExecutionError):
+        reason = f"{error.ename}: {error.evalue}"
+    else:
+        reason = str(error)
+    started = {
+        cell.id for cell in partial.cells if cell.metadata.get("papermill", {}).get("start_time")
+    }
+    numbered = list(enumerate(notebook.content.cells, start=1))
+    place, first = max(((n, c.source) for n, c in numbered if c.id in started), default=(0, ""))
+    lines = first.strip().splitlines()
+    where = f", cell {place} `{lines[0]}`" if lines else ""
+    reason = " ".join(reason.split())[:300]
+    return f"{notebook.name}{where}: {reason}; see {failed.parent.name}/{failed.name}"

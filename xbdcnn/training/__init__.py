@@ -1,0 +1,1 @@
+"""Training: batches under fresh noise, the loop, checkpoints, several processes, cost."""

@@ -1,0 +1,78 @@
+"""The state of a training run, and its one file on disk."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn._common.files import atomic_path
+from xbdcnn.models import Recipe
+from xbdcnn.training.batches import TrainConfig
+
+PLAIN = ("step", "seconds", "cpu_seconds", "best", "history")
+"""What a checkpoint holds of a run besides the states of its parts."""
+
+
+class Run:
+    """Everything that changes during training, saved as one checkpoint."""
+
+    def __init__(
+        self, network: nn.Module, recipe: Recipe, config: TrainConfig, images: str
+    ) -> None:
+        self.network, self.recipe, self.config = network, recipe, config
+        self.identity = {"config": asdict(config), "recipe": asdict(recipe), "images": images}
+        self.optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rates[0])
+        self.average = (
+            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+            if config.ema
+            else None
+        )
+        self.step, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
+        self.best: tuple[float, dict[str, Tensor]] = (-math.inf, {})
+        self.history: list[dict[str, float]] = []
+
+    @property
+    def kept(self) -> nn.Module:
+        """The network to validate and to keep: the averaged one if there is one."""
+        return self.average.module if self.average else self.network
+
+    def parts(self) -> dict[str, Any]:
+        """The stateful objects by name."""
+        parts = {"network": self.network, "optimizer": self.optimizer, "average": self.average}
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint atomically; tensors and plain values only, so no pickled code."""
+        state = {name: part.state_dict() for name, part in self.parts().items()}
+        state |= {name: getattr(self, name) for name in ("identity", *PLAIN)}
+        with atomic_path(path) as temporary:
+            torch.save(state, temporary)
+
+    def _fits(self, state: dict[str, Tensor]) -> bool:
+        """Tell whether weights are those of this architecture."""
+        own = {name: value.shape for name, value in self.network.state_dict().items()}
+        return {name: value.shape for name, value in state.items()} == own
+
+    def load(self, path: Path) -> None:
+        """Continue from a checkpoint; XbdcnnError if it is damaged or of another run."""
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            if state["identity"] != self.identity or not self._fits(state["network"]):
+                raise XbdcnnError(
+                    f"{path}: checkpoint of another network, configuration, recipe or set of "
+                    "images; use another run folder"
+                )
+            for name, part in self.parts().items():
+                part.load_state_dict(state[name])
+        except (UnpicklingError, RuntimeError, KeyError, OSError, EOFError) as error:
+            raise XbdcnnError(f"{path}: damaged checkpoint ({error}); delete it") from None
+        for name in PLAIN:
+            setattr(self, name, state[name])
