@@ -1,11 +1,12 @@
-# The one entrance: every target first makes sure that $(VENV) holds the tested versions.
-# Needs GNU make and Python 3.11 or newer; after the first install nothing needs a network.
+# Every target first installs the tested versions of all packages into $(VENV), if needed.
+# Needs GNU make and Python 3.11 or newer; after the first installation nothing needs a network.
 
 VENV        ?= .venv
 PYTHON      ?= $(shell command -v python3.11 || command -v python3)
 CONSTRAINTS ?= constraints.txt
 PROFILE     ?= quick
 ARGS        ?=
+EXTRAS      := reproduce,jpeg,test,dev,book
 
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
@@ -15,51 +16,58 @@ REFRESH := build/refresh
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install reproduce test quick lint format explore still notebooks tables benchmark book exercises lock clean
+.PHONY: help install reproduce test quick lint types format explore static-page notebooks tables \
+  benchmark book exercises architecture lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(STAMP)  ## create .venv with the tested versions of everything
+install: $(STAMP)  ## create .venv with the tested version of every dependency
 
-# PyTorch goes first, by itself, so that its exact version decides which build is fetched.
+# PyTorch is installed first and alone, so that its exact version selects the build.
 $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "No python3 found: install Python 3.11 or newer." >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "xbdcnn needs Python 3.11 or newer, but $(PYTHON) is older: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	$(PIP) install --quiet -c $(CONSTRAINTS) $(TORCH)
-	$(PIP) install --quiet -c $(CONSTRAINTS) -e '.[reproduce,jpeg,test,dev,book]'
+	$(PIP) install --quiet -c $(CONSTRAINTS) -e '.[$(EXTRAS)]'
 	@touch $@
 
-reproduce: $(STAMP)  ## every table and figure: PROFILE=smoke|quick|cpu|paper, ARGS='--only 06'
+reproduce: $(STAMP)  ## make every table and figure: PROFILE=smoke|quick|cpu|paper, ARGS='--only 06'
 	$(BIN)/xbdcnn reproduce --profile $(PROFILE) $(ARGS)
 
-test: $(STAMP)  ## all tests; fails below 90 % coverage of xbdcnn/
+test: $(STAMP)  ## run all tests but the long ones; fails below 90 % coverage of xbdcnn/
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
 
-lint: $(STAMP)  ## ruff: rules and formatting
+quick: $(STAMP)  ## run the quick tests only, without coverage; under 2 minutes
+	$(BIN)/python -m pytest -q -m 'not slow and not long' $(ARGS)
+
+lint: $(STAMP)  ## check rules and formatting with ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-format: $(STAMP)  ## let ruff mend what it can
+types: $(STAMP)  ## check types with mypy, strictly in the paper's five modules
+	$(BIN)/mypy
+
+format: $(STAMP)  ## fix and format the code with ruff
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 explore: $(STAMP)  ## open the noise explorer in the browser: ARGS='--theme=dark'
 	$(BIN)/python -m xbdcnn.explorer $(ARGS)
 
-still: $(STAMP)  ## the explorer without a kernel: a page in build/, the pictures of it in figures/
+static-page: $(STAMP)  ## write the explorer as a page without a kernel; update its pictures in figures/
 	$(BIN)/python tools/static_explorer.py --page build/explorer-static --gif figures/explorer.gif
 	XBDCNN_SCREENSHOTS=figures/explorer $(BIN)/python -m pytest -q --no-cov -k "opens or lens or dark" \
 	  tests/explorer/test_browser.py
 
-notebooks: $(STAMP)  ## run all notebooks anew and refresh notebooks/*.ipynb, figures/, README
+notebooks: $(STAMP)  ## run all notebooks again and update notebooks/*.ipynb, figures/ and README
 	$(BIN)/xbdcnn reproduce --data builtin --output $(REFRESH) $(ARGS)
 	$(BIN)/python tools/publish.py notebooks $(REFRESH)
 	$(BIN)/python tools/readme.py --write
 
-tables: $(STAMP)  ## measure Tables I and II on the ChestX-ray8 sample (hours, resumes); refresh figures/, README
+tables: $(STAMP)  ## measure Tables I and II on the ChestX-ray8 sample (takes hours, can be resumed)
 	$(BIN)/xbdcnn evaluate --output runs/tables --resume $(ARGS)
 	$(BIN)/python tools/publish.py tables runs/tables
 	$(BIN)/python tools/readme.py --write
@@ -67,21 +75,24 @@ tables: $(STAMP)  ## measure Tables I and II on the ChestX-ray8 sample (hours, r
 benchmark: $(STAMP)  ## measure the speed of the package on this machine: ARGS=--quick
 	$(BIN)/python -m benchmarks --output build/benchmark $(ARGS)
 
-book: $(STAMP)  ## the notebooks, API and glossary as a website in build/book; any warning fails
+book: $(STAMP)  ## build notebooks, API and glossary as a website in build/book; a warning is an error
 	$(BIN)/python tools/book.py
 
-exercises: $(STAMP)  ## notebook 10 without its solutions, for a class, in build/exercises
+exercises: $(STAMP)  ## write notebook 10 without its solutions into build/exercises
 	$(BIN)/python tools/exercises.py
 
-# Without constraints: this target makes them. It adds what is missing and upgrades nothing else.
-lock:  ## write constraints.txt and the environment files from what .venv holds
+architecture: $(STAMP)  ## draw docs/architecture.svg from the imports
+	$(BIN)/python tools/architecture.py --write
+
+# Installs without constraints, since it writes them; adds missing packages, upgrades none.
+lock:  ## write constraints.txt and the environment files from the packages in .venv
 	test -x $(BIN)/python || $(MAKE) install
-	$(PIP) install --quiet -e '.[reproduce,jpeg,test,dev,explore,book]'
+	$(PIP) install --quiet -e '.[all,$(EXTRAS)]'
 	$(PIP) list --format=freeze --exclude pip --exclude-editable > .tmp-lock
 	sed 's/+.*//' .tmp-lock > constraints.txt && rm .tmp-lock
 	$(BIN)/python tools/environment.py --write
 	@touch $(STAMP)
 
-clean:  ## remove what was made, but keep .venv
-	rm -rf build dist htmlcov .coverage .pytest_cache .ruff_cache reproduction
-	find xbdcnn tests tools notebooks -name __pycache__ -prune -exec rm -rf {} +
+clean:  ## remove everything generated except .venv
+	rm -rf build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache reproduction
+	find xbdcnn benchmarks tests tools notebooks -name __pycache__ -prune -exec rm -rf {} +

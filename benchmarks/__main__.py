@@ -5,24 +5,25 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import readable, run_benchmark
+from benchmarks import run_benchmark
+from benchmarks.report import readable_table
 
 parser = argparse.ArgumentParser(
     prog="python -m benchmarks",
-    description="Measure speed beside a plain implementation and beside the limits of the machine. "
-    "Close other programs first: ratios are robust against a changing load, seconds are not.",
+    description="Compare the speed of the package with a reference implementation and with the "
+    "limits of the machine. Close other programs first: seconds depend on the load, ratios less.",
 )
-parser.add_argument("--quick", action="store_true", help="small images, few rounds: 1-2 minutes")
+parser.add_argument("--quick", action="store_true", help="small images and few rounds, 1-2 minutes")
 parser.add_argument("-o", "--output", type=Path, default=Path("build/benchmark"), help="folder")
-parser.add_argument("--device", default="cpu", help="cpu, or cuda (not measured here)")
-parser.add_argument("--rounds", type=int, help="measured rounds")
+parser.add_argument("--device", default="cpu", help="cpu or cuda")
+parser.add_argument("--rounds", type=int, help="number of rounds")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     given = parser.parse_args(arguments)
     table = run_benchmark(given.output, given.quick, given.device, given.rounds)
-    print(readable(table).to_string(index=False))
+    print(readable_table(table).to_string(index=False))
     print(f"files are in {given.output}")
 
 

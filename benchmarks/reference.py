@@ -1,6 +1,7 @@
-"""The plain way, as published code does each step: float32, NCHW, one sample after another.
+"""Reference implementation with which the package is compared: float32, NCHW, sample by sample.
 
-These are the baselines of the benchmark. They compute what the package computes, slowly.
+It computes the same results in the way of the released code of published networks, without the
+optimisations of the package.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from xbdcnn.noise import GREY_LEVELS, add_hybrid_noise_numpy, level_maps
 
 @torch.no_grad()
 def restore(network: nn.Module, image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Restore a whole radiograph (H, W) in [0, 1] with a network as it was built."""
+    """Return the restored radiograph for `image`, (H, W) in [0, 1], processed in one piece."""
     batch = torch.from_numpy(image)[None, None].to(next(network.parameters()).device)
     return network(batch).image[0, 0].clamp(0, 1).cpu().numpy()
 
 
 def add_noise(clean: Tensor, eta: Tensor, sigma: Tensor, rng: np.random.Generator) -> Tensor:
-    """Eq. 1 for each image of (B, 1, H, W) in turn, by NumPy; eta and sigma are (B,)."""
+    """Add the noise of Eq. 1 to each image of (B, 1, H, W) by NumPy; eta and sigma are (B,)."""
     levels = zip(clean.numpy(), eta.tolist(), sigma.tolist(), strict=True)
     return torch.from_numpy(np.stack([add_hybrid_noise_numpy(g, e, s, rng) for g, e, s in levels]))
 
 
 def ssim_loss(restored: Tensor, clean: Tensor) -> Tensor:
-    """Mean of 1 - SSIM (Eq. 6-7), each local mean by a convolution with an 11 x 11 Gaussian."""
+    """Mean of 1 - SSIM (Eq. 6-7), with 2-D convolutions by an 11 x 11 Gaussian as local means."""
     offsets = torch.arange(11, device=clean.device) - 5.0
     weights = torch.exp(-0.5 * (offsets / 1.5) ** 2)
     window = (torch.outer(weights, weights) / weights.sum() ** 2)[None, None]
@@ -47,7 +48,7 @@ def ssim_loss(restored: Tensor, clean: Tensor) -> Tensor:
 
 
 def load_patches(paths: list[Path], size: int, rng: np.random.Generator) -> Tensor:
-    """One random patch of each file, decoded anew: (B, 1, size, size) in [0, 1]."""
+    """Decode each file and return one random patch of each: (B, 1, size, size) in [0, 1]."""
     patches = []
     for path in paths:
         image = np.asarray(Image.open(path), np.float32) / np.float32(GREY_LEVELS)
@@ -64,7 +65,7 @@ def train_step(
     sigma: Tensor,
     rng: np.random.Generator,
 ) -> float:
-    """One step on clean patches (B, 1, H, W) with the balanced loss; returns the loss."""
+    """Take one step on clean patches (B, 1, H, W) with the loss of `BALANCED`; return the loss."""
     device = next(network.parameters()).device
     noisy = add_noise(clean, eta, sigma, rng).to(device)
     clean, eta, sigma = clean.to(device), eta.to(device), sigma.to(device)

@@ -1,4 +1,4 @@
-"""The results of a benchmark for people: a table of text, and one page of Markdown."""
+"""Report of a benchmark: a table of formatted text, and a Markdown page."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ from typing import Any
 
 import pandas as pd
 
-ROOFLINE = "Arithmetic rate against arithmetic per byte, under the machine's roof."
+ROOFLINE_CAPTION = "Arithmetic rate against arithmetic intensity, and the limits of the machine."
 
 PAGE = """\
 # Speed
 
-Written by `xbdcnn benchmark`{quick}: {rounds} interleaved rounds in one run on {machine},
+Written by `python -m benchmarks`{quick}: {rounds} interleaved rounds in one run on {machine},
 {threads} threads, {units} PyTorch {torch}, {date}, commit {commit}. {gpu}
 
 ![{roofline}](benchmark.png)
 
-*{roofline}* Left of the bend memory bounds the rate, right of it the fastest matrix product of
-the same arithmetic, measured in the same rounds. Filled: this package; open: the plain way.
+*{roofline}* Left of the bend the rate is limited by the memory bandwidth, right of it by the
+fastest matrix product of the same precision, measured in the same rounds. Filled: this package;
+open: the reference implementation.
 
 {table}
 
-*Median* and *quartiles* are over the rounds. *Over plain* compares with the way published code
-does the step, in the same rounds: float32, NCHW, noise by NumPy for one sample after another, SSIM
-by a convolution with one channel, a whole image at once. *Of the limit* is the share of the
-machine's own matrix product in the same arithmetic, taken as a matrix or as a 1 x 1 convolution,
-whichever is faster; a convolution that finds its numbers in the cache can pass it. Large images go
-in tiles, whose overlap costs time and counts as no work. Seconds change with the machine and its
-load; ratios hold better.
+*Median* and *quartiles* are taken over the rounds. *Speed-up* is relative to the reference
+implementation, which is written in the way of published code and timed in the same rounds: float32,
+NCHW, noise by NumPy for one sample at a time, SSIM by 2-D convolutions, images in one piece. *Of
+the limit* is the arithmetic rate as a share of that of a matrix product of the same precision,
+computed as a product or as a 1 x 1 convolution, whichever is faster; convolutions whose operands
+are in the cache can exceed it. Large images are divided into tiles, whose overlap takes time but is
+not counted as arithmetic. Seconds depend on the machine and its load, ratios less.
 """
 
 
-def page(table: pd.DataFrame, facts: dict[str, Any]) -> str:
-    """Markdown of a benchmark: the machine, the roofline, the table, and how to read it.
+def markdown_page(table: pd.DataFrame, facts: dict[str, Any]) -> str:
+    """Return the Markdown page of a benchmark: machine, roofline plot, table and explanations.
 
-    table: from `timing.summarise`. facts: what benchmark.json holds.
+    table: from `timing.summarise`; facts: content of benchmark.json.
     """
     native = facts["native_bfloat16"]
     return PAGE.format(
@@ -46,28 +47,28 @@ def page(table: pd.DataFrame, facts: dict[str, Any]) -> str:
         torch=facts["versions"]["torch"],
         date=facts["time"][:10],
         commit=facts["commit"],
-        gpu=f"GPU: {facts['gpu']}." if facts["gpu"] else "GPUs were not measured here.",
-        roofline=ROOFLINE,
-        table=readable(table).to_markdown(index=False, disable_numparse=True),
+        gpu=f"GPU: {facts['gpu']}." if facts["gpu"] else "GPUs were not measured.",
+        roofline=ROOFLINE_CAPTION,
+        table=readable_table(table).to_markdown(index=False, disable_numparse=True),
     )
 
 
-def readable(table: pd.DataFrame) -> pd.DataFrame:
-    """The columns that people compare, as text."""
+def readable_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the main columns of the table as formatted text."""
 
-    def said(column: str, form: str) -> pd.Series:
+    def formatted(column: str, form: str) -> pd.Series:
         return table[column].map(lambda x: "–" if pd.isna(x) else form.format(x))
 
-    per_second = said("per_second", "{:.3g} ") + table["unit"]
+    per_second = formatted("per_second", "{:.3g} ") + table["unit"]
     return pd.DataFrame(
         {
             "task": table["name"],
             "variant": table["variant"],
-            "median": said("seconds", "{:.3g} s"),
-            "quartiles": said("low", "{:.3g} – ") + said("high", "{:.3g} s"),
+            "median": formatted("seconds", "{:.3g} s"),
+            "quartiles": formatted("low", "{:.3g} – ") + formatted("high", "{:.3g} s"),
             "per second": per_second.where(table["unit"] != "", "–"),
-            "over plain": said("speedup", "{:.2f} x"),
-            "GFLOP/s": said("gflops", "{:.0f}"),
-            "of the limit": said("fraction", "{:.0%}"),
+            "speed-up": formatted("speedup", "{:.2f} x"),
+            "GFLOP/s": formatted("gflops", "{:.0f}"),
+            "of the limit": formatted("fraction", "{:.0%}"),
         }
     )

@@ -1,4 +1,4 @@
-"""Timing that is fair on a machine with a changing load: interleaved rounds and their medians."""
+"""Timing in interleaved rounds, whose medians are comparable under a changing load."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import pandas as pd
 import torch
 from tqdm.auto import tqdm
 
-PLAIN, LIMIT = "plain", "limit"
-"""The variant that others are compared with, and the one that measures the machine."""
+REFERENCE, LIMIT = "reference", "limit"
+"""Variants: the reference implementation, and a measurement of the machine's limits."""
 
 
 class Task(NamedTuple):
-    """One thing to time.
+    """A computation to time.
 
-    name: what is done; variant: how; run: does it once, for `items` of a `unit`. flops and bytes:
-    arithmetic and least memory traffic of one run, NaN where that is no limit. arithmetic: "fp32"
-    or "bf16", the matrix product that bounds it.
+    name: of the computation; variant: implementation; run: performs it once; items, unit: number
+    and kind of items that one run processes. flops, bytes: floating-point operations and least
+    memory traffic of one run, NaN if unknown. arithmetic: "fp32" or "bf16", the precision of the
+    matrix product that limits it.
     """
 
     name: str
@@ -36,25 +37,25 @@ class Task(NamedTuple):
 def interleave(
     tasks: Sequence[Task], rounds: int, device: torch.device, progress: bool = True
 ) -> pd.DataFrame:
-    """Time every task once per round, after one run each to warm up.
+    """Time every task once per round, after a warm-up run.
 
-    Every other round goes backwards, so that no task always follows the same one. Returns one
-    row per task and round: name, variant, round, seconds.
+    Every second round is in reverse order, so that no task always follows the same one. Returns one
+    row per task and round with the columns name, variant, round, seconds.
     """
     for task in tqdm(tasks, desc="warming up", disable=not progress):
-        seconds(task, device)
+        time_once(task, device)
     rows = []
     with tqdm(total=rounds * len(tasks), desc="measuring", disable=not progress) as bar:
         for number in range(rounds):
             for task in tasks[:: -1 if number % 2 else 1]:
                 row = {"name": task.name, "variant": task.variant, "round": number}
-                rows.append(row | {"seconds": seconds(task, device)})
+                rows.append(row | {"seconds": time_once(task, device)})
                 bar.update(1)
     return pd.DataFrame(rows)
 
 
-def seconds(task: Task, device: torch.device) -> float:
-    """Time of one run; on a GPU until it is idle again."""
+def time_once(task: Task, device: torch.device) -> float:
+    """Return the seconds of one run; on a GPU, until its work is finished."""
     started = time.perf_counter()
     task.run()
     if device.type != "cpu":
@@ -63,12 +64,12 @@ def seconds(task: Task, device: torch.device) -> float:
 
 
 def summarise(tasks: Sequence[Task], times: pd.DataFrame) -> pd.DataFrame:
-    """One row per task, in their order: medians, rates, and how near they come to the limits.
+    """Return medians, rates and fractions of the machine's limits, one row per task.
 
-    Columns: name, variant, unit, seconds (median), low and high (quartiles), per_second (items),
-    speedup over the plain variant of the same name, gflops (achieved, 1e9/s), fraction (of the
-    fastest matrix product in the same arithmetic), intensity (flop per byte), gbytes (achieved,
-    1e9/s).
+    times: from `interleave`. Columns: name, variant, unit, seconds (median), low, high (quartiles),
+    per_second (items), speedup (over the reference of the same name), gflops (1e9/s), gbytes
+    (1e9/s), intensity (FLOP per byte), arithmetic, fraction (gflops, of those of the fastest matrix
+    product of the same precision).
     """
     groups = times.groupby(["name", "variant"])["seconds"]
     low, median, high = (groups.quantile(q) for q in (0.25, 0.5, 0.75))
@@ -78,7 +79,7 @@ def summarise(tasks: Sequence[Task], times: pd.DataFrame) -> pd.DataFrame:
         row = {"name": task.name, "variant": task.variant, "unit": task.unit}
         row |= {"seconds": median[key], "low": low[key], "high": high[key]}
         row |= {"per_second": task.items / median[key]}
-        row |= {"speedup": median.get((task.name, PLAIN), np.nan) / median[key]}
+        row |= {"speedup": median.get((task.name, REFERENCE), np.nan) / median[key]}
         row |= {"gflops": task.flops / median[key] / 1e9, "gbytes": task.bytes / median[key] / 1e9}
         rows.append(row | {"intensity": task.flops / task.bytes, "arithmetic": task.arithmetic})
     table = pd.DataFrame(rows)

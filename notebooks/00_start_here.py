@@ -14,25 +14,26 @@
 # %% [markdown]
 # # 00 Start here
 #
-# An X-ray image taken with few photons is noisy; one taken with many is a burden for the patient. The
+# An X-ray image taken at a low dose is noisy, and a higher dose is a burden for the patient. The
 # paper *X-Ray Image Enhancement Using Blind Denoising Neural Networks* by W. Yin, B. Qi, T. Cai and
-# J. Li trains a network, X-BDCNN, to take the first kind and return something close to the second,
-# without being told how noisy its input is. This project rebuilds it so that you can read it, run it
-# and doubt it.
+# J. Li trains a network, X-BDCNN, that removes the noise of a low-dose image without being given
+# its noise level. This project reimplements the method, so that every equation, table and figure of
+# the paper can be read as code, run and checked.
 #
 # ## What you'll do
 #
-# You restore one real radiograph in five lines, compare what the network believes about the noise
-# with the truth, and choose your way through the other notebooks.
+# You restore one real radiograph in five lines of code, compare the noise level that the network
+# estimates with the true one, and see which topic each of the other notebooks covers.
 #
 # ## What you'll learn
 #
-# What the paper claims, how its tables and figures are made anew here, what a profile is, and which
-# numbers you may trust for what.
+# What the paper claims, how its tables and figures are reproduced here, what a profile is, and what
+# the reported numbers can and cannot show.
 #
 # ## What you need
 #
-# Some Python. Less than a minute on 2 CPU cores, no GPU and no download.
+# Basic Python. The notebook takes less than a minute on 2 CPU cores and needs no GPU and no
+# download.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -65,26 +66,27 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # %% [markdown]
 # ## Theory
 #
-# The paper makes three claims. First, the noise of a low-dose radiograph is best modelled as two
-# noises in one: the randomness of photons, whose strength follows the image, and the warmth of the
-# electronics, which does not (Eq. 1).
+# The paper makes three claims. First, the noise of a low-dose radiograph is best modelled as the
+# sum of two components: quantum noise, which comes from the random number of photons and depends on
+# the image, and electronic noise, which does not depend on it (Eq. 1).
 #
 # $$f = p + n, \qquad \eta\, p \sim \text{Poisson}(\eta\, g), \qquad n \sim \mathcal N(0, \sigma^2).$$
 #
-# Here $g$ is the image we want and $f$ the one we have; η counts photons per grey level, σ is in grey
-# levels of the 8-bit scale. Small η, strong noise.
+# Here $g$ is the noise-free image and $f$ the observed one; η is the number of photons per grey
+# level, and σ is given in grey levels of the 8-bit scale. A small η means strong noise.
 
 # %%
 show_source(noise.add_hybrid_noise)
 
 # %% [markdown]
-# Second, a denoiser works better if a small network first estimates η and σ from the image itself and
-# hands both on as maps $\hat l$. The denoiser predicts what to add to the noisy image (Sec. II-B):
+# Second, a denoiser works better if a small network first estimates η and σ from the image itself
+# and passes both on as maps $\hat l$. The denoiser predicts the residual that is added to the noisy
+# image (Sec. II-B):
 #
 # $$\hat g = f + \mathcal R\bigl(f, \hat l(f)\bigr).$$
 #
-# Third, a structural term in the loss (SSIM) preserves detail. Each claim has an experiment in the
-# paper, and a notebook here.
+# Third, a structural similarity term (SSIM) in the loss preserves detail. The paper has one
+# experiment for each claim, and this project has a notebook for each.
 
 # %%
 show_source(Pretrained.denoise)
@@ -94,9 +96,10 @@ show_source(Pretrained.denoise)
 #
 # ### One radiograph, five lines
 #
-# The image below is a real chest radiograph that comes with pip. It is not from the collection that
-# the shipped network was trained on: another hospital, another detector. We give it
-# about a fifth of the photons that the easiest training images had, and thermal noise on top.
+# The image below is a real chest radiograph that is installed with the package. It does not come
+# from the collection that the shipped network was trained on, but from another hospital and another
+# detector. We simulate about a fifth of the photons of the least noisy training images and add
+# electronic noise.
 
 # %%
 eta, sigma = 0.4, 10.0
@@ -114,9 +117,9 @@ plotting.save_figure(fig, figures / "00_hero", caption, hero_facts, smoke=settin
 fig
 
 # %% [markdown]
-# The built-in radiograph in three thirds: as a low-dose detector would report it, as the network
-# restores it, and as it was; then one detail of all three. The network was given the noisy image and
-# nothing else. Look closely at the detail: the noise is gone, and so are the finest lines.
+# The built-in radiograph in three parts: as a low-dose detector would record it, as the network
+# restores it, and noise-free; then the same detail of all three. The network received only the
+# noisy image. In the detail the noise is removed, and so are the finest lines.
 #
 # **Check.** The restoration removes at least three quarters of the squared error (6 dB).
 
@@ -126,14 +129,14 @@ print(f"gained {gain:.1f} dB: the squared error is {10 ** (gain / 10):.0f} times
 assert gain > 6
 
 # %% [markdown]
-# ### What the network believes about the noise
+# ### The estimated noise level
 #
-# We ask it at three levels, and add what both noises make together at the mean grey level of the
-# image: $\sqrt{g/\eta + \sigma^2}$.
+# We let the network estimate three noise levels, and compute the standard deviation of both
+# components together at the mean grey level of the image: $\sqrt{g/\eta + \sigma^2}$.
 
 
 # %%
-def strength(level):
+def total_noise(level):
     """Standard deviation of the noise at the image's mean grey level, in grey levels."""
     return noise.noise_variance(float(clean.mean()), *level) ** 0.5
 
@@ -142,32 +145,32 @@ rows = {}
 for level in [(0.4, 10.0), (0.8, 10.0), (1.8, 2.0)]:
     generator = torch.Generator().manual_seed(0)
     f = noise.add_hybrid_noise(torch.from_numpy(clean), *level, generator).numpy()
-    seen = network.estimate(f)
-    rows[level] = (seen.eta, seen.sigma, strength(level), strength(seen))
+    estimate = network.estimate(f)
+    rows[level] = (estimate.eta, estimate.sigma, total_noise(level), total_noise(estimate))
 
 # %%
-names = ["estimated η", "estimated σ", "true total", "estimated total"]
-believed = pd.DataFrame.from_dict(rows, orient="index", columns=names)
-believed.index = [f"η = {eta:g}, σ = {sigma:g}" for eta, sigma in rows]
-believed.round(2)
+columns = ["estimated η", "estimated σ", "true total", "estimated total"]
+estimates = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+estimates.index = [f"η = {eta:g}, σ = {sigma:g}" for eta, sigma in rows]
+estimates.round(2)
 
 # %% [markdown]
-# Compare the columns before you believe the names of the maps. An estimator that sees only a few
-# pixels around each point can tell *how much* noise there is far better than which part of it is
-# photons: a too large η (too little quantum noise) goes with a too large σ. Notebook 07 asks what the
-# estimate is good for.
+# The total noise is estimated well, its two components are not. An estimator that sees only a few
+# pixels around each point can determine the total noise far better than the share of the quantum
+# noise: an overestimated η, which means too little quantum noise, is compensated by an
+# overestimated σ. Notebook 07 measures what the estimate contributes to the restoration.
 #
-# **Check.** The total is within a third of the truth, and grows and falls with it.
+# **Check.** The estimated total is within a third of the true one and decreases with it.
 
 # %%
-ratio = believed["estimated total"] / believed["true total"]
+ratio = estimates["estimated total"] / estimates["true total"]
 print("estimated / true total:", ratio.round(2).to_list())
 assert ratio.between(2 / 3, 4 / 3).all()
-assert believed["estimated total"].is_monotonic_decreasing
+assert estimates["estimated total"].is_monotonic_decreasing
 
 # %% [markdown]
-# Where that network comes from is written in the header of its weight file: what it saw, for how
-# long, and how it scored on the validation images.
+# The header of the weight file records how the network was trained: the data, the number of
+# patches, the time, and the scores on the validation images.
 
 # %%
 header = network.metadata
@@ -178,40 +181,41 @@ print(f"the paper: {224_000 * sum(paper.EPOCHS):,} patches in {paper.TRAINING_HO
 # %% [markdown]
 # ### Which notebook for what
 #
-# | notebook | read it to … |
+# | notebook | topic |
 # |---|---|
-# | [01 Noise synthesis](01_noise_synthesis.ipynb) | understand Eq. 1–2, and see why η is a gain |
-# | [02 Data](02_data.ipynb) | know the images, their splits and their own noise |
-# | [03 Model tour](03_model_tour.ipynb) | take the network apart; Fig. 1 |
-# | [04 Losses and metrics](04_losses_and_metrics.ipynb) | see Eq. 3–8 and where text, equations and code disagree |
-# | [05 Train](05_train.ipynb) | train every network yourself, small or in full |
-# | [06 Tables](06_tables.ipynb) | check Tables I and II: printed, corrected, and ours |
-# | [07 Ablations](07_ablations.ipynb) | ask what the SSIM loss and the noise estimate contribute |
-# | [08 Figure 2](08_figure_2.ipynb) | compare the methods by eye |
-# | [09 Noise explorer](09_noise_explorer.ipynb) | move η and σ with sliders |
-# | [10 Exercises](10_exercises.ipynb) | teach with it, or test yourself |
-# | [11 The audit](11_audit.ipynb) | ask of every disputed point whether the paper is right |
-# | [12 Your own radiograph](12_your_own_radiograph.ipynb) | denoise a DICOM file, and check what was removed |
+# | [01 Noise synthesis](01_noise_synthesis.ipynb) | Eq. 1–2, and why η is a gain |
+# | [02 Data](02_data.ipynb) | the images, their splits and their residual noise |
+# | [03 Model tour](03_model_tour.ipynb) | the layers of the network; Fig. 1 |
+# | [04 Losses and metrics](04_losses_and_metrics.ipynb) | Eq. 3–8, and where text, equations and code disagree |
+# | [05 Train](05_train.ipynb) | training of every network, at a small or the full budget |
+# | [06 Tables](06_tables.ipynb) | Tables I and II: printed, corrected, and ours |
+# | [07 Ablations](07_ablations.ipynb) | what the SSIM loss and the noise estimate contribute |
+# | [08 Figure 2](08_figure_2.ipynb) | visual comparison of the methods |
+# | [09 Noise explorer](09_noise_explorer.ipynb) | η and σ with sliders |
+# | [10 Exercises](10_exercises.ipynb) | exercises for courses and self-study |
+# | [11 The audit](11_audit.ipynb) | every disputed point of the paper, tested |
+# | [12 Your own radiograph](12_your_own_radiograph.ipynb) | denoising a DICOM file, and checking what was removed |
 #
-# A skeptic starts at 06, goes back to 01 and 04, and on to 11. A radiographer may read 01, 08, 09 and 12. Who wants
-# to build on the code reads 03 and 05.
+# To check the claims of the paper, read 06, 01, 04 and 11. For radiography, read 01, 08, 09 and 12.
+# To build on the code, read 03 and 05.
 #
 # ### Two commands
 #
 # ```
-# make reproduce      # every table and figure, from nothing
-# make test           # the checks, and all notebooks in small
+# make reproduce      # every table and figure, from a fresh clone
+# make test           # the tests, and all notebooks in profile smoke
 # ```
 #
-# The first makes an environment, runs these notebooks in order, and leaves their executed copies,
-# `figures/`, `tables/` and `provenance.json` in the folder `reproduction/`. A second run skips what
-# has not changed. No number in a table or figure was typed in: a notebook computed it, and the paper's
-# own numbers come from one module, `xbdcnn.paper`, as printed.
+# The first creates an environment, runs these notebooks in order, and writes their executed copies,
+# `figures/`, `tables/` and `provenance.json` to the folder `reproduction/`. A second run skips what
+# has not changed. All numbers in tables and figures are computed by the notebooks, and the numbers
+# of the paper come from one module, `xbdcnn.paper`, as printed.
 #
-# ### Profiles: how much work
+# ### Profiles
 #
-# A profile says how many images, how large, and which weights. Choose one by
-# `make reproduce PROFILE=cpu`. Its name stands under every figure and table; smoke output is stamped.
+# A profile sets the number and size of the images and which weights are used, for example
+# `make reproduce PROFILE=cpu`. Its name is printed under every figure and table; output of the profile
+# smoke is stamped as such.
 
 # %% tags=["nbval-check-output"]
 rows = {
@@ -227,8 +231,9 @@ rows = {
 print(pd.DataFrame(rows).T.to_string())
 
 # %% [markdown]
-# Images are looked for in this order: the folder given by `--data`, the one that `XBDCNN_DATA` names,
-# the sample that `xbdcnn fetch-sample` has downloaded, and the built-in radiograph. This run uses:
+# Images are taken from the first of these that exists: the folder given by `--data`, the folder
+# that `XBDCNN_DATA` names, the sample that `xbdcnn fetch-sample` has downloaded, and the built-in
+# radiograph. This run uses:
 
 # %%
 print("profile:", settings.name, "| images:", source.name)
@@ -237,8 +242,8 @@ print("shipped networks:", ", ".join(zoo.ZOO[name].label for name in zoo.shipped
 # %% [markdown]
 # ### How to read the paper's numbers
 #
-# One thing must be known before any comparison. SNR can never exceed PSNR, since the mean square of
-# an image never exceeds its squared peak. Yet the paper prints it so, in every row of a neural network:
+# SNR can never exceed PSNR, because the mean square of an image never exceeds its squared peak. The
+# paper nevertheless prints SNR > PSNR in every row of a neural network:
 
 # %% tags=["nbval-check-output"]
 for method, printed in paper.TABLE_1.items():
@@ -247,10 +252,11 @@ for method, printed in paper.TABLE_1.items():
     print(f"{method:24s} printed PSNR {printed.psnr:7.4f}   read as {fixed.psnr:7.4f}   {mark}")
 
 # %% [markdown]
-# So the two columns have changed places there, and every table of ours shows both readings.
+# The two columns are therefore exchanged in these rows, and every table of this project shows both
+# readings.
 #
 # **Check.** All nine cells of Table II print the impossible order for all three networks, while the
-# two rows of Table I that need no network do not.
+# two rows of Table I without a network do not.
 
 # %%
 cells = [scores for row in paper.TABLE_2.values() for scores in row.values()]
@@ -260,43 +266,44 @@ assert not any(paper.columns_are_swapped(paper.TABLE_1[m]) for m in ("Before Den
 # %% [markdown]
 # ## Discussion
 #
-# The rules by which this project reports are short.
+# This project reports its results by the following rules.
 #
-# Every number of ours is measured by code in these notebooks, on images and weights that are named
-# beside it. The paper's numbers stand as printed, with the corrected reading next to them. Where text,
-# equations and the first author's published code disagree, each reading has a name and can be run.
-# The paper's ten test images and 10,000 training images are not known, so ours are others, and equal
-# digits cannot be expected; the order of methods and the size of the steps between them can.
+# Every number of ours is measured by the code in these notebooks, on the images and weights that
+# are named with it. The numbers of the paper are given as printed, with the corrected reading next
+# to them. Where text, equations and the first author's published code disagree, each reading has a
+# name and can be run. The paper's ten test images and 10,000 training images are not known, so ours
+# are different and the digits cannot be expected to agree; the order of the methods and the size of
+# the differences between them can be compared.
 #
-# Some things are **not** measured here. The paper's run times are for a GPU that we do not have; ours
-# are for the CPU of the machine that ran the notebook. The full training of 30 GPU hours exists as
-# the profile `paper` and has not been run. X-ReCNN was never published in full, so the network that
-# stands for it is a reconstruction, and says so in its name. And nothing here speaks about diagnosis:
-# a higher PSNR is not a better reading, and no radiologist has judged these images.
+# Some things are **not** measured here. The run times in the paper are for a GPU; ours are for the
+# CPU of the machine that ran the notebook. The full training of 30 GPU hours exists as the profile
+# `paper` and has not been run. X-ReCNN was never published in full, so the network in its place is
+# a reconstruction, labelled "X-ReCNN-style". Diagnostic quality is not assessed: a higher PSNR does
+# not imply a better diagnosis, and no radiologist has judged these images.
 
 # %%
-facts_of_run = provenance(**facts)
-versions = facts_of_run.pop("versions")
-for name, value in {**facts_of_run, **versions}.items():
+run_facts = provenance(**facts)
+versions = run_facts.pop("versions")
+for name, value in {**run_facts, **versions}.items():
     print(f"{name:14s} {value}")
 
 # %% [markdown]
 # ## Two questions
 #
-# **1.** Somebody shows you a table in which the SNR of a method is 41 dB and its PSNR 36 dB. Which
-# question do you ask first?
+# **1.** In a published table the SNR of a method is 41 dB and its PSNR 36 dB. What do you suspect?
 #
 # <details><summary>Answer</summary>
 #
-# Whether the columns are swapped. PSNR − SNR = 20 log₁₀(255 / rms), with rms the root mean square of
-# the clean image, which is at most 255; the difference is never negative.
+# The columns are swapped. PSNR − SNR = 20 log₁₀(255 / rms), where rms is the root mean square of
+# the clean image and at most 255, so the difference is never negative.
 # </details>
 #
-# **2.** The built-in radiograph gives a number in the quick profile. What does it say about other
-# patients?
+# **2.** The built-in radiograph gives a number in the quick profile. What does this number say
+# about other patients?
 #
 # <details><summary>Answer</summary>
 #
-# Nothing. One image, however many patches are cut from it, is one patient and one detector. It shows
-# that the code works; for statements about a population, fetch the ChestX-ray8 sample.
+# Nothing. One image, however many patches are cut from it, represents one patient and one detector.
+# It shows that the code works; statements about a population need a sample of patients, such as the
+# ChestX-ray8 sample.
 # </details>

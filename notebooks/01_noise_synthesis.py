@@ -14,24 +14,24 @@
 # %% [markdown]
 # # 01 Noise synthesis
 #
-# The paper trains on noise that it makes itself: photons that arrive at random, plus the warmth of
-# the electronics. Everything later rests on this one line of physics, so here it is taken apart,
-# measured, and held against the only trace of it that the paper prints: nine PSNR values.
+# The paper trains on simulated noise: the quantum noise of the photons and the electronic noise of
+# the detector. All later results depend on this noise model, so this notebook derives it, verifies
+# it numerically, and compares it with the nine PSNR values of noisy images that the paper prints.
 #
 # ## What you'll do
 #
-# You make a clean radiograph noisy, verify mean and variance pixel by pixel, recover η and σ from
-# the noisy image as a detector engineer would, and test which reading of η the paper can have used.
+# You add noise to a clean radiograph, verify its mean and variance, recover η and σ from the noisy
+# image by the photon transfer method, and test which interpretation of η agrees with the paper.
 #
 # ## What you'll learn
 #
-# What η and σ mean in photons and grey levels, why a *small* η is the noisy one, what clipping does
-# to the statistics, and which targets the noise level estimator is trained to hit.
+# What η and σ mean in photons and grey levels, why a *small* η means strong noise, how clipping
+# changes the statistics, and which targets the noise level estimator (NLE) is trained on.
 #
 # ## What you need
 #
-# Some probability: mean, variance, the Poisson distribution. A laptop will do; the notebook takes
-# less than a minute on 2 CPU cores and needs no download.
+# Basic probability: mean, variance, the Poisson distribution. The notebook takes less than a minute
+# on 2 CPU cores and needs no download.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -67,31 +67,32 @@ print(facts, "(a smoke test: the numbers mean little)" if smoke else "")
 # %% [markdown]
 # ## Theory
 #
-# The image $f$ is what the detector reports, $g$ what it would report without noise (Eq. 1):
+# The image $f$ is what the detector records, $g$ what it would record without noise (Eq. 1):
 #
 # $$f(x, y) = p(x, y) + n(x, y), \qquad n \sim \mathcal N(0, \sigma^2). \tag{1}$$
 #
-# The thermal noise $n$ does not care about the image. Its σ is stated in grey levels of the 8-bit
-# scale, while the package keeps images in [0, 1]; one division joins the two.
+# The electronic noise $n$ does not depend on the image. Its σ is given in grey levels of the 8-bit
+# scale, whereas the package keeps images in [0, 1]; the function divides by 255.
 
 # %%
 show_source(noise.electronic_noise)
 
 # %% [markdown]
-# The quantum part $p$ does care. Photons come one by one, so their count follows a Poisson
-# distribution (Eq. 2), with the paper's scale factor η put in:
+# The quantum component $p$ depends on the image. The number of detected photons follows a Poisson
+# distribution (Eq. 2), here with the scale factor η of the paper:
 #
 # $$P(\eta\,p = k) = \frac{\lambda^k e^{-\lambda}}{k!}, \qquad \lambda = \eta\, g. \tag{2}$$
 #
-# Read η as a **gain**: photons per grey level. The scene sends $\eta g$ photons, the detector counts
-# them, and dividing by η brings the count back to the grey scale.
+# We interpret η as a **gain**, the number of photons per grey level. A pixel of grey level $g$
+# receives $\eta g$ photons on average, and dividing the photon count by η returns it to the grey
+# scale.
 
 # %%
 show_source(noise.quantum_noise)
 
 # %% [markdown]
 # A Poisson count has a variance equal to its mean $\eta g$. Dividing the count by η divides its
-# variance by η², and the independent thermal noise adds its own:
+# variance by η², and the variance of the independent electronic noise is added:
 #
 # $$\operatorname{E} f = g, \qquad \operatorname{Var} f = \frac{g}{\eta} + \sigma^2 .$$
 
@@ -99,9 +100,9 @@ show_source(noise.quantum_noise)
 show_source(noise.noise_variance)
 
 # %% [markdown]
-# This answers the first puzzle of the paper, why η = 0.4 is the *hard* end of its range. The signal
-# of a pixel is $g$ and its quantum noise $\sqrt{g/\eta}$, so their ratio is $\sqrt{\eta g}$, the
-# square root of the number of photons. Less dose, fewer photons, smaller η.
+# This explains why η = 0.4 is the *noisiest* end of the paper's range. The signal of a pixel is $g$
+# and the standard deviation of its quantum noise is $\sqrt{g/\eta}$, so their ratio is
+# $\sqrt{\eta g}$, the square root of the number of photons. A lower dose means fewer photons and a smaller η.
 
 # %% tags=["nbval-check-output"]
 grey = 128
@@ -110,8 +111,8 @@ for eta in (0.4, 0.8, 1.9):
     print(f"η = {eta}: {photons:5.1f} photons at grey {grey}, signal-to-noise {photons**0.5:4.1f}")
 
 # %% [markdown]
-# The whole camera is the sum of the two, clipped to the range that an 8-bit file can hold. Every
-# notebook, every training run and every table of this project calls this one function.
+# The noisy image is the sum of both components, clipped to the range of an 8-bit file. Every
+# notebook, every training run and every table of this project calls this function.
 
 # %%
 show_source(noise.add_hybrid_noise)
@@ -119,11 +120,11 @@ show_source(noise.add_hybrid_noise)
 # %% [markdown]
 # ## Practical
 #
-# ### The moments, on a million pixels
+# ### Mean and variance on a million pixels
 #
-# A uniform grey field is the simplest test image. With a million pixels the sample variance
-# scatters by about $\sqrt{2/10^6}$ = 0.14 %, so a tolerance of 1 % leaves no room for a wrong
-# formula. Clipping is off here, since it alters the moments; it gets its own section.
+# A uniform grey field is the simplest test image. With a million pixels the sample variance has a
+# standard deviation of about $\sqrt{2/10^6}$ = 0.14 %, so a tolerance of 1 % detects a wrong
+# formula. Clipping is off here, because it changes the moments; a section below treats it.
 
 
 # %%
@@ -136,8 +137,8 @@ def moments(grey, eta, sigma):
 
 
 # %% [markdown]
-# Five cases spread over the range: dark to bright pixels, few to many photons, and one without any
-# thermal noise, where the variance is the photons' alone.
+# Five cases cover the range: dark to bright pixels, few to many photons, and one without electronic
+# noise, where the variance is that of the quantum noise alone.
 
 # %%
 rows = []
@@ -150,35 +151,36 @@ table = pd.DataFrame(rows, columns=["g", "η", "σ", "mean", "variance", "g/η +
 table.round(2)
 
 # %% [markdown]
-# **Check.** Mean and variance agree with the theory within 1 %, at every grey level and every
-# mixture of the two noises.
+# **Check.** Mean and variance agree with the theory within 1 % at every grey level and every
+# combination of the two components.
 
 # %%
 assert np.allclose(table["mean"], table["g"], rtol=0.01)
 assert np.allclose(table["variance"], table["g/η + σ²"], rtol=0.01)
 
 # %% [markdown]
-# ### The NumPy twin
+# ### The NumPy implementation
 #
-# The text says that its Poisson noise was drawn with NumPy. The package has a twin of the camera in NumPy, with other
-# random numbers but the same distribution: a second, independent way to the same moments.
+# The paper states that its Poisson noise was drawn with NumPy. The package also implements the
+# noise model in NumPy, with different random numbers from the same distribution, which verifies the
+# moments independently.
 
 # %%
 show_source(noise.add_hybrid_noise_numpy)
 
 # %%
 field = np.full((1000, 1000), 128 / 255, np.float32)
-twin = noise.add_hybrid_noise_numpy(field, 0.6, 5.0, np.random.default_rng(0), clip=False)
-mean, variance = 255 * twin.mean(dtype=float), 255**2 * twin.var(dtype=float)
+noisy = noise.add_hybrid_noise_numpy(field, 0.6, 5.0, np.random.default_rng(0), clip=False)
+mean, variance = 255 * noisy.mean(dtype=float), 255**2 * noisy.var(dtype=float)
 print(f"mean {mean:.2f}, variance {variance:.2f}; torch gave {table.variance[2]:.2f}")
 assert np.isclose(variance, table.variance[2], rtol=0.01)
 
 # %% [markdown]
-# ### What it looks like
+# ### Examples
 #
-# Now the real radiograph that comes with the package, at 1024 × 1024 like the paper's images. The
-# details below show ribs, lung and chest wall under η from hard to easy and σ from none to the largest
-# of the training range.
+# We use the built-in radiograph at 1024 × 1024 pixels, the size of the paper's images. The details
+# below show ribs, lung and chest wall for η from the smallest to the largest and σ from zero to the
+# largest value of the training range.
 
 # %%
 clean = torch.from_numpy(builtin_crop(1024))
@@ -188,34 +190,33 @@ generator = torch.Generator().manual_seed(1)
 panels = {pair: noise.add_hybrid_noise(detail, *pair, generator).numpy() for pair in levels}
 
 # %% [markdown]
-# The dictionary of noisy details, keyed by (η, σ), is what `noise_panel` arranges into a grid. All
-# panels share one grey scale, from black to white, so that nothing is stretched to look worse or
-# better than it is.
+# The function `noise_panel` arranges the noisy details, a dictionary with keys (η, σ), in a grid.
+# All panels share one grey scale from black to white, so their noise can be compared.
 
 # %%
 fig = plotting.noise_panel(detail.numpy(), panels)
 caption = "A detail of the built-in radiograph under the hybrid noise of Eq. 1, at nine levels."
-# Noise does not compress, so a lower resolution is asked for at once.
+# Noise compresses poorly, so the figure is saved at a lower resolution.
 plotting.save_figure(fig, figures / "01_grid", caption, builtin_facts, smoke, dpi=80)
 fig
 
 # %% [markdown]
-# The top row is quantum noise alone: bright bone is grainier than dark lung. Further down the
-# thermal noise takes over and the grain becomes the same everywhere.
+# The top row shows quantum noise alone, which is stronger in bright bone than in dark lung. Further
+# down the electronic noise dominates, and the noise becomes uniform over the image.
 #
-# ### Reading η and σ off the image: the photon transfer curve
+# ### Estimating η and σ: the photon transfer curve
 #
-# How would one know η and σ of a real detector, where nobody has set them? The answer is older than
-# neural networks. Detector engineers turn $\operatorname{Var} f = g/\eta + \sigma^2$ around. They sort the pixels by
-# their mean signal, plot the variance against it, and read the gain from the slope and the
-# electronic noise from the intercept (Janesick, *Photon Transfer*, SPIE Press 2007).
+# For a real detector, η and σ can be measured by the photon transfer method, which uses
+# $\operatorname{Var} f = g/\eta + \sigma^2$. Pixels are grouped by their mean signal, the variance
+# is plotted against the mean, the slope gives the gain, and the intercept gives the electronic
+# noise (Janesick, *Photon Transfer*, SPIE Press 2007).
 
 # %%
 show_source(noise.mean_variance)
 
 # %% [markdown]
-# Three cameras, one radiograph each. The function is given the clean and the noisy image and nothing
-# about η and σ; what it finds is printed beside what was put in.
+# We simulate three noise levels. The function receives the clean and the noisy image, but not η and
+# σ; its estimates are printed next to the true values.
 
 # %%
 curves = {}
@@ -223,7 +224,7 @@ for eta, sigma in [(0.4, 5), (0.8, 10), (1.5, 5)]:
     generator = torch.Generator().manual_seed(0)
     f = noise.add_hybrid_noise(clean, eta, sigma, generator)
     curves[eta, sigma] = noise.mean_variance(clean.numpy(), f.numpy())
-    print(f"true {eta}, {sigma}: found η = {curves[eta, sigma].eta:.3f}", end=", ")
+    print(f"true {eta}, {sigma}: estimated η = {curves[eta, sigma].eta:.3f}", end=", ")
     print(f"σ = {curves[eta, sigma].sigma:.2f}")
 
 # %%
@@ -233,10 +234,11 @@ plotting.save_figure(fig, figures / "01_photon_transfer", caption, builtin_facts
 fig
 
 # %% [markdown]
-# Each dot is a bin of grey levels of the built-in radiograph. The dots lie on the line until clipping
-# bends them down, next to black and well before white. `mean_variance` leaves those bins out of its fit.
+# Each dot is a bin of grey levels of the built-in radiograph. The dots lie on the line, except
+# close to black and from well below white upwards, where clipping reduces the variance.
+# `mean_variance` excludes those bins from its fit.
 #
-# **Check.** From a single clipped image, η comes back within 5 % and σ within half a grey level.
+# **Check.** From a single clipped image, η is recovered within 5 % and σ within half a grey level.
 
 # %%
 for (eta, sigma), curve in curves.items():
@@ -246,9 +248,9 @@ for (eta, sigma), curve in curves.items():
 # %% [markdown]
 # ### Clipping
 #
-# An 8-bit file cannot go below black or above white. Near those ends clipping shifts the mean
-# inwards and takes away variance; it is a third, hidden part of the noise model. A ramp with every
-# grey level in its own column shows where it matters.
+# An 8-bit file cannot store values below black or above white. Near these limits clipping shifts
+# the mean inwards and reduces the variance; the noise model has to include it. A ramp with each
+# grey level in its own column shows where clipping has an effect.
 
 # %%
 ramp = torch.linspace(0, 1, 256).expand(2000, 256)
@@ -259,8 +261,9 @@ for sigma in (5, 10, 15):
     theory[sigma] = noise.noise_variance(ramp[0], 0.4, sigma).sqrt()
 
 # %% [markdown]
-# Each column of the ramp holds 2000 pixels of one grey level. Their mean error goes into the left
-# panel, their standard deviation into the right one, next to the square root of the variance formula.
+# Each column of the ramp has 2000 pixels of one grey level. The left panel shows their mean error,
+# and the right panel their standard deviation together with the square root of the variance
+# formula.
 
 # %%
 fig = plotting.new_figure(7.6, 2.9, layout="constrained")
@@ -274,18 +277,19 @@ for number, (sigma, error) in enumerate(errors.items()):
 bias_axis.set(xlabel="clean grey level", ylabel="mean error (grey levels)")
 spread_axis.set(xlabel="clean grey level", ylabel="standard deviation (grey levels)")
 bias_axis.legend()
-caption = "Clipping at η = 0.4: bias near black and white; lost spread (dashed: unclipped)."
+caption = "Clipping at η = 0.4: bias and reduced standard deviation (dashed: unclipped)."
 plotting.save_figure(fig, figures / "01_clipping", caption, facts | {"data": "grey ramp"}, smoke)
 fig
 
 # %% [markdown]
-# Left, the mean error: black pixels can only be pushed up, white ones only down, by several grey
-# levels at the very ends. Right, the spread: solid lines leave the dashed theory as soon as the noise
-# reaches over an end of the scale, which at white happens some fifty grey levels early. A denoiser
-# that trusts the pure model there would be wrong; a network learns the clipped camera as it is.
+# Left, the mean error: at black the noise can only increase a value and at white only decrease it,
+# which shifts the mean by several grey levels. Right, the standard deviation: the solid lines leave
+# the dashed theory where the noise reaches a limit of the scale, about fifty grey levels below
+# white. A denoiser that assumes the unclipped model would be wrong there; a network learns from
+# clipped images.
 #
-# On the real radiograph only a small share of the pixels is clipped, because a chest fills the
-# middle of the grey scale. ChestX-ray8 images have more black and white in them.
+# On the built-in radiograph only a small share of the pixels is clipped, because most of its pixels
+# are in the middle of the grey scale. ChestX-ray8 images contain more black and white pixels.
 
 # %%
 for eta, sigma in [(0.4, 5), (0.4, 15), (0.8, 5), (0.8, 15)]:
@@ -294,11 +298,11 @@ for eta, sigma in [(0.4, 5), (0.4, 15), (0.8, 5), (0.8, 15)]:
     print(f"(η, σ) = ({eta}, {sigma:2d}): {share:.2%} of the pixels at black or white")
 
 # %% [markdown]
-# ### Which levels the network meets
+# ### Noise levels in training
 #
-# The text draws σ from (0, 20) and η from (0.4, 1.9), "randomly sampled", which we read as uniform.
-# The first author's released code draws from a grid: whole σ from 0 to 19, η in steps of 0.1 up to
-# 1.8. Both are here, and a recipe names the one that it trains with.
+# According to the text, σ from (0, 20) and η from (0.4, 1.9) are "randomly sampled", which we
+# interpret as uniform. The first author's released code draws from a grid: integer σ from 0 to 19,
+# η in steps of 0.1 up to 1.8. Both are implemented, and a recipe names the one that it uses.
 
 # %%
 fig = plotting.new_figure(7.6, 2.9, layout="constrained")
@@ -308,58 +312,58 @@ for axis, sampling in zip(fig.subplots(1, 2, sharey=True), ("continuous", "grid"
     axis.plot(*zip(*paper.TABLE_2, strict=True), "D", ms=4, color="C1", label="Table II")
     axis.set(xlabel="η", ylabel="σ", title=f"{sampling}: mean σ {sigma.mean():.2f}")
 fig.legend(*axis.get_legend_handles_labels(), loc="outside upper right")
-caption = "1500 training levels, as the text says and as released; Table II tests the hard edge."
+caption = "1500 training levels, as written and as released, and the nine levels of Table II."
 plotting.save_figure(fig, figures / "01_levels", caption, facts | {"data": "none"}, smoke)
 fig
 
 # %% [markdown]
-# Each dot is one training patch's pair of levels; the diamonds are the nine cells of Table II. The
-# two clouds differ less than they seem to: the grid stops at η = 1.8 and σ = 19 and so has a slightly
-# lower mean, but it fills the same rectangle, and a network interpolates between its points.
+# Each dot is the pair of levels of one training patch; the diamonds are the nine cells of Table II.
+# The grid ends at η = 1.8 and σ = 19 and therefore has a slightly lower mean, but it covers nearly
+# the same rectangle, and a network interpolates between the grid points.
 #
-# Table II sits at the left edge of the training range, with as few photons as the network ever saw.
+# Table II tests the left edge of the training range, where the number of photons is smallest.
 #
 # ### Level maps
 #
-# The noise level estimator predicts two images, one of η and one of σ, constant over a patch. In
-# the released code they are η itself and σ/255; the package also offers both divided by the top of
-# their range ("unit").
+# The NLE predicts two images, one of η and one of σ, whose true values are constant over a patch.
+# In the released code they are η and σ/255; the package also offers both divided by the upper limit
+# of their range ("unit").
 
 # %%
 show_source(noise.level_maps)
 
 # %% [markdown]
-# How large are these targets? Twenty thousand drawn levels, on maps of a single pixel since every
-# pixel is the same, give their means and the ratio of their variances.
+# The magnitude of these targets follows from twenty thousand random levels, on maps of a single
+# pixel since all pixels are equal. We print their means and the ratio of their variances.
 
 # %%
 eta, sigma = noise.sample_levels(20_000, torch.Generator().manual_seed(0))
 pixel = torch.zeros(20_000, 1, 1, 1)
 for scaling in ("released", "unit"):
     maps = noise.level_maps(eta, sigma, pixel, scaling)
-    of_eta, of_sigma = maps.var(dim=(0, 2, 3))
+    eta_variance, sigma_variance = maps.var(dim=(0, 2, 3))
     print(f"{scaling:8s} means {maps.mean(dim=(0, 2, 3)).numpy().round(3)}, ", end="")
-    print(f"variance of the η map / variance of the σ map: {of_eta / of_sigma:.1f}")
+    print(f"variance of the η map / variance of the σ map: {eta_variance / sigma_variance:.1f}")
 
 # %% [markdown]
-# The unit of a target looks like a detail and is not, because the loss of Eq. 3 adds the squared
-# errors of both maps. The variance is the squared error that remains if the estimator always answers with the mean. With
-# the released scaling nearly all of it belongs to η, so an unweighted squared loss hardly sees σ.
-# With the unit scaling both count about alike.
+# The unit of a target matters, because the loss of Eq. 3 adds the squared errors of both maps. The
+# variance is the squared error of an estimator that always returns the mean. With the released
+# scaling nearly all of it is due to η, so an unweighted squared loss is almost insensitive to σ.
+# With the unit scaling both contribute about equally.
 #
-# **Check.** Reading the maps back gives the levels that went in, in either scaling.
+# **Check.** Converting the maps back returns the original levels in either scaling.
 
 # %%
 for scaling in ("released", "unit"):
-    back = noise.levels_from_maps(noise.level_maps(eta, sigma, pixel, scaling), scaling)
-    assert torch.allclose(back[0], eta) and torch.allclose(back[1], sigma, atol=1e-5)
+    levels = noise.levels_from_maps(noise.level_maps(eta, sigma, pixel, scaling), scaling)
+    assert torch.allclose(levels[0], eta) and torch.allclose(levels[1], sigma, atol=1e-5)
 
 # %% [markdown]
 # ### The nine noisy PSNRs of Table II
 #
 # Table II prints the PSNR of its noisy inputs, and these nine numbers are the only measurement of
-# the noise in the paper. We make the same nine, on the Table II images of this data source, and put
-# them beside the printed ones.
+# the noise in the paper. We compute the same nine PSNRs on the Table II images of this data source
+# and compare them with the printed ones.
 
 # %%
 images = source.images("table2", 1 if smoke else 10)
@@ -374,8 +378,8 @@ def noisy_psnr(eta, sigma, clip):
 
 
 # %% [markdown]
-# Every cell is made twice, clipped as the camera does it and unclipped. The second column is not for
-# the comparison with the paper; it shows further down what clipping is responsible for.
+# Every cell is computed with and without clipping. The comparison with the paper uses the clipped
+# images; the unclipped ones are used below to measure the effect of clipping.
 
 # %%
 cells = pd.DataFrame(list(paper.TABLE_2_NOISY_PSNR), columns=["eta", "sigma"])
@@ -386,9 +390,10 @@ cells["difference"] = cells["ours"] - cells["printed"]
 cells.round(2)
 
 # %% [markdown]
-# **Check.** On the ten Table II images of the public ChestX-ray8 sample all nine agree with the
-# paper within 0.3 dB, although the paper's ten images were others. Other data get 1 dB, since the
-# noise follows the mean grey level. Smoke uses one image and checks the order of the cells only.
+# **Check.** On the ten Table II images of the public ChestX-ray8 sample all nine values agree with
+# the paper within 0.3 dB, although the paper used other images. For other data the tolerance is 1
+# dB, since the noise depends on the mean grey level. The profile smoke uses one image and checks
+# only the order of the cells.
 
 # %%
 order = cells["ours"].rank().corr(cells["printed"].rank())
@@ -398,10 +403,10 @@ assert order > 0.9
 assert smoke or largest < (0.3 if source.name == "ChestX-ray8 sample" else 1.0)
 
 # %% [markdown]
-# ### From a PSNR back to a grey level
+# ### The mean grey level that a PSNR implies
 #
-# The mean squared error of a noisy image is the mean of $g/\eta + \sigma^2$. So each printed PSNR
-# can be turned into the mean grey level $m$ of the images behind it:
+# The mean squared error of a noisy image is the mean of $g/\eta + \sigma^2$. Each printed PSNR
+# therefore determines the mean grey level $m$ of the images:
 #
 # $$\text{MSE} = \frac{255^2}{10^{\text{PSNR}/10}} = \frac{m}{\eta} + \sigma^2
 #   \quad\Longrightarrow\quad m = \eta\,(\text{MSE} - \sigma^2).$$
@@ -414,16 +419,16 @@ implied = noise.implied_mean(cells["printed"], cells["eta"], cells["sigma"])
 print(cells[["eta", "sigma", "printed"]].assign(implied_mean=implied).round(1))
 
 # %% [markdown]
-# Nine cells, one answer: a chest radiograph of ordinary brightness. Had the paper meant something
-# else by η, the same inversion would fall apart. Four rivals: the noise *grows* with η (count
-# $g/\eta$, times η); η scales the noise amplitude; the count is made on images in [0, 1]; η is not
-# used at all, which is Eq. 2 as it is printed.
+# All nine cells imply about the same mean grey level, a plausible one for a chest radiograph. Other
+# interpretations of η do not give a constant mean. We test four of them: the noise *grows* with η
+# (count $g/\eta$, times η); η scales the amplitude of the noise; the count is drawn for images in
+# [0, 1]; η is not used at all, as Eq. 2 is printed.
 
 # %%
 eta = cells["eta"]
-# At η = 1 the inversion returns what is left of the error without the thermal part.
+# With η = 1 the function returns the squared error without the electronic component.
 quantum = noise.implied_mean(cells["printed"], 1.0, cells["sigma"])
-readings = {
+interpretations = {
     "Poisson(η g) / η": quantum * eta,
     "Poisson(g / η) · η": quantum / eta,
     "g + η (Poisson(g) − g)": quantum / eta**2,
@@ -431,12 +436,12 @@ readings = {
     "Poisson(g), no η": quantum,
 }
 # %% [markdown]
-# The ten images are the same in all nine cells, so a right reading has to give the same mean nine
-# times. The table lists the smallest and the largest of the nine and their ratio: look for a ratio
-# near one, and for means that an image can have.
+# The ten images are the same in all nine cells, so the correct interpretation must give the same
+# mean nine times. The table lists the smallest and the largest of the nine means and their ratio.
+# The ratio should be close to one, and the means should be possible grey levels.
 
 # %%
-summary = pd.DataFrame(readings).agg(["min", "max"]).T
+summary = pd.DataFrame(interpretations).agg(["min", "max"]).T
 summary["ratio"] = summary["max"] / summary["min"]
 summary.round(2)
 
@@ -444,39 +449,40 @@ summary.round(2)
 fig = plotting.new_figure(7.2, 3.4, layout="constrained")
 axis = fig.subplots()
 axis.axhspan(1, 255, color="0.93", label="possible grey levels")
-for style, (name, values) in zip(["o-", *"oooo"], readings.items(), strict=True):
+for style, (name, values) in zip(["o-", *"oooo"], interpretations.items(), strict=True):
     axis.semilogy(range(9), values, style, label=name)
 axis.set_xticks(range(9), [f"{e}, {s:.0f}" for e, s in paper.TABLE_2])
 axis.set(xlabel="(η, σ) of the cell", ylabel="implied mean grey level")
 
 # %%
 fig.legend(loc="outside right upper")
-caption = "Mean grey level that Table II's nine noisy PSNRs imply under five readings of η."
+caption = "Mean grey level that Table II's nine noisy PSNRs imply under five interpretations of η."
 plotting.save_figure(fig, figures / "01_readings", caption, facts | {"data": "Table II"}, smoke)
 fig
 
 # %% [markdown]
-# The figure shows all nine cells of Table II under the five readings, on a logarithmic scale. The
-# grey band is what an 8-bit image can have at all. Only the connected dots run level through it. One
-# other reading is level, too, but at an almost black image; the rest zigzag with η in every group of
-# three, which no set of fixed test images could do.
+# The figure shows the mean implied by each of the nine cells under the five interpretations, on a
+# logarithmic scale. The grey band marks the possible grey levels of an 8-bit image. Only the gain
+# interpretation (connected dots) is constant within this band. The interpretation with images in
+# [0, 1] is also constant, but for an almost black image; the others vary with η, which is
+# impossible for fixed test images.
 #
-# **Check.** Only the gain reading gives a possible grey level that is the same in all cells within
-# 10 %. Three readings ask, in some cells, for images brighter than white, and one asks for images
-# that are almost black.
+# **Check.** Only the gain interpretation gives a possible grey level that is constant over all
+# cells within 10 %. Three interpretations imply, in some cells, images brighter than white, and one
+# implies images that are almost black.
 
 # %%
 possible = (summary["min"] > 25) & (summary["max"] < 255)
 assert list(summary.index[possible & (summary["ratio"] < 1.1)]) == ["Poisson(η g) / η"]
 
 # %% [markdown]
-# The second rival deserves a word, since it is the usual convention of a *gain in grey levels per
-# photon*: there a large number is the noisy one. Whoever reads η so trains on noise several times too
-# strong at one end of the range and too weak at the other, and the first column of Table II is off by
-# several decibels.
+# The interpretation $g/\eta$ is the usual convention of a *gain in grey levels per photon*, where a
+# large number means strong noise. Training with this interpretation would use noise several times
+# too strong at one end of the range and too weak at the other, and the first column of Table II
+# would differ by several decibels.
 #
-# What remains is a small drift of the implied mean with σ. The same inversion of our own PSNRs,
-# where the true mean is known, tells where it comes from.
+# The implied mean still decreases slightly with σ. The same calculation for our own PSNRs, where
+# the true mean is known, shows the reason.
 
 # %%
 psnrs = cells[["printed", "ours", "unclipped"]]
@@ -487,26 +493,27 @@ print(f"true mean of these images: {true_mean:.1f}; implied by PSNR, averaged ov
 by_sigma.round(1)
 
 # %% [markdown]
-# Without clipping the implied mean stays put as σ grows; with clipping it sinks, in ours as in the
-# printed values, because clipping removes squared error. How far it sinks depends on how much black
-# and white the images hold: on ChestX-ray8 the drift is as large as the printed one. (It also differs a little from the true
-# mean even unclipped: a mean of decibels over images is not the decibel value of a mean.)
+# Without clipping the implied mean does not change with σ; with clipping it decreases, for our
+# values as for the printed ones, because clipping reduces the squared error. The size of the
+# decrease depends on how many black and white pixels the images contain: on ChestX-ray8 it is as
+# large as the printed one. (The implied mean also differs slightly from the true mean without
+# clipping, because the mean of PSNRs over images is not the PSNR of the mean squared error.)
 #
-# **Check.** Clipping never lowers the PSNR here, and the drift with σ is larger with it.
+# **Check.** Clipping never lowers the PSNR here, and the implied mean decreases more with clipping
+# than without.
 
 # %%
-drift = by_sigma.iloc[0] - by_sigma.iloc[-1]
-print("implied mean at σ = 5 minus that at σ = 15:", drift.round(1).to_dict())
+decrease = by_sigma.iloc[0] - by_sigma.iloc[-1]
+print("implied mean at σ = 5 minus that at σ = 15:", decrease.round(1).to_dict())
 assert (cells["ours"] > cells["unclipped"]).all()
-assert drift["ours"] > drift["unclipped"]
+assert decrease["ours"] > decrease["unclipped"]
 
 # %% [markdown]
-# ### Edges
+# ### Special cases
 #
-# A noise model is only useful if its edges are defined, because training loops and sliders find
-# them sooner or later. No thermal noise and infinitely many
-# photons give back the image itself; black sends no photons and stays black; the same generator
-# state gives the same noise; a batch may carry one level per image.
+# The noise model has to be defined in special cases, too. Without electronic noise and with
+# infinitely many photons the image is unchanged; black pixels receive no photons and remain black;
+# the same generator state gives the same noise; a batch may have one level per image.
 
 # %%
 g = torch.linspace(0, 1, 4096).reshape(1, 1, 64, 64)
@@ -521,13 +528,13 @@ f = noise.add_hybrid_noise(pair, torch.tensor([0.4, 1.9]), torch.tensor([20.0, 1
 print("PSNR of each image of the batch:", metrics.psnr(f, pair).ravel().round(1))
 
 # %% [markdown]
-# What cannot be right is refused, with a line that says what to do about it.
+# Invalid input is rejected with a one-line message that names the remedy.
 
 # %% tags=["nbval-check-output"]
 nan = torch.full((16, 16), float("nan"))
-bright, plain = torch.full((16, 16), 200.0), torch.full((16, 16), 0.5)
-wrong = [(nan, 1.0, 5.0), (bright, 1.0, 5.0), (plain, 0.0, 5.0), (plain, 1.0, -1.0)]
-for image, eta, sigma in wrong:
+bright, grey = torch.full((16, 16), 200.0), torch.full((16, 16), 0.5)
+invalid = [(nan, 1.0, 5.0), (bright, 1.0, 5.0), (grey, 0.0, 5.0), (grey, 1.0, -1.0)]
+for image, eta, sigma in invalid:
     try:
         noise.add_hybrid_noise(image, eta, sigma)
     except XbdcnnError as error:
@@ -536,14 +543,15 @@ for image, eta, sigma in wrong:
 # %% [markdown]
 # ## Discussion
 #
-# The camera does what Eq. 1 and 2 say: its moments hold within 1 %, and η and σ can be read back
-# from one image by the standard method of detector physics. The paper leaves the role of η open
-# ("a scale factor"); its own Table II settles it, since one reading gives plausible, constant
-# brightness and the others do not.
+# The implementation agrees with Eq. 1 and 2: its moments are correct within 1 %, and η and σ can be
+# recovered from one image by the standard method of detector physics. The paper does not define the
+# role of η precisely ("a scale factor"); its own Table II determines it, because only one
+# interpretation gives a plausible, constant mean grey level.
 #
-# Two limits deserve a sentence. Real detectors blur and correlate their noise, and process it with
-# a nonlinear grey scale, while this model treats every pixel alone; the paper's conclusion says as
-# much. And the "clean" images carry noise of their own, which the next notebook measures.
+# The model has two limitations. Real detectors have spatially correlated noise and apply a
+# nonlinear grey scale, while this model treats every pixel independently; the paper's conclusion
+# says the same. And the "clean" images contain noise of their own, which the next notebook
+# measures.
 
 # %%
 worst = (table["variance"] / table["g/η + σ²"] - 1).abs().max()
@@ -554,22 +562,23 @@ print(f"our noisy PSNRs differ from the printed by at most {largest:.2f} dB on {
 # %% [markdown]
 # ## Two questions
 #
-# **1.** At (η, σ) = (0.4, 10), at which grey level are quantum and thermal noise equally strong?
-# And at (0.8, 15)?
+# **1.** At which grey level are quantum and electronic noise equally strong for (η, σ) = (0.4, 10),
+# and for (0.8, 15)?
 #
 # <details><summary>Answer</summary>
 #
-# Set g/η = σ², so g = η σ². That is 40 at (0.4, 10): in most of a chest image the photons dominate.
-# At (0.8, 15) it is 180, so the electronics dominate almost everywhere, and a larger η alone would
-# help little there. (A larger *dose* would: σ is fixed in the detector's units, not in grey levels,
-# and shrinks with the image when that is scaled back to 255. The paper varies η and σ apart.)
+# From g/η = σ² follows g = η σ². That is 40 at (0.4, 10): quantum noise dominates in most of a
+# chest image. At (0.8, 15) it is 180, so electronic noise dominates almost everywhere, and
+# increasing η alone would help little. (Increasing the *dose* would help: the electronic noise is
+# fixed in units of the detector, so its σ in grey levels decreases when the image is scaled to 255.
+# The paper varies η and σ independently.)
 # </details>
 #
-# **2.** You want the PSNR of a purely quantum-limited image to rise by 3 dB. What does it cost?
+# **2.** What is the cost of increasing the PSNR of an image with quantum noise alone by 3 dB?
 #
 # <details><summary>Answer</summary>
 #
-# The MSE is m/η, so 3 dB means half of it, hence twice η: twice the photons and twice the dose. A
-# denoiser that gains 15 dB does, by this measure, the work of a thirtyfold dose. By this measure
-# only: it guesses what the photons would have measured.
+# The MSE is m/η, so 3 dB correspond to half the MSE and twice the η: twice the photons and twice
+# the dose. A denoiser that gains 15 dB corresponds in this sense to a thirtyfold dose, but only in
+# PSNR: it estimates what the additional photons would have measured.
 # </details>

@@ -14,19 +14,19 @@
 # %% [markdown]
 # # 04 Losses and metrics
 #
-# A loss decides what a network becomes, a metric decides what we say about it. The paper's loss has
+# The loss determines what a network learns, the metric how it is compared. The paper's loss has
 # four terms in six equations, and text, equations and published code disagree on nearly all of
-# them. Its tables have three columns, two of which, it will turn out, carry each other's names.
+# them. Its tables have three columns, two of which have exchanged headings.
 #
 # ## What you'll do
 #
-# You read Eq. 3 to 8 next to their code, follow gradient descent into the trap that one reading of
-# Eq. 3 sets, weigh the four terms against each other, and prove that two columns are swapped.
+# You read Eq. 3 to 8 next to their code, follow gradient descent on each reading of Eq. 3, compare
+# the magnitudes of the four terms, and prove that two columns are exchanged.
 #
 # ## What you'll learn
 #
-# Why sums and means are not a matter of taste once terms are added, how a loss term can be present
-# and inert, why SNR never exceeds PSNR, and why an SSIM without its conventions is not a number.
+# Why the choice between sums and means matters once terms are added, how a loss term can be present
+# without effect, why SNR never exceeds PSNR, and why an SSIM value needs its conventions.
 #
 # ## What you need
 #
@@ -48,6 +48,7 @@ import torch
 from xbdcnn import losses, metrics, models, noise, paper, plotting
 from xbdcnn.baselines.classical import CLASSICAL
 from xbdcnn.data import find_source
+from xbdcnn.inference import zoo
 from xbdcnn.inference.weights import build_network
 from xbdcnn.study.notebook import show_source
 from xbdcnn.study.profiles import get_profile
@@ -66,7 +67,8 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 #
 # ### Eq. 3: the asymmetric loss
 #
-# The noise level estimator is trained with a squared error that is not the same on both sides:
+# The noise level estimator (NLE) is trained with a squared error that weights overestimates and
+# underestimates differently:
 #
 # $$\mathcal L_{asymm} = \sum |\alpha - \beta|\,\bigl(\hat l_{\sigma,\eta} - \tilde l_{\sigma,\eta}\bigr)^2,
 #   \qquad \beta = 1 \text{ if } \hat l - \tilde l > 0, \text{ else } 0. \tag{3}$$
@@ -75,9 +77,9 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 show_source(losses.asymmetric_loss)
 
 # %% [markdown]
-# With α = 0.3 the equation gives an *over*-estimate the weight 0.7. The sentence after it says the
-# opposite: α is below 0.5 "because it can impose more penalty to under-estimation error". The code
-# that was published does a third thing: its β is the size of the under-estimate instead of 0 or 1.
+# With α = 0.3 the equation gives an *over*estimate the weight 0.7. The sentence after it states the
+# opposite: α is below 0.5 "because it can impose more penalty to under-estimation error". The
+# published code differs from both: its β is the size of the underestimate instead of 0 or 1.
 
 # %%
 show_source(losses.asymmetry_weight)
@@ -85,7 +87,8 @@ show_source(losses.asymmetry_weight)
 # %% [markdown]
 # ### Eq. 4: total variation
 #
-# Noise levels do not change from pixel to pixel, so differences between neighbours are punished:
+# Noise levels do not vary from pixel to pixel, so differences between neighbouring pixels are
+# penalised:
 #
 # $$\mathcal L_{TV} = \|\nabla_h \hat l_{\sigma,\eta}\|_2^2 + \|\nabla_v \hat l_{\sigma,\eta}\|_2^2. \tag{4}$$
 
@@ -97,15 +100,15 @@ show_source(losses.tv_loss)
 #
 # $$\mathcal L_{MSE} = \sum_{\mathbf x \in \Omega} \bigl(\hat g(\mathbf x) - g(\mathbf x)\bigr)^2. \tag{5}$$
 #
-# Despite its name the equation is a sum. A sum over a 128×128 patch is 16,384 times its mean.
-# Alone that would only rescale the learning rate, and Adam does not mind; beside other terms it
-# decides who is heard.
+# Despite its name the equation is a sum. A sum over a 128×128 patch is 16,384 times its mean. For
+# this term alone the factor would only rescale the gradient, to which Adam is insensitive; added to
+# other terms it determines their relative weight.
 
 # %%
 show_source(losses.mse_loss)
 
 # %% [markdown]
-# One short function makes that choice for every term. Even its "sum" is a mean over the batch, since
+# One function makes this choice for every term. Its "sum" is still averaged over the batch, because
 # the paper's equations are written for one image.
 
 # %%
@@ -120,27 +123,28 @@ show_source(losses.reduce)
 show_source(losses.ssim_loss)
 
 # %% [markdown]
-# SSIM compares local means, variances and the covariance, all weighted by a small Gaussian window:
+# SSIM compares local means, variances and the covariance, weighted by a small Gaussian window:
 #
 # $$SSIM(\hat g, g) = \frac{(2\mu_{\hat g}\mu_g + C_1)(2\sigma_{\hat g g} + C_2)}
 #   {(\mu_{\hat g}^2 + \mu_g^2 + C_1)(\sigma_{\hat g}^2 + \sigma_g^2 + C_2)}. \tag{7}$$
 #
-# The first factor compares brightness, the second structure; both are 1 for equal images.
-# The paper calls $C_1$ and $C_2$ "positive constants". The usual choice is $(0.01 L)^2$ and
-# $(0.03 L)^2$, where $L$ is the distance between black and white. Remember $L$; it returns twice.
+# The first factor compares brightness, the second structure; both are 1 for equal images. The paper
+# calls $C_1$ and $C_2$ "positive constants". The usual choice is $(0.01 L)^2$ and $(0.03 L)^2$,
+# where the data range $L$ is the difference between black and white. The value of $L$ matters twice
+# below.
 
 # %%
 show_source(metrics.ssim_map)
 
 # %% [markdown]
-# The window slides as two matrix products, one per axis, which a CPU does far faster than a
+# The window is applied as two matrix products, one per axis, which is much faster on a CPU than a
 # convolution with a single channel.
 
 # %%
 show_source(metrics.window_mean)
 
 # %% [markdown]
-# ### Eq. 8: the mixture
+# ### Eq. 8: the weighted sum
 #
 # $$\mathcal L = \lambda_1 \mathcal L_{MSE} + \lambda_2 \mathcal L_{SSIM}
 #   + \lambda_3 \mathcal L_{asymm} + \lambda_4 \mathcal L_{TV},
@@ -150,8 +154,8 @@ show_source(metrics.window_mean)
 show_source(losses.mixed_loss)
 
 # %% [markdown]
-# A recipe (notebook 03) names the weights and the reading of each term. The released code feeds SSIM
-# not with images but with residuals, and that choice has a function:
+# A recipe (notebook 03) sets the weights and the reading of each term. The released code computes
+# SSIM of residuals instead of images; this function makes that choice:
 
 # %%
 show_source(losses.ssim_operands)
@@ -168,13 +172,13 @@ show_source(losses.ssim_operands)
 show_source(metrics.psnr)
 
 # %% [markdown]
-# The second differs in its numerator only: the image's own energy takes the place of the peak.
+# The second differs in its numerator only: the energy of the image replaces the peak.
 
 # %%
 show_source(metrics.snr)
 
 # %% [markdown]
-# Subtract them and the restored image drops out:
+# In the difference the restored image cancels:
 #
 # $$\text{PSNR} - \text{SNR} = 20 \log_{10} \frac{P}{\operatorname{rms}(g)} \ge 0.$$
 #
@@ -183,9 +187,9 @@ show_source(metrics.snr)
 # %% [markdown]
 # ## Practical
 #
-# ### Eq. 3, three readings, one landscape
+# ### The three readings of Eq. 3
 #
-# Suppose the true level is 1. What does each reading charge for an estimate near it?
+# For a true level of 1, the figure shows the loss of each reading for estimates near it.
 
 # %%
 fig = plotting.loss_landscape(true=1.0)
@@ -195,12 +199,12 @@ plotting.save_figure(fig, figures / "04_asymmetry", caption, no_data, smoke=sett
 fig
 
 # %% [markdown]
-# Eq. 3 in its three readings; no data enters. Text and equation are mirror images with one minimum,
-# at the truth. The released weight $|\alpha - \text{relu}(\tilde l - \hat l)|$ is zero a second
-# time, at $\tilde l - \alpha$.
+# Eq. 3 in its three readings; no data enters. Text and equation mirror each other and have one
+# minimum, at the true level. The released weight $|\alpha - \text{relu}(\tilde l - \hat l)|$ has a
+# second zero, at $\tilde l - \alpha$.
 #
-# Gradient descent shows what the shapes mean. No network is needed: the estimate itself is the
-# parameter, one number in two tiny maps. We start from several estimates and walk downhill.
+# Gradient descent shows the consequence. No network is needed: the parameter is the estimate
+# itself, one number in two small maps. The descent starts from several estimates.
 
 
 # %%
@@ -210,7 +214,7 @@ def maps(level):
 
 
 def descend(start, kind, steps=800, rate=0.02):
-    """Where gradient descent on Eq. 3 ends when the truth is 1."""
+    """Final estimate of gradient descent on Eq. 3 for a true level of 1."""
     level = maps(start).requires_grad_()
     for _ in range(steps):
         loss = losses.asymmetric_loss(level, maps(1), asymmetry=kind)
@@ -219,7 +223,7 @@ def descend(start, kind, steps=800, rate=0.02):
 
 
 # %% [markdown]
-# One row per starting point, one column per reading; a fair loss ends at 1 in every row.
+# One row per starting point, one column per reading; a suitable loss ends at 1 in every row.
 
 # %%
 readings = ("text", "equation", "released")
@@ -229,21 +233,22 @@ ends.index.name = "start"
 print(ends.round(2).to_string())
 
 # %% [markdown]
-# By the released weight, whoever starts more than two thirds of α below the truth ends at the second
-# zero and stays there.
+# With the released weight, a start more than two thirds of α below the true level ends at the
+# second zero.
 #
-# **Check.** From zero, where a ReLU output tends to start, the first two readings find the level
-# and the third misses it by α = 0.3, which is a fifth of the whole range of η.
+# **Check.** From zero, where the output of a ReLU tends to start, the first two readings reach the
+# true level, and the third ends α = 0.3 below it, which is a fifth of the range of η.
 
 # %%
 assert np.allclose(ends[["text", "equation"]], 1, atol=0.01)
 assert abs(ends["released"][0.0] - (1 - paper.ALPHA)) < 0.01
 
 # %% [markdown]
-# ### TV: the batch as a hidden weight
+# ### TV: a weight that depends on the batch size
 #
-# One noisy pair of maps, repeated: each image is as rough as before, so a loss per image should not
-# move. The released normalisation divides by the size of one map, but adds up the batch.
+# We repeat one noisy pair of maps. Each image has the same total variation, so a loss per image
+# should not change. The released normalisation divides by the size of one map, but sums over the
+# batch.
 
 # %% tags=["nbval-check-output"]
 rough = torch.rand(1, 2, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -253,14 +258,14 @@ for batch_size in (1, 8, 64):
     print(f"batch of {batch_size:2d}:", {kind: round(v, 3) for kind, v in values.items()})
 
 # %% [markdown]
-# At the batch size of the released code λ₄ = 0.05 therefore acts like 3.2 on a mean. Change the batch
-# size and the loss has changed with it.
+# At the batch size of the released code, 64, λ₄ = 0.05 therefore acts like 3.2 on a mean, and
+# changing the batch size changes the loss.
 #
-# ### Who pulls, and how hard?
+# ### Gradients of the loss terms
 #
-# Weights λ mean nothing without the size of what they multiply. What moves a network is the
-# gradient, so for each recipe we take the gradient of every weighted term with respect to all
-# parameters of an untrained network, on one batch of real patches under fresh noise.
+# The effect of a weight λ depends on the magnitude of its term. For each recipe we compute the norm
+# of the gradient of every weighted term with respect to all parameters of an untrained network, on
+# one batch of real patches with random noise.
 
 # %%
 config = TrainConfig(batch_size=4 if settings.is_smoke else 16, patch_size=64)
@@ -271,41 +276,41 @@ terms = ("mse", "ssim", "asymm", "tv")
 
 
 # %% [markdown]
-# To single out a term we set the other three weights to zero and let `mixed_loss` do the rest.
+# To isolate a term we set the other three weights to zero in `mixed_loss`.
 
 
 # %%
-def pull(recipe, term, network, batch):
+def gradient_norm(recipe, term, network, batch):
     """Norm of the gradient of one weighted term of Eq. 8 over all parameters."""
     weights = tuple(w * (t == term) for w, t in zip(recipe.loss_weights, terms, strict=True))
     levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, recipe.level_scaling)
-    alone = replace(recipe, loss_weights=weights)
-    loss, _ = losses.mixed_loss(network(batch.noisy), batch.noisy, batch.clean, levels, alone)
-    found = torch.autograd.grad(loss, list(network.parameters()), allow_unused=True)
-    return torch.cat([g.flatten() for g in found if g is not None]).norm().item()
+    one_term = replace(recipe, loss_weights=weights)
+    loss, _ = losses.mixed_loss(network(batch.noisy), batch.noisy, batch.clean, levels, one_term)
+    gradients = torch.autograd.grad(loss, list(network.parameters()), allow_unused=True)
+    return torch.cat([g.flatten() for g in gradients if g is not None]).norm().item()
 
 
 # %%
-pulls = {}
+norms = {}
 for name, recipe in recipes.items():
     network = build_network("xbdcnn", replace(recipe, width=16))
     batch = draw_batch(pool, recipe, config, 0, torch.device("cpu"))
-    pulls[name] = {term: pull(recipe, term, network, batch) for term in terms}
+    norms[name] = {term: gradient_norm(recipe, term, network, batch) for term in terms}
 
 # %% [markdown]
-# Only ratios within a recipe mean something: Adam rescales a whole gradient, but not its parts. So
-# each column is divided by its MSE term.
+# Only ratios within a recipe are meaningful, because Adam rescales the whole gradient but not its
+# parts. Each column is therefore divided by its MSE term.
 
 # %%
-pulls = pd.DataFrame(pulls)
-print((pulls / pulls.loc["mse"]).map("{:.3g}".format).to_string())
+norms = pd.DataFrame(norms)
+print((norms / norms.loc["mse"]).map("{:.3g}".format).to_string())
 
 # %% [markdown]
-# As written, the NLE's loss pulls hardest at the start: it is the sum of squares of an η near 1,
-# over thousands of pixels. But an untrained network is not where training spends its time. As the
-# restored image approaches the clean one the MSE gradient fades in proportion to the error, and that
-# of SSIM need not. So we walk in a straight line from the noisy image to the clean one and compare
-# the two at every step, on the image itself.
+# As written, the NLE's loss has the largest gradient at the start: it is the sum of squared errors
+# of an η near 1, over thousands of pixels. An untrained network is, however, not representative of
+# training. As the restored image approaches the clean one, the gradient of the MSE decreases in
+# proportion to the error, while that of SSIM need not. We therefore compare both gradients with
+# respect to the image at several points on the straight line from the noisy image to the clean one.
 
 
 # %%
@@ -322,47 +327,49 @@ def ssim_over_mse(recipe, batch, share):
 
 # %%
 shares = (0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
-walks = {}
+ratios = {}
 for name, recipe in recipes.items():
-    walks[name] = np.array([ssim_over_mse(recipe, batch, share) for share in shares])
-    print(f"{name:12s}", ", ".join(f"{ratio:.3g}" for ratio in walks[name][:, 1]))
+    ratios[name] = np.array([ssim_over_mse(recipe, batch, share) for share in shares])
+    print(f"{name:12s}", ", ".join(f"{ratio:.3g}" for ratio in ratios[name][:, 1]))
 
 # %% [markdown]
-# Seven numbers per recipe are easier to read against the PSNR reached. Above the dotted line SSIM
-# pulls harder than MSE.
+# The ratios are plotted against the PSNR of the image. Above the dotted line the gradient of SSIM
+# is larger than that of MSE.
 
 # %%
 fig = plotting.new_figure(5.6, 3.2, layout="constrained")
 axis = fig.subplots()
-trained = ("X-BDCNN", "X-BDCNN as released", "X-BDCNN balanced")
-looks = plotting.method_styles(trained).values()
-for (name, walk), look in zip(walks.items(), looks, strict=True):
-    axis.semilogy(*walk.T, ms=4, label=name, **look)
+labels = [entry.label for entry in zoo.ZOO.values() if entry.recipe in recipes.values()]
+styles = plotting.method_styles(labels).values()
+for (name, points), style in zip(ratios.items(), styles, strict=True):
+    axis.semilogy(*points.T, ms=4, label=name, **style)
 axis.axhline(1, color="0.6", lw=1, ls=":")
-axis.set(xlabel="PSNR of the restored image (dB)", ylabel="pull of SSIM / pull of MSE")
+axis.set(xlabel="PSNR of the restored image (dB)", ylabel="SSIM gradient / MSE gradient")
 fig.legend(loc="outside upper center", ncols=3)
-caption = "Weighted SSIM gradient over weighted MSE gradient on the way from noisy to clean."
+caption = "Weighted SSIM gradient over weighted MSE gradient between the noisy and the clean image."
 plotting.save_figure(fig, figures / "04_balance", caption, facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
-# The pull of the SSIM term, relative to the MSE term, along the way from noisy to clean (profile
-# and data as printed at the top). As written, the SSIM term steers and the MSE term, which is what
-# PSNR measures, counts for little. As released, SSIM hardly pulls. A caveat: real training does not
-# follow a straight line, and Adam weighs each parameter by its own history. In training (notebook 11
-# follows one) the same term leads as written, and lags as released, by smaller factors than here.
+# The gradient of the SSIM term relative to that of the MSE term, between the noisy and the clean
+# image (profile and data as printed at the top). As written, the SSIM term dominates, and the MSE
+# term, which PSNR measures, has little influence. As released, the SSIM term has little influence.
+# Real training does not follow a straight line, and Adam scales each parameter by the history of
+# its gradients. In a real training run (notebook 11) the SSIM term also dominates as written and is
+# weak as released, by smaller factors than here.
 #
-# **Check.** The two statements in numbers, at both ends of the way.
+# **Check.** Both statements hold at every point of the line.
 
 # %%
-assert walks["AS_WRITTEN"][:, 1].min() > 10
-assert walks["AS_RELEASED"][:, 1].max() < 1
-assert 0.01 < walks["BALANCED"][-1, 1] < 10
+assert ratios["AS_WRITTEN"][:, 1].min() > 10
+assert ratios["AS_RELEASED"][:, 1].max() < 1
+assert 0.01 < ratios["BALANCED"][-1, 1] < 10
 
 # %% [markdown]
-# Why is it inert as released? Images run from 0 to 1, but $C_1$ and $C_2$ were made for a range of
-# 255: $C_2$ is about 58, while the variance of a residual is some thousandths. Numerator and
-# denominator are both nearly $C_2$, and their quotient is 1 whatever the network does.
+# The SSIM term has little influence as released because images are in [0, 1], but $C_1$ and $C_2$
+# are those of a data range of 255: $C_2$ is about 58, while the variance of a residual is some
+# thousandths. Numerator and denominator are both nearly $C_2$, and their quotient is close to 1 for
+# any output of the network.
 
 # %% tags=["nbval-check-output"]
 for data_range in (1.0, 255.0):
@@ -370,25 +377,26 @@ for data_range in (1.0, 255.0):
     print(f"data range {data_range:5.0f}: C1 = {c1:.4g}, C2 = {c2:.4g}")
 
 # %% [markdown]
-# A network that does nothing returns a residual of zero. What similarity is it granted?
+# A network that does not denoise returns a residual of zero. The next cell computes its SSIM.
 
 # %%
 residuals = batch.noisy - batch.clean
 print(f"variance of the true residuals: {residuals.var():.4f}")
 for data_range in (1.0, 255.0):
     value = metrics.ssim_map(torch.zeros_like(residuals), residuals, data_range=data_range).mean()
-    print(f"SSIM(no denoising at all, true residual), data range {data_range:3.0f}: {value:.6f}")
+    print(f"SSIM(zero residual, true residual), data range {data_range:3.0f}: {value:.6f}")
 
 # %% [markdown]
-# The paper's ablation without the SSIM loss has the same SSIM, 0.9838, as the full model. An inert
-# term would do just that.
+# The paper's ablation without the SSIM loss has the same SSIM, 0.9838, as the full model. A term
+# without influence would explain this.
 #
-# ### Why BALANCED
+# ### The recipe BALANCED
 #
 # The recipe `BALANCED` keeps the network and all four terms and changes weights, units and
-# reductions. All terms are means, so that patch and batch size drop out; λ₂ is small enough that SSIM
-# corrects instead of steering; and the level maps are divided by the top of their range, because
-# otherwise the η map is tens of times the σ map and the squared error hardly sees σ.
+# reductions. All terms are means, so that they do not depend on patch and batch size; λ₂ is so
+# small that SSIM does not dominate; and the level maps are divided by the upper limit of their
+# range, because otherwise the η map is tens of times larger than the σ map and the squared error is
+# almost insensitive to σ.
 
 # %%
 for scaling in ("released", "unit"):
@@ -399,9 +407,9 @@ for scaling in ("released", "unit"):
 # %% [markdown]
 # ### PSNR, SNR and the paper's columns
 #
-# Now the inequality. First on real images: the gap between PSNR and SNR for a noisy and for a better
-# version of the same radiographs. Half noisy, half clean will do for "better"; which method made it
-# is just what must not matter.
+# We first verify the inequality on real images: the difference PSNR − SNR of a noisy and of a less
+# noisy version of the same radiographs. The less noisy version is the mean of noisy and clean
+# image; the difference must not depend on the method that made it.
 
 # %%
 count = 1 if settings.is_smoke else 10
@@ -412,27 +420,28 @@ pairs = [(noise.add_hybrid_noise(clean, 0.4, 5.0, generator), clean) for clean i
 
 # %%
 def psnr_minus_snr(image, clean):
-    """The gap between both ratios in dB."""
+    """PSNR - SNR in dB."""
     return metrics.psnr(image, clean) - metrics.snr(image, clean)
 
 
 gaps = pd.DataFrame()
 gaps["gap, noisy"] = [psnr_minus_snr(noisy, clean) for noisy, clean in pairs]
-gaps["gap, better"] = [psnr_minus_snr((noisy + clean) / 2, clean) for noisy, clean in pairs]
+gaps["gap, less noisy"] = [psnr_minus_snr((noisy + clean) / 2, clean) for noisy, clean in pairs]
 gaps["rms grey level"] = [255 * clean.square().mean().sqrt().item() for clean in images]
 gaps.round(3)
 
 # %% [markdown]
-# **Check.** The gap ignores the method, follows from the brightness alone, and is never negative.
+# **Check.** The gap does not depend on the method, follows from the brightness alone, and is never
+# negative.
 
 # %%
-assert np.allclose(gaps["gap, noisy"], gaps["gap, better"])
+assert np.allclose(gaps["gap, noisy"], gaps["gap, less noisy"])
 assert np.allclose(gaps["gap, noisy"], 20 * np.log10(255 / gaps["rms grey level"]))
 assert (gaps["gap, noisy"] >= 0).all()
 
 # %% [markdown]
 # The gap depends on the clean image alone. Table II tests all methods on the same ten images, so
-# whatever they are, PSNR − SNR must be one and the same positive number in all its 27 cells.
+# PSNR − SNR must be the same positive number in all its 27 cells, whatever the images are.
 
 # %% tags=["nbval-check-output"]
 printed = pd.DataFrame(paper.TABLE_2).T.map(lambda cell: cell.psnr - cell.snr)
@@ -440,8 +449,8 @@ printed.index.names = ["eta", "sigma"]
 print(printed.round(4).to_string())
 
 # %% [markdown]
-# It is one number, but it is **negative**. The columns of Table II must have changed places. Read
-# the other way round, the number even makes sense: it is the brightness of the ten images.
+# It is one number, but it is **negative**. The columns of Table II must have been exchanged. With
+# the columns exchanged, the number corresponds to a plausible brightness of the ten images.
 
 # %% tags=["nbval-check-output"]
 gap = -printed.to_numpy().mean()
@@ -449,8 +458,8 @@ print(f"PSNR - SNR, columns exchanged: {gap:.4f} dB, rms grey level {255 / 10 **
 assert np.allclose(-printed, 4.2829, atol=1.01e-4)
 
 # %% [markdown]
-# Is that plausible? Compare it with the radiographs at hand. Exposure and cropping vary, so expect the
-# same region and not the same number.
+# We compare it with the radiographs of this run. Exposure and cropping differ, so only approximate
+# agreement can be expected.
 
 # %%
 ours = gaps["rms grey level"]
@@ -459,14 +468,13 @@ print(f"mean gap {gaps['gap, noisy'].mean():.2f} dB on {len(images)} images")
 
 # %% [markdown]
 # The function `paper.corrected` exchanges SNR and PSNR wherever the printed order is impossible,
-# and nowhere else. In Table I that concerns the five networks, while the two rows above them are in
-# order.
+# and nowhere else. In Table I this affects the five networks but not the two rows above them.
 
 # %%
 show_source(paper.corrected)
 
 # %% [markdown]
-# Table I as printed, as corrected, and the gap that remains:
+# Table I as printed, as corrected, and the gap after correction:
 
 # %% tags=["nbval-check-output"]
 table = pd.DataFrame({name: cell[:2] for name, cell in paper.TABLE_1.items()}, ["SNR", "PSNR"]).T
@@ -476,17 +484,17 @@ table["gap"] = table["PSNR corrected"] - table["SNR corrected"]
 print(table.round(4).to_string())
 
 # %% [markdown]
-# In Table I the gap is not constant among the networks. The released test script explains it: it
-# averages PSNR over patches, but *pools* SNR, one quotient of sums for each batch of 32.
+# In Table I the gap is not constant among the networks. The released test script explains this: it
+# averages PSNR over patches, but *pools* SNR, as one quotient of sums for each batch of 32.
 
 # %%
 show_source(metrics.snr_pooled)
 
 # %% [markdown]
-# Pooling does not rescue the printed order. The logarithm is concave, so the mean of PSNRs is at
-# least the PSNR of the pooled error, which in turn is at least the pooled SNR. It does narrow the
-# gap, since bright patches rule the sum, and that by an amount that depends on the method. A pair of
-# flat patches, one bright and one dark, makes it visible.
+# Pooling does not explain the printed order. The logarithm is concave, so the mean of PSNRs is at
+# least the PSNR of the pooled error, which is at least the pooled SNR. Pooling does reduce the gap,
+# since bright patches dominate the sum, by an amount that depends on the method. A pair of uniform
+# patches, one bright and one dark, shows this.
 
 # %%
 bright, dark = torch.full((64, 64), 0.8), torch.full((64, 64), 0.1)
@@ -498,10 +506,11 @@ print(f"mean of PSNRs {np.mean(metrics.psnr(noisy, pair)):.2f} dB")
 assert np.mean(metrics.psnr(noisy, pair)) >= metrics.snr_pooled(noisy, pair)
 
 # %% [markdown]
-# ### One image pair, many SSIMs
+# ### SSIM of one image pair under several conventions
 #
-# Window, border and data range are conventions, and the paper names none of them. One field of a
-# real radiograph, once noisy and once smoothed by total variation, under all of them:
+# Window, border and data range are conventions, and the paper states none of them. We compute the
+# SSIM of one field of a real radiograph, noisy and denoised by total variation, under several
+# conventions:
 
 # %%
 clean = images[0].numpy()[:256, :256]
@@ -509,8 +518,8 @@ noisy = noise.add_hybrid_noise_numpy(clean, 0.6, 10.0, np.random.default_rng(0))
 smoothed = CLASSICAL["TV"](noisy, eta=0.6, sigma=10.0)
 
 # %% [markdown]
-# The first convention has the window of the original SSIM article and leaves the border out, the second keeps
-# the border by mirroring, the third is what scikit-image computes if nothing is asked for.
+# The first convention has the window of the original SSIM article and excludes the border, the
+# second includes the border by reflection, the third is the default of scikit-image.
 
 # %%
 conventions = {
@@ -531,8 +540,9 @@ table.index.names = ["window and border", "data range"]
 table.round(4)
 
 # %% [markdown]
-# **Check.** Window and border move the score a little, the data range rules it: at 255 any image in
-# [0, 1] is nearly perfect. An old scikit-image took 2 for float images when no range was given.
+# **Check.** Window and border change the score a little, the data range changes it most: with 255
+# any image in [0, 1] scores nearly 1. Old versions of scikit-image assumed 2 for float images if no
+# range was given.
 
 # %%
 by_range = table["noisy"].groupby("data range").mean()
@@ -543,46 +553,46 @@ assert table.xs(1, level=1)["noisy"].std() < by_range[2] - by_range[1]
 # %% [markdown]
 # ## Discussion
 #
-# What was printed, what was meant and what was run:
+# The text, the equations and the released code compared:
 #
 # | term | the text | the equation | the released code |
 # |---|---|---|---|
-# | asymmetric, Eq. 3 | under-estimates weigh 0.7 | over-estimates weigh 0.7 | weight has a second zero, α below the truth |
+# | asymmetric, Eq. 3 | weight 0.7 for underestimates | weight 0.7 for overestimates | weight has a second zero, α below the true level |
 # | TV, Eq. 4 | smooth maps | squared norm | mean over a map, sum over the batch |
 # | MSE, Eq. 5 | "mean square error" | sum | mean |
 # | SSIM, Eq. 6–7 | restored image | restored image | residual, constants for 255 |
 #
-# `AS_WRITTEN` follows the text and lets SSIM dominate; `AS_RELEASED` follows the code, in which SSIM
-# pulls weakly and the noise level can stall below the truth. Both are trained, compared in notebook 07
-# and taken apart in notebook 11. `BALANCED` is our own compromise and labelled so.
+# `AS_WRITTEN` follows the text, and its SSIM term dominates; `AS_RELEASED` follows the code, in
+# which the SSIM term is weak and the noise level can stay below the true one. Both are trained,
+# compared in notebook 07 and analysed in notebook 11. `BALANCED` is our own recipe and labelled so.
 #
-# On the metrics there is less room for opinion. SNR ≤ PSNR is arithmetic, the constant of 4.2829 dB
-# is that of ordinary chest radiographs, and so X-BDCNN's PSNR in Table I is 41.11 dB, not 36.12. All
-# our tables show printed and corrected values side by side. The SSIM convention cannot be proved in
-# the same way; our tables give it with range 1 and range 2.
+# On the metrics the result is certain. SNR ≤ PSNR follows from the definitions, the constant gap of
+# 4.2829 dB corresponds to ordinary chest radiographs, and so X-BDCNN's PSNR in Table I is 41.11 dB,
+# not 36.12. All our tables show printed and corrected values side by side. The SSIM convention
+# cannot be proved in the same way; our tables give SSIM with data range 1 and 2.
 
 # %% [markdown]
 # ## Two questions
 #
-# **1.** The noise level network cannot tell whether η is 0.6 or 1.0 and finds both equally likely.
-# Which answer is cheapest under each reading of Eq. 3 with α = 0.3?
+# **1.** The NLE cannot distinguish whether η is 0.6 or 1.0 and finds both equally likely. Which
+# estimate minimises the expected loss under each reading of Eq. 3 with α = 0.3?
 #
 # <details><summary>Answer</summary>
 #
-# Minimise $w_u (1.0 - x)^2 + w_o (x - 0.6)^2$ with weight $w_u$ for the under- and $w_o$ for the
-# over-estimate: $x = (w_u \cdot 1.0 + w_o \cdot 0.6)/(w_u + w_o)$. By the text that is
-# 0.7 · 1.0 + 0.3 · 0.6 = 0.88, by the equation 0.72. For η the "safe" side is questionable: a large
-# η means *little* noise, so over-estimating η is under-estimating the noise.
+# Minimise $w_u (1.0 - x)^2 + w_o (x - 0.6)^2$ with weight $w_u$ for the underestimate and $w_o$ for
+# the overestimate: $x = (w_u \cdot 1.0 + w_o \cdot 0.6)/(w_u + w_o)$. This is 0.88 for the text
+# ($w_u = 0.7$) and 0.72 for the equation ($w_u = 0.3$). For η the sense of the asymmetry is
+# questionable: a large η means *little* noise, so overestimating η is underestimating the noise.
 #
 # </details>
 #
-# **2.** A paper reports SSIM 0.98 for images in [0, 1] and does not name the data range. What would
-# you ask for, and what could you do with nothing but the noisy image's SSIM?
+# **2.** A paper reports SSIM 0.98 for images in [0, 1] and does not state the data range. What
+# information do you need, and what can you conclude from the SSIM of the noisy image alone?
 #
 # <details><summary>Answer</summary>
 #
-# Ask for range, window and border, or for the call. The noisy image's score needs no network: make
-# the same noise yourself, compute SSIM under each convention, and see which one reproduces the
-# reported value. Notebook 06 prints both conventions for that row.
+# You need the data range, window and border, or the function call. The score of the noisy image
+# needs no network: simulate the same noise, compute SSIM under each convention, and compare with
+# the reported value. Notebook 06 prints both conventions for that row.
 #
 # </details>

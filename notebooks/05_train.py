@@ -14,26 +14,27 @@
 # %% [markdown]
 # # 05 Train
 #
-# Training is where a paper is easiest to describe and hardest to repeat. The loop below fits on a
-# screen, trains every network of the tables, and draws its noise so that two networks see exactly
-# the same patches. Kill it at any time; it goes on as if nothing had happened, and this is tested.
+# The details of training are often missing from a paper and hard to repeat. The training loop below
+# is short, trains every network of the tables, and draws its noise such that all networks see the
+# same patches. A training run can be interrupted at any time; a resumed run gives the same result
+# as an uninterrupted one, which is tested below.
 #
 # ## What you'll do
 #
-# You look at one batch, train a network at the budget of your profile, read its curves, interrupt a
-# run on purpose and resume it, and inspect how the shipped weights came to be.
+# You examine one batch, train a network at the budget of your profile, read its training curves,
+# interrupt and resume a training run, and inspect how the shipped weights were trained.
 #
 # ## What you'll learn
 #
-# What one step does, why noise made on the fly is better than noisy files, what a checkpoint must
-# contain to be exact, and how far a short run is from the paper's thirty hours.
+# What one training step does, why noise drawn during training is better than noisy files, what a
+# checkpoint must contain, and how a short training run compares with the paper's thirty hours.
 #
 # ## What you need
 #
-# Notebooks 03 and 04. With profile `quick` it takes about two minutes on 2 CPU cores and trains a
-# half-width network for a hundred steps, for its own sake: the tables use the shipped weights. The
-# profiles `cpu` (most of a day) and `paper` (a week for each, or GPUs) train every network of the
-# tables.
+# Notebooks 03 and 04. With profile `quick` the notebook takes about two minutes on 2 CPU cores and
+# trains a half-width network for a hundred steps as a demonstration: the tables use the shipped
+# weights. The profiles `cpu` (most of a day) and `paper` (a week for each network, or GPUs) train
+# every network of the tables.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -59,7 +60,7 @@ from xbdcnn.study import results, trials
 from xbdcnn.study.notebook import show_source
 from xbdcnn.study.profiles import PROFILES, get_profile
 from xbdcnn.training import batches, loop
-from xbdcnn.training.named import train_named, training_pool
+from xbdcnn.training.named import budget_of, train_named, training_pool
 
 # %%
 settings = get_profile(profile)
@@ -71,49 +72,50 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 
 # %%
 if settings.shipped_weights:
-    print(f"Profile {profile!r} trains one small network for show. It does NOT train the networks")
-    print("of the tables: those come with the package, and how they were made is printed below.")
+    print(f"Profile {profile!r} trains one small network as a demonstration. The networks of the")
+    print("tables are shipped with the package; how they were trained is printed below.")
 else:
     print(f"Profile {profile!r} trains all {len(zoo.ZOO)} networks of the tables, one by one.")
 
 # %% [markdown]
 # ## Theory
 #
-# Training looks for the weights that minimise the expected loss over patches $g$, noise levels and
-# noise, estimated from one batch of $B$ at a time:
+# Training minimises the expected loss over patches $g$, noise levels and noise, estimated from one
+# batch of $B$ patches per step:
 #
 # $$\min_W\; \mathbb E_{g,\,\eta,\,\sigma,\,f}\;
 #   \mathcal L\bigl(\hat g(f; W),\, \hat l(f; W);\; g,\, \tilde l_{\sigma,\eta}\bigr),
 #   \qquad \mathcal L \text{ from Eq. 8.}$$
 #
-# The expectation over noise costs nothing, since noise can be made anew for every batch. The paper
-# makes it once and divides the noisy patches 7:2:1; the released code draws it on the fly. We draw,
-# too, which needs no disk and shows the network each patch under many noise levels.
+# Noise can be drawn anew for every batch. The paper adds noise once and splits the noisy patches
+# 7:2:1; the released code draws it in every step. We also draw it in every step, which needs no
+# disk space and trains on each patch at many noise levels.
 
 # %%
 show_source(batches.draw_batch)
 
 # %% [markdown]
-# Everything in a batch follows from the seed and the number of the step. So networks compared in a
-# table met the same patches under the same noise, and a resumed run needs no record of a random
-# state.
+# A batch is determined by the seed and the number of the step. The networks compared in a table are
+# therefore trained on the same patches with the same noise, and a resumed run needs no stored
+# random state.
 #
-# One step: draw, restore, compare, go downhill. `accelerator` is a thin layer that hides whether this
-# happens on a CPU, a GPU or several, and in which precision.
+# One step draws a batch, restores it, computes the loss and updates the weights. `accelerator` is a
+# thin layer for running on a CPU, a GPU or several GPUs, and for the precision.
 
 # %%
 show_source(loop.train_step)
 
 # %% [markdown]
-# The optimiser is Adam. Its rate is $10^{-3}$ in the first half and $10^{-4}$ in the second, as in
-# the paper, or falls between its two ends along half a cosine, which suits short runs.
+# The optimiser is Adam. Its learning rate is $10^{-3}$ in the first half and $10^{-4}$ in the
+# second, as in the paper, or decreases from the first to the second value along half a cosine,
+# which suits short training runs.
 
 # %%
 show_source(batches.learning_rate)
 
 # %% [markdown]
-# Around the step stands the loop: it validates from time to time, keeps the best weights, writes
-# checkpoints, and stops if the loss is no longer a number.
+# The training loop calls this step. It validates at regular intervals, keeps the best weights,
+# writes checkpoints, and stops if the loss is not finite.
 
 # %%
 show_source(loop.train)
@@ -121,10 +123,10 @@ show_source(loop.train)
 # %% [markdown]
 # ## Practical
 #
-# ### What one batch is
+# ### One batch
 #
-# Patches cut at random from the training radiographs, each under noise of its own level. Images are
-# held as 8-bit numbers, as the paper's are, until a patch is cut.
+# A batch consists of patches cut at random from the training radiographs, each with noise of its
+# own level. The images are stored as 8-bit integers, as in the paper, until a patch is cut.
 
 # %%
 config = settings.train
@@ -145,12 +147,12 @@ fig
 
 # %% [markdown]
 # Six patches of the first batch, clean above and noisy below (profile and data as printed at the
-# top). Both levels count: few photons over quiet electronics can be as noisy as many photons over
-# loud ones. Where a patch is almost flat, there is little to restore, and the network has to leave it
-# alone.
+# top). Both levels determine the noise: few photons with little electronic noise can be as noisy as
+# many photons with strong electronic noise. Where a patch is almost uniform there is little to
+# restore, and the network has to leave it unchanged.
 #
-# **Check.** The same seed and step give the same batch, and another step gives another. All the
-# comparisons in notebooks 06 and 07 stand on this.
+# **Check.** The same seed and step give the same batch, and another step gives another. All
+# comparisons in notebooks 06 and 07 depend on this.
 
 # %%
 again, later = (
@@ -162,8 +164,8 @@ assert not torch.equal(batch.clean, later.clean)
 # %% [markdown]
 # ### The budgets
 #
-# What the profiles spend on one network; the row `paper` is the paper's own budget. The last column
-# counts pixels, since patches differ in size.
+# The training budget of each profile for one network; the row `paper` is the budget of the paper.
+# The last column counts pixels, since patches differ in size.
 
 # %%
 budgets = pd.DataFrame({name: asdict(p.train) for name, p in PROFILES.items()}).T
@@ -176,7 +178,7 @@ shown = ["width", "patches", "patch_size", "batch_size", "steps", "schedule", "p
 print(budgets[[*shown, "megapixels"]].to_string())
 
 # %% [markdown]
-# The paper's 224,000 patches for 40 epochs in 30 hours are 83 patches a second on its GPU.
+# The paper's 224,000 patches for 40 epochs in 30 hours are 83 patches per second on its GPU.
 
 # %% tags=["nbval-check-output"]
 rate = PROFILES["paper"].train.patches / paper.TRAINING_HOURS / 3600
@@ -185,12 +187,12 @@ print(f"{rate:.0f} patches of {paper.PATCH_SIZE} x {paper.PATCH_SIZE} per second
 # %% [markdown]
 # ### Training
 #
-# `train_named` looks a network up in the zoo, trains it on the `train` split, chooses the best
-# weights on `val`, and writes a weight file whose header says all of that. Interrupt this cell and
-# run it again: it goes on from its last checkpoint. Profile and data are part of the folder's name,
-# so that no run continues one with other images; delete the folder to train anew. The profile
-# `paper` first cuts its 320,000 patches to disk, from 10,000 radiographs drawn at random; the others
-# cut theirs from images in memory.
+# `train_named` selects a network from the zoo by name, trains it on the `train` split, selects the
+# best weights on `val`, and writes a weight file whose header records all of this. If this cell is
+# interrupted and run again, it resumes from the last checkpoint. Profile and data are part of the
+# name of the folder, so a training run is never resumed with other images; delete the folder to
+# start again. The profile `paper` first cuts its 320,000 patches to disk, from 10,000 radiographs
+# drawn at random; the other profiles cut them from images in memory.
 
 # %%
 names = ["xbdcnn"] if settings.shipped_weights else list(zoo.ZOO)
@@ -198,16 +200,17 @@ runs = Path(output) / "runs" / f"{profile}-{source.fingerprint[:8]}"
 
 # %%
 paths = {}
-pool = training_pool(source, settings, runs / "patches", progress=False)
+stored = (settings.images, settings.patches_per_image, config.patch_size)
+pool = training_pool(source, runs / "patches", *stored, progress=False)
 for name in names:
     print(name, "resumes" if (runs / name / "checkpoint.pt").exists() else "starts", flush=True)
-    budget = config if settings.shipped_weights else zoo.entry(name).budget(config)
+    budget = config if settings.shipped_weights else budget_of(name, config)
     size = {"width": settings.width, "count": settings.train_images, "pool": pool}
     paths[name] = train_named(name, source, budget, runs / name, **size, progress=False)
 
 # %% [markdown]
-# Profiles that train the networks of the tables put finished weights where notebook 06 looks for
-# them.
+# Profiles that train the networks of the tables copy the finished weights to the folder in which
+# notebook 06 looks for them.
 
 # %%
 if not settings.shipped_weights:
@@ -219,19 +222,19 @@ if not settings.shipped_weights:
 # %% [markdown]
 # ### The curves
 #
-# The loop logs one row per validation. Here is the log of X-BDCNN with the balanced loss, thinned to
-# a handful of rows. The loss is that of one batch and jumps with its noise levels; trust the columns
-# that start with `val_`, whose material never changes.
+# The loop logs one row per validation. The table shows a few rows of the log of X-BDCNN (balanced).
+# The loss is that of one batch and varies with its noise levels; the columns that start with `val_`
+# are more reliable, because the validation batch does not change.
 
 # %%
 histories = {zoo.ZOO[name].label: pd.read_csv(runs / name / "log.csv") for name in names}
-log = histories["X-BDCNN balanced"]
+log = histories[zoo.ZOO["xbdcnn"].label]
 shown = ["step", "seconds", "loss", "loss_mse", "val_psnr", "val_eta_rmse", "val_sigma_rmse"]
 log[shown].iloc[np.linspace(0, len(log) - 1, min(6, len(log))).astype(int)].round(4)
 
 # %% [markdown]
-# All of it as curves. Look for a PSNR that still rises at the end, the mark of a run that was too short,
-# and for a term that does not fall at all, the mark of one that nobody listens to.
+# The complete log as curves. A PSNR that still rises at the end shows that the training run was too
+# short, and a term that does not decrease has too little influence on the training.
 
 # %%
 fig = plotting.training_curves(histories)
@@ -240,8 +243,8 @@ plotting.save_figure(fig, figures / "05_curves", caption, facts, smoke=settings.
 fig
 
 # %% [markdown]
-# Validation PSNR and the loss terms during this run (profile and data as printed at the top). How
-# does the best state compare with the noisy images it was given?
+# Validation PSNR and the loss terms during this training run (profile and data as printed at the
+# top). The next cell compares the best weights with the noisy images.
 
 # %%
 validation = batches.validation_batch(source.images("val", 20), config)
@@ -250,83 +253,84 @@ print(f"noisy {unrestored:.2f} dB, best {log.val_psnr.max():.2f} dB ", end="")
 print(f"after {log.step[log.val_psnr.idxmax()]} steps, {log.seconds.iloc[-1]:.0f} s in all")
 
 # %% [markdown]
-# And the level estimates, with someone who never looks and always says the middle of the range? For
-# levels spread evenly that guess errs by the range over $\sqrt{12}$.
+# The errors of the level estimates are compared with those of a constant estimate, the middle of
+# the range. For uniformly distributed levels this constant has an RMSE of the range divided by
+# $\sqrt{12}$.
 
 # %%
 for level, (low, high) in {"eta": paper.ETA_RANGE, "sigma": paper.SIGMA_RANGE}.items():
-    error, guess = log[f"val_{level}_rmse"].iloc[-1], (high - low) / 12**0.5
-    print(f"{level}: error {error:.2f}, blind guess {guess:.2f}")
+    error, constant = log[f"val_{level}_rmse"].iloc[-1], (high - low) / 12**0.5
+    print(f"{level}: RMSE {error:.2f}, of a constant estimate {constant:.2f}")
 
 # %% [markdown]
-# **Check.** Training has to beat doing nothing. A smoke run is too short for that; there it only
-# has to lower the loss it started from, or stay finite.
+# **Check.** The trained network has to exceed the PSNR of the noisy images by 3 dB. The profile
+# smoke is too short for that; there the loss only has to stay finite.
 
 # %%
 assert np.isfinite(log.loss).all()
 assert settings.is_smoke or log.val_psnr.max() > unrestored + 3
 
 # %% [markdown]
-# ### Pulling the plug
+# ### Interrupting and resuming a training run
 #
-# A run that is interrupted and resumed must end in the same weights as one that is not: not similar
-# ones, the same bits. We try it on a tiny network, which validates and saves a checkpoint every few
-# steps and keeps averaged weights, so that every part of the state is at stake.
+# A training run that is interrupted and resumed must end with exactly the same weights as an
+# uninterrupted one. We test this with a small network, which validates and saves a checkpoint every
+# few steps and keeps averaged weights, so that the whole state is involved.
 
 # %%
-tiny = replace(models.BALANCED, width=4)
+recipe = replace(models.BALANCED, width=4)
 short = batches.TrainConfig(
     patches=60, patch_size=32, batch_size=4, validate_every=3, checkpoint_seconds=0.0, ema=0.9
 )
 images = [image[:128, :128] for image in source.images("train", 2)]
 
 # %% [markdown]
-# The accident is an error in the middle of a step, after the batch is drawn and before the weights
-# move, which is as rude as a power cut. A hook counts forward passes and raises it.
+# The interruption is an exception in the middle of a step, after the batch is drawn and before the
+# weights are updated. A hook counts forward passes and raises it.
 
 
 # %%
-class PowerCut(Exception):
-    """What happens to computers."""
+class Interruption(Exception):
+    """Stands for a crash or a power failure."""
 
 
-def power_cut(at):
-    """A hook that lets the power fail at the n-th forward pass."""
+def interrupt_at(step):
+    """Return a forward hook that raises `Interruption` at the n-th forward pass."""
     passes = itertools.count(1)
 
     def hook(*_):
-        if next(passes) == at:
-            raise PowerCut
+        if next(passes) == step:
+            raise Interruption
 
     return hook
 
 
 # %%
-def train_tiny(folder, hook=None):
-    """Train the tiny network in a folder, or go on with the run that the folder holds."""
-    network = build_network("xbdcnn", tiny)
+def train_small(folder, hook=None):
+    """Train the small network in a folder, or resume the training run in it."""
+    network = build_network("xbdcnn", recipe)
     if hook:
         network.nbd.register_forward_pre_hook(hook)
-    loop.train(network, tiny, images, images, short, folder, progress=False)
+    loop.train(network, recipe, images, images, short, folder, progress=False)
     return network
 
 
 # %% [markdown]
-# Two runs in two folders. The second is cut, then called again with the same arguments and no hook,
-# as one would after a real power cut.
+# Two training runs in two folders. The second is interrupted and then called again with the same
+# arguments and without the hook, as after a real crash.
 
 # %%
 with TemporaryDirectory() as folder:
-    uninterrupted = train_tiny(Path(folder) / "whole")
+    uninterrupted = train_small(Path(folder) / "whole")
     try:
-        train_tiny(Path(folder) / "cut", power_cut(at=11))
-    except PowerCut:
-        saved = torch.load(Path(folder) / "cut" / "checkpoint.pt", weights_only=True)
-        print(f"power cut; the checkpoint is of step {saved['step']} of {short.steps}")
-    resumed = train_tiny(Path(folder) / "cut")
+        train_small(Path(folder) / "interrupted", interrupt_at(step=11))
+    except Interruption:
+        saved = torch.load(Path(folder) / "interrupted" / "checkpoint.pt", weights_only=True)
+        print(f"interrupted; the checkpoint is of step {saved['step']} of {short.steps}")
+    resumed = train_small(Path(folder) / "interrupted")
 
 # %% [markdown]
-# **Check.** Every tensor of both networks agrees to the last bit.
+# **Check.** Every tensor of both networks agrees exactly.
 
 # %%
 pairs = zip(uninterrupted.state_dict().items(), resumed.state_dict().values(), strict=True)
@@ -335,17 +339,16 @@ print(f"{len(uninterrupted.state_dict())} tensors, {len(different)} of them diff
 assert not different
 
 # %% [markdown]
-# For this the checkpoint holds weights, Adam's two moments, the averaged weights if there are any,
-# the best weights so far, the log, and the step. No random state: the step implies it. Bits agree
-# on one machine with one version of PyTorch and one number of threads; elsewhere sums may be taken
-# in another order.
+# The checkpoint therefore contains the weights, Adam's two moments, the averaged weights if there
+# are any, the best weights so far, the log, and the step. It contains no random state, because the
+# step determines it. Exact agreement requires the same machine, PyTorch version and number of
+# threads; otherwise sums may be computed in another order.
 #
 # ### Precision and hardware
 #
-# `TrainConfig.precision` switches autocast on through the library `accelerate`, which also moves
-# everything to a GPU if there is one and spreads batches over several. On CPUs with bfloat16 units
-# "bf16" speeds training up. CPUs without them, GPUs, several GPUs and fp16 were **not measured
-# here**.
+# `TrainConfig.precision` enables autocast through the library `accelerate`, which also uses a GPU
+# if there is one and distributes batches over several. On CPUs with bfloat16 units "bf16"
+# accelerates training. CPUs without them, GPUs, several GPUs and fp16 were **not measured here**.
 
 # %%
 cpu = torch.backends.cpu.get_cpu_capability()
@@ -357,8 +360,8 @@ print(f"{speed:.1f} patches per second")
 # %% [markdown]
 # ### How the shipped weights were trained
 #
-# Each weight file carries its own birth certificate: recipe, budget, duration, scores and data. The
-# table is read from those headers, so it cannot drift away from the files.
+# The header of each weight file records recipe, budget, duration, scores and data. The table is
+# read from these headers, so it always agrees with the files.
 
 # %%
 loaded = {name: load_network(shipped_path(name)) for name in zoo.shipped_names()}
@@ -367,9 +370,9 @@ shipped = pd.DataFrame({label: header["budget"] for label, header in headers.ite
 shipped = shipped[["patches", "patch_size", "batch_size", "learning_rates", "precision"]]
 
 # %% [markdown]
-# To the budget we add the size, the time of processor cores, the speed on them, the best validation
-# score and the data. A header from before the time of cores was recorded has only that of the clock,
-# which a busy machine stretches. Speeds count patches of the size trained on.
+# We add the number of parameters, the CPU time, the speed per core, the best validation score and
+# the data. Older headers contain only the wall time, which includes delays on a busy machine.
+# Speeds count patches of the size used in training.
 
 # %%
 cores = {label: header.get("cpu_seconds") for label, header in headers.items()}
@@ -385,13 +388,13 @@ shipped.astype({"patches": int}).round(2)
 
 # %% [markdown]
 # **Check.** A comparison is fair only at equal budget: the same pixels, patches, noise and seed for
-# all rows that answer to one of the paper's. "Balanced" is no such row: it is the paper's network at
-# its best, trained longer: on more pixels, and in more steps.
+# all compared networks. X-BDCNN (balanced) is not one of them: it was trained longer, on more
+# pixels and in more steps.
 
 # %%
 compared = [label for label in shipped.index if label != zoo.ZOO["xbdcnn"].label]
-budgets_in_full = [headers[label]["budget"] for label in compared]
-assert all(budget == budgets_in_full[0] for budget in budgets_in_full)
+full_budgets = [headers[label]["budget"] for label in compared]
+assert all(budget == full_budgets[0] for budget in full_budgets)
 
 # %%
 megapixels = shipped["patches"] * shipped["patch_size"] ** 2 / 1e6
@@ -400,32 +403,30 @@ for label, part in share.items():
     print(f"{label}: {megapixels[label]:.0f} megapixels, {part:.2%} of the paper's")
 
 # %% [markdown]
-# Their curves on the same twenty validation radiographs. A curve that is flat at its end is done. One
-# that falls or jumps by tenths there is unstable: its best weights, from before, are those that were
-# kept.
+# The validation curves of the shipped networks on the same twenty radiographs. A curve that is flat
+# at its end has converged. A curve that falls or jumps by tenths of a decibel there is unstable;
+# the weights that were kept are the best ones before.
 
 # %%
 curves = {label: pd.DataFrame(header["curve"]) for label, header in headers.items()}
 fig = plotting.psnr_curves(curves)
-caption = (
-    "Validation PSNR of the shipped networks during their trainings on ChestX-ray8 radiographs."
-)
-spent = budgets_in_full[0]["patches"]
-of_file = {"profile": next(n for n, p in PROFILES.items() if p.train.patches == spent)}
-plotting.save_figure(
-    fig, figures / "05_shipped", caption, of_file | {"data": shipped["data"].iloc[0]}
-)
+caption = "Validation PSNR of the shipped networks during training on ChestX-ray8 radiographs."
+patches = full_budgets[0]["patches"]
+trained_as = {"profile": next(n for n, p in PROFILES.items() if p.train.patches == patches)}
+trained_as["data"] = shipped["data"].iloc[0]
+plotting.save_figure(fig, figures / "05_shipped", caption, trained_as)
 fig
 
 # %% [markdown]
-# Validation PSNR against patches seen, all networks; the dot is the best, whose weights were kept, and
-# the number says how good. A curve in bfloat16 lies a little below the score in float32 that the table
-# gives. Its slope at the end, as a straight line through the last tenth:
+# Validation PSNR against patches seen, for all networks; the dot marks the best value, whose
+# weights were kept, and the number is that value. A curve measured in bfloat16 lies slightly below
+# the float32 score in the table. The next cell fits a straight line to the last tenth of each
+# curve:
 
 
 # %%
 def slope(curve):
-    """PSNR gained per tenth of the training, from a line through its last tenth."""
+    """PSNR gained per tenth of the training run, from a line through its last tenth."""
     late = curve[curve["patches"] > 0.9 * curve["patches"].max()]
     return np.polyfit(late["patches"], late["val_psnr"], 1)[0] * curve["patches"].max() / 10
 
@@ -433,73 +434,76 @@ def slope(curve):
 pd.Series({label: slope(curve) for label, curve in curves.items()}, name="dB per tenth").round(3)
 
 # %% [markdown]
-# ### What each choice of the recipe brings
+# ### The effect of each choice of the recipe
 #
-# Short trainings at half width, all on the same number of pixels, each with one change to a first
-# guess, scored on the validation radiographs: `xbdcnn trials recipe` at the budget below. One seed
-# each, so small differences mean little. The trainings by which the weights of "balanced" were chosen
-# are not on record. These do not single them out: compare its rows, "a tenth of SSIM, ten times the
-# levels" and "best weights", with those of the first guess at as many patches per step.
+# Short training runs at half width on the same number of pixels, each with one change to the trial
+# "first guess", scored on the validation radiographs by `xbdcnn trials recipe` at the budget below.
+# There is one seed each, so small differences are not significant. The training runs by which the
+# weights of X-BDCNN (balanced) were selected are not on record. The runs below do not single them
+# out: compare the rows "a tenth of SSIM, ten times the levels" and "best weights" with those of the
+# first guess at as many patches per step.
 
 # %%
-search, known = results.table("trials_recipe"), results.facts("trials_recipe")
+search, record = results.table("trials_recipe"), results.facts("trials_recipe")
 print(results.source_line("trials_recipe"))
-print(f"{known['budget']['patches']} patches of side {known['budget']['patch_size']}", end=", ")
-print(f"width {known['width']}, seeds {known['seeds']}")
+print(f"{record['budget']['patches']} patches of side {record['budget']['patch_size']}", end=", ")
+print(f"width {record['width']}, seeds {record['seeds']}")
 
 # %%
-brought = trials.effects(search).set_index("trial")[["effect"]]
-brought["val_psnr"] = search.groupby("trial")["val_psnr"].mean()
-brought.sort_values("effect", ascending=False).round(2)
+gains = trials.effects(search).set_index("trial")[["effect"]]
+gains["val_psnr"] = search.groupby("trial")["val_psnr"].mean()
+gains.sort_values("effect", ascending=False).round(2)
 
 # %% [markdown]
-# What each change brings, in dB against the first guess, whose own score is below. Patches are counted
-# in pixels, so smaller batches mean more steps at equal cost, and so short a training is mostly short
-# of steps. Averaged weights look back over a thousand steps, more than these trainings have.
+# The effect of each change in dB against the first guess, whose own score is printed below. The
+# budget is counted in pixels, so smaller batches mean more steps at equal cost, and a training run
+# this short mainly lacks steps. Averaged weights extend over a thousand steps, more than these
+# training runs have.
 
 # %%
 first = search["trial"].iloc[0]
 print(f"{first}: {search.loc[search['trial'] == first, 'val_psnr'].mean():.2f} dB; ", end="")
-print(f"chosen: {models.BALANCED.loss_weights} as weights of MSE, SSIM, levels and TV,")
+print(f"BALANCED: {models.BALANCED.loss_weights} as weights of MSE, SSIM, levels and TV,")
 print(f"{zoo.ZOO['xbdcnn'].batch_size} patches per step")
 
 # %% [markdown]
 # ## Discussion
 #
-# Compare the budgets, ours and the paper's, before you compare any two PSNRs. What the compared rows
-# can show is the *order* of methods at one budget, and each number in the tables is labelled with its
-# origin. Whoever has a GPU can close the gap: the profile `paper` runs the full protocol with the same
-# code.
+# The budgets, ours and the paper's, differ, which has to be considered when PSNRs are compared. The
+# compared rows can show the *order* of the methods at equal budget. With a GPU the full protocol
+# can be run with the same code by the profile `paper`.
 #
-# Two departures from the paper are deliberate. It divides *patches* into training, validation and
-# test set, so that each test patch has siblings from the same radiograph in training; we divide by
-# patient. (The built-in radiograph has one patient only, so its fields are kept apart instead, and
-# scores on it say nothing about others.) And it does not say which epoch's weights it reports; we
-# keep the best on validation, for every network alike.
+# There are two deliberate departures from the paper. The paper splits *patches* into training,
+# validation and test set, so that each test patch has patches of the same radiograph in training;
+# we split by patient. (The built-in radiograph has one patient only, so its fields are kept apart
+# instead, and scores on it say nothing about other patients.) The paper also does not state which
+# epoch's weights it reports; we keep the best on validation, for every network.
 #
-# A last remark on the level errors above. The NLE is trained by a term of its own, and still a
-# network can do well while its NLE says little; what the U-Net needs it can see for itself.
+# A network can restore well although its NLE has large errors: the NLE is trained by its own loss
+# term, and the U-Net can estimate the noise from the image itself.
 
 # %% [markdown]
 # ## Two questions
 #
-# **1.** Why are the validation patches noised once, and the training patches anew at every step?
+# **1.** Why is the noise of the validation patches drawn once, and that of the training patches in
+# every step?
 #
 # <details><summary>Answer</summary>
 #
-# New noise in training is free data: the network can never learn a noise realisation by heart. A
-# validation score should change only because the network has, so its noise, levels and patches stay
-# fixed. Otherwise "best on validation" would also mean "luckiest draw".
+# New noise in training is additional data: the network cannot memorise a noise realisation. A
+# validation score should change only because the network has changed, so its noise, levels and
+# patches are fixed. Otherwise the selected weights could be those with the most favourable noise.
 #
 # </details>
 #
-# **2.** Suppose a checkpoint stored weights and step, but not Adam's moments. What would the loss
-# curve look like after a resume?
+# **2.** Suppose a checkpoint contained weights and step, but not Adam's moments. What would the
+# loss curve look like after resuming?
 #
 # <details><summary>Answer</summary>
 #
-# Adam divides a mean gradient by its root mean square. From empty moments the first steps are about
-# as long as the learning rate in every coordinate, whatever the gradient's size, so the loss jumps
-# up and needs a while to settle. Many public training scripts show such jumps.
+# Adam divides the mean gradient by its root mean square. With the moments reset, the first steps
+# are about as large as the learning rate in every coordinate, whatever the size of the gradient, so
+# the loss rises suddenly and then decreases again. Such jumps are common in training scripts that
+# do not save the moments.
 #
 # </details>

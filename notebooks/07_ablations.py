@@ -14,25 +14,26 @@
 # %% [markdown]
 # # 07 Ablations
 #
-# Take one part away and see what is missed. The paper does so twice, without the SSIM loss and without
-# the noise level estimation, finds a tenth of a decibel each time, and concludes that both parts
-# help. Here the two are measured again, with two further readings of the recipe beside them, and the
-# noise level estimator is asked directly whether it estimates anything.
+# An ablation removes one part of a method and measures the change. The paper reports two, without
+# the SSIM loss and without the noise level estimation. Each costs a tenth of a decibel, and the
+# paper concludes that both parts help. Here the two ablations are re-measured together with two
+# further readings of the recipe, and the output of the noise level estimator is compared with the
+# true levels.
 #
 # ## What you'll do
 #
-# You list which choices each variant flips, compare the variants with the full model image by image,
-# and plot the estimated noise levels against the true ones.
+# You list which choices each variant changes, compare the variants with the full model image by
+# image, and plot the estimated noise levels against the true ones.
 #
 # ## What you'll learn
 #
-# How large an ablation's effect has to be before a table can show it, what one training seed can and
-# cannot tell, and why a network may restore well while its noise level estimator says little.
+# How large an ablation's effect has to be before a table can show it, what one training seed can
+# and cannot show, and why a network may restore well although its noise level estimates are poor.
 #
 # ## What you need
 #
 # Notebook 06, whose tables are reused here; 04 for the loss terms; and a clone of the repository,
-# which holds what was measured on ChestX-ray8. About a minute on 2 CPU cores.
+# which contains the results on ChestX-ray8. About a minute on 2 CPU cores.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -52,7 +53,7 @@ from xbdcnn.inference import methods, zoo
 from xbdcnn.inference.pretrained import load_pretrained
 from xbdcnn.inference.weights import shipped_path
 from xbdcnn.models import NLE
-from xbdcnn.study import results, scoring, trials
+from xbdcnn.study import results, scoring, statistics, trials
 from xbdcnn.study.notebook import show_source
 from xbdcnn.study.profiles import get_profile
 
@@ -75,93 +76,100 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # and hands its own estimate of the noise level to the denoiser,
 # $\hat g = f + \mathcal R\bigl(f, \hat l_{\sigma,\eta}(f)\bigr)$. The first ablation sets
 # $\lambda_2 = 0$. The second removes the estimator, and with it $\mathcal L_{asymm}$ and
-# $\mathcal L_{TV}$, which have nothing left to act on; the denoiser then sees the image alone.
+# $\mathcal L_{TV}$, which act on its output only; the input of the denoiser is then the image
+# alone.
 #
-# The estimator is five small layers. It sees a window of 11×11 pixels and has to tell grain from
-# anatomy in there.
+# The estimator has five small layers. Its receptive field is 11×11 pixels, in which it has to
+# distinguish noise from anatomy.
 
 # %%
 show_source(NLE)
 
 # %% [markdown]
-# An ablation is a *paired* experiment: both networks restore the same noisy image, so what the image
-# contributes cancels in the difference. The uncertainty of the mean difference follows from how much
-# the differences scatter over images. Turned around, that tells how many images are needed to see a
-# difference $d$ when the scatter is $s$:
+# An ablation is a *paired* experiment: both networks restore the same noisy image, so the influence
+# of the image cancels in the difference. The uncertainty of the mean difference follows from the
+# standard deviation $s$ of the differences over images. Conversely, the number of images that is
+# needed to detect a difference $d$ is
 #
 # $$n \approx \left(\frac{1.96\, s}{d}\right)^2 .$$
 
 # %%
-show_source(scoring.paired_differences)
+show_source(statistics.paired_differences)
 
 # %% [markdown]
 # ## Practical
 #
 # ### What the paper found
 #
-# Table I prints three rows for it. With SNR and PSNR put back in order (notebook 04), the full model
-# leads both ablations in PSNR, while the SSIM of the three agrees to the fourth decimal.
+# Three rows of Table I concern the ablations. With the columns SNR and PSNR exchanged back
+# (notebook 04), the full model leads both ablations in PSNR, while the SSIM of the three agrees to
+# the fourth decimal.
 
 # %% tags=["nbval-check-output"]
 full = paper.corrected(paper.TABLE_1["X-BDCNN"])
+ablation_entries = [zoo.find_entry(f"xbdcnn-without-{part}") for part in ("ssim", "nle")]
 claims = {}
-for label in ("X-BDCNN w/o SSIM loss", "X-BDCNN w/o the NLE"):
-    ablated = paper.corrected(paper.TABLE_1[label])
-    claims[label] = full.psnr - ablated.psnr
-    print(f"{label}: {-claims[label]:+.3f} dB, SSIM {ablated.ssim - full.ssim:+.4f}")
+for entry in ablation_entries:
+    ablated = paper.corrected(paper.TABLE_1[entry.paper_row])
+    claims[entry.label] = full.psnr - ablated.psnr
+    difference = f"{-claims[entry.label]:+.3f} dB, SSIM {ablated.ssim - full.ssim:+.4f}"
+    print(f"{entry.paper_row}: {difference}")
 
 # %% [markdown]
-# Two oddities. A loss made of SSIM that leaves SSIM where it was has probably done nothing at all: in
-# the published code it compares residuals under a data range of 255, which makes it nearly inert
-# (notebook 04). And a tenth of a decibel comes without an interval or a second seed.
+# Two observations. An SSIM loss whose removal leaves SSIM unchanged probably has no effect: in the
+# published code it compares residuals with a data range of 255, which makes its gradient very small
+# (notebook 04). And the difference of a tenth of a decibel is printed without an interval or a
+# second seed.
 #
 # ### The variants
 #
-# Every weight file records its recipe. The full model, "X-BDCNN", follows the paper's text; for each
-# other variant the cell lists the fields that differ from it.
+# Every weight file records its recipe. The full model, "X-BDCNN (as written)", follows the paper's
+# text; for each other variant the cell lists the fields that differ from it.
 
 # %% tags=["needs:05_train@cpu+paper"]
 weights = None if settings.shipped_weights else Path(output) / "weights"
 names = zoo.shipped_names() if weights is None else methods.trained_names(weights)
 paths = {n: shipped_path(n) if weights is None else weights / f"{n}.safetensors" for n in names}
 variants = {
-    zoo.entry(name).label: load_pretrained(path, precision=settings.precision)
+    zoo.find_entry(name).label: load_pretrained(path, precision=settings.precision)
     for name, path in paths.items()
     if "xbdcnn" in name
 }
-REFERENCE = zoo.entry("xbdcnn-as-written").label
+REFERENCE = zoo.find_entry("xbdcnn-as-written").label
 
 
 # %%
-def flips(recipe, reference):
+def changed_fields(recipe, reference):
     """Fields of a recipe that differ from the reference's, with both values."""
     pairs = zip(asdict(reference).items(), asdict(recipe).values(), strict=True)
     return {name: f"{old} -> {new}" for (name, old), new in pairs if old != new}
 
 
 # %% [markdown]
-# Read the list as the paper's choices on the left of each arrow and the variant's on the right. What
-# is not listed is the same for all.
+# The paper's choice is on the left of each arrow and the variant's on the right. Fields that are
+# not listed are the same for all.
 
 # %%
-flipped = {label: flips(v.recipe, variants[REFERENCE].recipe) for label, v in variants.items()}
-for label in flipped:
-    print(label, *(f"{name}: {change}" for name, change in flipped[label].items()), sep="\n    ")
+as_written = variants[REFERENCE].recipe
+changes = {label: changed_fields(v.recipe, as_written) for label, v in variants.items()}
+for label, fields in changes.items():
+    print(label, *(f"{name}: {change}" for name, change in fields.items()), sep="\n    ")
 
 # %% [markdown]
-# **Check.** An ablation has to flip exactly one choice, and the trained network must really lack
+# **Check.** An ablation has to change exactly one choice, and the trained network must really lack
 # what its name says.
 
 # %%
-expected = {"X-BDCNN w/o SSIM loss": {"loss_weights"}, "X-BDCNN w/o the NLE": {"use_nle"}}
+expected = [{"loss_weights"}, {"use_nle"}]
+expected = {e.label: f for e, f in zip(ablation_entries, expected, strict=True)}
 ablations = [label for label in expected if label in variants]
-assert all(set(flipped[label]) == expected[label] for label in ablations)
+assert all(set(changes[label]) == expected[label] for label in ablations)
 without_nle = [label for label, v in variants.items() if v.network.nle is None]
 assert without_nle == [label for label in ablations if "NLE" in label]
-print("ablations at hand:", ", ".join(ablations) or "none")
+print("available ablations:", ", ".join(ablations) or "none")
 
 # %% [markdown]
-# One flipped choice is half of a fair comparison; the other half is that both networks had the same
+# A fair comparison needs a second condition: both networks must have been trained on the same
 # number of patches, of the same size, in the same order.
 
 # %%
@@ -171,68 +179,69 @@ print("width:", *{v.recipe.width for v in variants.values()}, "channels; the pap
 print("patches:", *{b["patches"] for b in budgets}, "of side", *{b["patch_size"] for b in budgets})
 
 # %% [markdown]
-# "As released" differs in many fields at once, and so does "balanced", which was trained longer, too.
-# They are no ablations but other readings of the same paper; a difference there cannot be pinned on one
-# choice.
+# "As released" differs in many fields at once, and so does "balanced", which was also trained
+# longer. They are not ablations but other readings of the same paper; a difference there cannot be
+# attributed to one choice.
 #
 # ### The same cases as Table I
 #
-# Table I has already restored the test patches with every variant: on ChestX-ray8, for the shipped
-# weights (notebook 06 reads the same files), or in notebook 06 itself, for profiles that train.
+# The test patches have already been restored with every variant for Table I: on ChestX-ray8, for
+# the shipped weights (notebook 06 reads the same files), or in notebook 06 itself, for profiles
+# that train.
 
 # %% tags=["needs:06_tables@cpu+paper"]
 folder = results.FOLDER if weights is None else Path(output) / "tables"
 table_facts = json.loads((folder / "table_1.json").read_text())
-results = pd.read_csv(folder / "table_1_results.csv")
-results = results[results["method"].isin(variants)]
-images, patches = results["image"].nunique(), results["case"].nunique()
+scores = pd.read_csv(folder / "table_1_results.csv")
+scores = scores[scores["method"].isin(variants)]
+images, patches = scores["image"].nunique(), scores["case"].nunique()
 print(
     f"{table_facts['data']}, profile {table_facts['profile']}: {patches} patches of {images} images"
 )
 
 # %% [markdown]
-# **Check.** The results on file must come from the weights at hand: their SHA-256 is on record beside
-# the rows.
+# **Check.** The stored results must come from the weights loaded above: their SHA-256 is recorded
+# with the rows.
 
 # %%
 record = json.loads((folder / "table_1_results.json").read_text())["methods"]
-at_hand = methods.method_versions(variants, weights)
-assert {label: record[label] for label in variants} == at_hand
+loaded = methods.method_versions(variants, weights)
+assert {label: record[label] for label in variants} == loaded
 
 # %% [markdown]
 # ### Paired differences
 #
-# Each row is a variant minus the full model, averaged over images, with its 95 % interval. Look at
-# PSNR and SSIM together: a part that serves one of them may well cost the other.
+# Each row is a variant minus the full model, averaged over images, with its 95 % interval. Consider
+# PSNR and SSIM together: a part that improves one of them may reduce the other.
 
 # %%
-differences = scoring.paired_differences(results, REFERENCE)
+differences = statistics.paired_differences(scores, REFERENCE)
 columns = ["method", "psnr", "psnr_low", "psnr_high", "ssim", "ssim_low", "ssim_high", "images"]
 differences[columns].set_index("method").round(4)
 
 # %%
 fig = plotting.ablation_plot(differences, REFERENCE)
-caption = "Each variant minus X-BDCNN as written, 95 % over images; balanced was trained longer."
+caption = f"Each variant minus {REFERENCE}, 95 % over images; balanced was trained longer."
 of_file = {name: table_facts[name] for name in ("profile", "data")}
 plotting.save_figure(fig, figures / "07_ablations", caption, of_file)
 fig
 
 # %% [markdown]
-# Difference of each variant to X-BDCNN as written on the same noisy patches, profile and data as
+# Difference of each variant to X-BDCNN (as written) on the same noisy patches, profile and data as
 # printed above. Left of zero means worse than the full model.
 
 # %% [markdown]
-# ### The paper's claim against ours
+# ### Comparison with the paper's claim
 #
-# For each variant one sentence, put together from the numbers. It speaks of these weights on these
-# images. "Open" means that the interval includes zero: these images cannot tell. An ablation that
-# comes out *worse* agrees with the paper, since the part that was left out is missed; one that comes
-# out *better* contradicts it.
+# The next cell prints one sentence per variant, computed from the numbers. It is valid for these
+# weights on these images. "Open" means that the interval includes zero, so that these images do not
+# decide. An ablation that is *worse* than the full model agrees with the paper; one that is
+# *better* contradicts it.
 
 
 # %%
 def verdict(row):
-    """What the paired interval says about a variant, against the full model."""
+    """Return what the paired interval says about a variant, compared with the full model."""
     return "worse" if row.psnr_high < 0 else "better" if row.psnr_low > 0 else "open"
 
 
@@ -243,23 +252,24 @@ for row in differences.itertuples():
     print(f"{row.method}: {interval}: {verdict(row)}{claim}")
 
 # %% [markdown]
-# How many images would it take to see an effect as small as the paper's? The scatter $s$ of our
-# differences over patches gives an idea, if patches are counted as images.
+# How many images are needed to detect an effect as small as the paper's? The standard deviation $s$
+# of our differences over patches gives an estimate, if patches are counted as images.
 
 # %%
-wide = results.pivot(index="case", columns="method", values="psnr")
+wide = scores.pivot(index="case", columns="method", values="psnr")
 for label in ablations:
-    scatter = (wide[label] - wide[REFERENCE]).std()
-    needed = (1.96 * scatter / claims[label]) ** 2
-    print(f"{label}: scatter {scatter:.3f} dB, {needed:.0f} patches to see {claims[label]:.3f} dB")
+    deviation = (wide[label] - wide[REFERENCE]).std()
+    needed = (1.96 * deviation / claims[label]) ** 2
+    print(f"{label}: s = {deviation:.3f} dB, {needed:.0f} patches for {claims[label]:.3f} dB")
 
 # %% [markdown]
 # ### More than one seed
 #
-# The intervals so far are over images, for one training of each network. Here the full model and both
-# ablations were trained anew from several seeds, at half width and a smaller budget, which is what a
-# CPU can afford. What is left of the effect when the luck of the training averages out? (With equal
-# budget and seeds they are the same trainings as in [notebook 11](11_audit.ipynb), not further evidence.)
+# The intervals so far are over images, for one training run of each network. Here the full model
+# and both ablations were trained again from several seeds, at half width and a smaller budget that
+# is feasible on a CPU. How large is the effect when it is averaged over seeds? (With equal budget
+# and seeds they are the same training runs as in [notebook 11](11_audit.ipynb), not further
+# evidence.)
 
 # %%
 retrained, known = results.table("trials_ablation"), results.facts("trials_ablation")
@@ -271,24 +281,25 @@ print(f"width {known['width']}, seeds {known['seeds']}")
 retrained.pivot(index="trial", columns="seed", values="val_psnr").round(2)
 
 # %% [markdown]
-# Validation PSNR in dB, one column per seed. The rows differ by their part, the columns by luck alone.
-# Paired by seed, with a 95 % interval by Student's t, which is wide for so few:
+# Validation PSNR in dB, one column per seed. The rows differ in the recipe, the columns in the seed
+# only. Mean differences paired by seed, with a 95 % interval by Student's t, which is wide for so
+# few:
 
 # %%
 by_seed = trials.effects(retrained).set_index("trial")
 for label, row in by_seed.iterrows():
     interval = f"[{row.low:+.2f}, {row.high:+.2f}] over {row.seeds:.0f} seeds"
     print(f"{label}: {row.effect:+.2f} dB {interval}")
-luck = retrained.groupby("trial")["val_psnr"].std().mean()
-print(f"spread of one network between seeds: {luck:.2f} dB")
+deviation = retrained.groupby("trial")["val_psnr"].std().mean()
+print(f"standard deviation of one network between seeds: {deviation:.2f} dB")
 
 # %% [markdown]
-# ### Does the estimator estimate?
+# ### How accurate is the noise level estimator?
 #
-# The NLE is trained to name η and σ. So let it: each test patch carries its own levels, and the
-# network's two maps, averaged over the patch, are its answer. A point on the diagonal is a perfect
-# estimate. A horizontal band is an estimator that always gives the same answer. The variant without
-# NLE has nothing to ask and is left out.
+# The NLE is trained to estimate η and σ. Each test patch has its own levels; the means of the
+# network's two maps over the patch are its estimates. A point on the diagonal is a perfect
+# estimate. A horizontal band means that the estimate does not depend on the true level. The variant
+# without NLE is left out.
 
 # %%
 cases = scoring.table_1_cases(source, settings)
@@ -304,11 +315,11 @@ estimates = pd.DataFrame(rows, columns=["method", "eta", "sigma", "est. eta", "e
 # %%
 fig = plotting.new_figure(7.2, 3.5, layout="constrained")
 limits = {"eta": paper.ETA_RANGE, "sigma": paper.SIGMA_RANGE}
-looks = plotting.method_styles(list(estimators))
+styles = plotting.method_styles(list(estimators))
 for axis, (level, ends), sign in zip(fig.subplots(1, 2), limits.items(), "ησ", strict=True):
     axis.plot(ends, ends, color="0.7", lw=1)
     for label, part in estimates.groupby("method", sort=False):
-        axis.plot(part[level], part[f"est. {level}"], ls="", ms=3, label=label, **looks[label])
+        axis.plot(part[level], part[f"est. {level}"], ls="", ms=3, label=label, **styles[label])
     axis.set(xlabel=f"true {sign}", ylabel=f"estimated {sign}")
 
 # %%
@@ -318,70 +329,72 @@ plotting.save_figure(fig, figures / "07_estimates", caption, facts, smoke=settin
 fig
 
 # %% [markdown]
-# Estimated against true noise level, one dot per test patch and variant; profile and data as printed
-# at the top. The grey line is the truth.
+# Estimated against true noise level, one dot per test patch and variant; profile and data as
+# printed at the top. The grey line is the identity.
 #
-# A number for the same thing: the root mean square error, beside that of a constant answer, the mean
-# of the true levels. The correlation forgives a wrong offset and scale. The spread of the answers, as
-# a share of the spread of the truth, tells whether the estimator commits itself at all.
+# The same in numbers: the root mean square error, and that of a constant estimate, the mean of the
+# true levels. The correlation is insensitive to a wrong offset and scale. The standard deviation of
+# the estimates relative to that of the true levels shows how much the estimates vary.
 
 
 # %%
-def judged(true, guess):
-    """Error of an estimate, of the best constant; correlation with and spread beside the truth."""
+def estimate_errors(true, guess):
+    """RMSE of an estimate and of the best constant, correlation and relative spread."""
     error = ((guess - true) ** 2).mean() ** 0.5
-    together = guess.corr(true) if guess.std() > 1e-6 else 0.0
+    correlation = guess.corr(true) if guess.std() > 1e-6 else 0.0
     row = {"rms error": error, "of a constant": true.std(ddof=0)}
-    return row | {"correlation": together, "spread": guess.std() / true.std()}
+    return row | {"correlation": correlation, "spread": guess.std() / true.std()}
 
 
 # %%
-judgement = {}
+errors = {}
 for label, part in estimates.groupby("method", sort=False):
     for level in ("eta", "sigma"):
-        judgement[label, level] = judged(part[level], part[f"est. {level}"])
-pd.DataFrame(judgement).T.round(3)
+        errors[label, level] = estimate_errors(part[level], part[f"est. {level}"])
+pd.DataFrame(errors).T.round(3)
 
 # %% [markdown]
-# In words: an error near that of a constant answer means that nothing was learnt about the level, and
-# one above it that the constant would have been the better estimator.
+# An error near that of a constant estimate means that nothing was learnt about the level, and a
+# larger one that the constant would have been the better estimate.
 
 # %%
-for (label, level), row in judgement.items():
+for (label, level), row in errors.items():
     share = row["rms error"] / row["of a constant"]
-    stuck = ", and it hardly ever moves" if row["spread"] < 0.05 else ""
-    print(f"{label}: the error of its {level} is {share:.0%} of a constant answer's{stuck}")
+    remark = ", and it is nearly constant" if row["spread"] < 0.05 else ""
+    print(f"{label}: the error of its {level} is {share:.0%} of a constant estimate's{remark}")
 
 # %% [markdown]
 # ## Discussion
 #
-# The sentences above are the result, and they hold for these weights, which come from the budgets
-# printed with the variants, equal for all but "balanced". Three reservations belong to them.
+# The sentences above are the result. They are valid for these weights, which come from the budgets
+# printed with the variants, equal for all but "balanced". Three limitations apply.
 #
-# *Seeds.* An interval over images says how sure we are about **two trained networks**. Training again
-# from another seed gives two other networks, which may differ by as much as the paper's whole effect.
-# Our variants share seed and patches, which removes part of the luck but not all: a network without
-# NLE has another first layer, hence other initial weights. A claim about the *part*, rather than about
-# two weight files, needs several seeds. The paper has none; ours are those above, at a small budget.
+# *Seeds.* An interval over images concerns the difference of **two trained networks**. Training
+# again from another seed gives two other networks, which may differ by as much as the paper's whole
+# effect. Our variants share seed and patches, which removes part of this variation but not all: a
+# network without NLE has another first layer, hence other initial weights. A claim about the
+# *part*, rather than about two weight files, needs several seeds. The paper reports none; ours are
+# those above, at a small budget.
 #
 # *The meaning of "without".* As written, with sums over pixels and SSIM on the image, the SSIM term
-# is hundreds of times the squared error, the only other term that looks at the restored image (the
-# weighted terms are printed below). Removing it hands the image over to the squared error, which is
-# what PSNR measures. Under the released recipe the same term is weak, and its removal is another
-# change. "Without the SSIM loss" is two experiments.
+# is hundreds of times the squared error, the only other term that depends on the restored image
+# (the weighted terms are printed below). Without it the image is trained by the squared error
+# alone, which is what PSNR measures. Under the released recipe the same term is weak, and its
+# removal is a different change. "Without the SSIM loss" therefore means two different experiments.
 #
-# *The NLE.* If a variant without estimator does as well, two explanations compete: levels do not help,
-# or the estimator does not deliver them. The scatter plot speaks to the second. An estimator that
-# returns nearly the same answer for every patch (in the extreme, zero: a ReLU that has died) adds two
-# constant channels to the image, and a U-Net with ninety pixels in view can judge the grain by itself.
-# It also bears on the paper's argument that the estimator is necessary because the network without it
-# still beats DnCNN: that compares two architectures, not one with and without the part. What the
-# networks do with true and with wrong levels is the matter of [notebook 11](11_audit.ipynb).
+# *The NLE.* If a variant without estimator does as well, there are two explanations: the levels do
+# not help, or the estimates are too poor. The scatter plot concerns the second. An estimator that
+# returns nearly the same value for every patch (in the extreme, zero, after a dead ReLU) adds two
+# constant channels to the image, and a U-Net with a receptive field of ninety pixels can estimate
+# the noise itself. This also concerns the paper's argument that the estimator is necessary because
+# the network without it still beats DnCNN: that compares two architectures, not one with and
+# without the part. [Notebook 11](11_audit.ipynb) measures what the networks do with true and with
+# wrong levels.
 
 # %%
 final, lambdas = variants[REFERENCE].metadata["scores"], variants[REFERENCE].recipe.loss_weights
 for term, weight in zip(("mse", "ssim", "asymm", "tv"), lambdas, strict=True):
-    print(f"{REFERENCE}, weighted {term} term as kept: {weight * final[f'loss_{term}']:.3g}")
+    print(f"{REFERENCE}, weighted {term} term at the end: {weight * final[f'loss_{term}']:.3g}")
 
 # %%
 for label in ablations:
@@ -398,9 +411,9 @@ print("images behind each interval:", differences["images"].max())
 #
 # <details><summary>Answer</summary>
 #
-# Other trainings. The interval shows that one network restores better than the other; whether the
-# *part* is the reason depends on how far two trainings of the same recipe lie apart. Retrain both with
-# a few seeds and compare the spread between seeds with the 0.15 dB.
+# Further training runs. The interval shows that one network restores better than the other; whether
+# the *part* is the reason depends on how much two training runs of the same recipe differ. Train both
+# again with a few seeds and compare the spread between seeds with the 0.15 dB.
 # </details>
 #
 # **2.** Suppose the NLE returns the same η and σ for every image. Can the full model still end up
@@ -408,7 +421,7 @@ print("images behind each interval:", differences["images"].max())
 #
 # <details><summary>Answer</summary>
 #
-# Yes, by luck of initialisation, by the slightly larger first layer, or because the loss on the
-# estimator shaped the training early on. But not by *knowing the noise level*, since constant maps
-# carry no information about the image. Hence the separate look at the estimates.
+# Yes, because of the initialisation, the slightly larger first layer, or an effect of the estimator's
+# loss early in the training. But not because it *knows the noise level*, since constant maps carry no
+# information about the image. This is why the estimates are examined separately.
 # </details>

@@ -14,20 +14,20 @@
 # %% [markdown]
 # # 08 Figure 2
 #
-# Decibels average over everything; a radiologist looks at something. The paper's Fig. 2 shows one
-# radiograph under four strong noises, restored by three networks, and asks the reader to "enlarge the
-# figure". Here it is drawn again with the same arrangement, a clean reference beside it, a detail
-# enlarged in every panel, and the errors made visible on a scale of their own.
+# PSNR and SSIM are averages over the whole image, but a radiologist examines local structures. The
+# paper's Fig. 2 shows one radiograph at four strong noise levels, restored by three networks, and
+# asks the reader to "enlarge the figure". Here it is reproduced in the same arrangement, with the
+# clean image as a reference, an enlarged detail in every panel, and error maps on a common scale.
 #
 # ## What you'll do
 #
-# You rebuild Fig. 2, read PSNR and SSIM off each panel, map the errors, and compare what a network
-# removed with the noise that was really there.
+# You reproduce Fig. 2, read PSNR and SSIM in each panel, map the errors, and compare what a network
+# removed with the true noise.
 #
 # ## What you'll learn
 #
-# What to look for in a restored radiograph (spots, lost edges, a waxy look, false texture), and how
-# a few small numbers catch what the eye suspects.
+# What to look for in a restored radiograph (spots, lost edges, over-smoothed areas, false texture),
+# and how a few numbers quantify these impressions.
 #
 # ## What you need
 #
@@ -65,47 +65,48 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # %% [markdown]
 # ## Theory
 #
-# Every panel starts from the same clean image $g$. Noise of level (η, σ) makes it $f$ (Eq. 1), a network
-# makes that $\hat g$, and two differences tell what happened:
+# Every panel starts from the same clean image $g$. Adding noise of level (η, σ) gives $f$ (Eq. 1),
+# a network restores it to $\hat g$, and the residual is the difference of noise and error:
 #
 # $$\underbrace{f - \hat g}_{\text{removed}} = \underbrace{(f - g)}_{\text{noise}}
 #   - \underbrace{(\hat g - g)}_{\text{error}} .$$
 #
-# If the error were zero, the removed part would be the noise itself: no anatomy in it, and a flat
-# spectrum, since the noise of neighbouring pixels is independent. Anatomy in the removed part is
-# detail lost. Power missing from it is noise left behind.
+# If the error were zero, the removed part would be the noise itself: it would contain no anatomy
+# and have a flat spectrum, since the noise of different pixels is independent. Anatomy in the
+# removed part is lost detail. Missing power is residual noise.
 
 # %%
 show_source(scoring.noisy_image)
 
 # %% [markdown]
-# PSNR weighs all errors alike. Two kinds that the paper speaks of deserve numbers of their own.
+# PSNR weights all errors equally. Two kinds of error that the paper mentions are quantified
+# separately.
 #
-# *Spots*, which it finds in X-ReCNN's images, are rare, large errors. For Gaussian errors the largest
-# in a thousand is 3.3 times the root mean square; spots push that ratio up.
+# *Spots*, which the paper finds in X-ReCNN's images, are rare, large errors. For Gaussian errors
+# the 99.9th percentile is 3.3 times the root mean square; spots increase that ratio.
 #
-# *Structure*, which it finds in X-BDCNN's, is fine detail kept. A Laplacian, smoothed over two pixels
-# so that the grain of the clean image itself counts little, answers to lines and edges. We project the
-# restored image's Laplacian on the clean one's,
-# $\langle \Delta \hat g, \Delta g\rangle / \langle \Delta g, \Delta g\rangle$. It is one where
-# detail is kept and zero where it is smoothed away; independent noise cancels in it.
+# *Structure*, which it finds in X-BDCNN's images, is preserved fine detail. A Laplacian, smoothed
+# over two pixels so that the residual noise of the clean image has little influence, responds to
+# lines and edges. We project the restored image's Laplacian on the clean one's,
+# $\langle \Delta \hat g, \Delta g\rangle / \langle \Delta g, \Delta g\rangle$. It is one if detail
+# is preserved and zero if it is smoothed away; independent noise cancels on average.
 
 
 # %%
 def spots(restored, clean):
-    """Largest error in a thousand over the root mean square error; 3.3 if Gaussian."""
+    """99.9th percentile of the absolute error over the root mean square error; 3.3 if Gaussian."""
     error = np.abs(restored.astype(float) - clean)
     return np.quantile(error, 0.999) / np.sqrt((error**2).mean())
 
 
 def detail_kept(restored, clean):
-    """Projection of the restored Laplacian on the clean one: 1 all kept, 0 all lost."""
+    """Projection of the restored Laplacian on the clean one: 1 if all is kept, 0 if none is."""
     first, second = (gaussian_laplace(image.astype(float), 2) for image in (restored, clean))
     return (first * second).sum() / (second**2).sum()
 
 
 def offset(restored, clean):
-    """Mean error in grey levels: above zero too bright, below too dark."""
+    """Mean error in grey levels: positive is too bright, negative too dark."""
     return 255 * (restored.astype(float) - clean).mean()
 
 
@@ -114,7 +115,7 @@ def offset(restored, clean):
 #
 # ### The image and its noisy versions
 #
-# The first image of the Table II set; the built-in radiograph contributes a field of 448 pixels at
+# The first image of the Table II set; from the built-in radiograph this is a field of 448 pixels at
 # the detector's resolution, with clavicle, ribs and spine. The paper's image is not known.
 
 # %%
@@ -144,16 +145,17 @@ for (eta, sigma), image in noisy.items():
 # %% [markdown]
 # ### Restoring
 #
-# The three networks of the paper's figure, and the balanced one for the numbers further down. All are
-# blind: they get the noisy image only. Their headers say what they are.
+# The three networks of the paper's figure, and the balanced one for the numbers further down. All
+# are blind: their input is the noisy image only. The headers of the weight files describe their
+# training.
 
 # %% tags=["needs:05_train@cpu+paper"]
 weights = None if settings.shipped_weights else Path(output) / "weights"
-at_hand = zoo.shipped_names() if weights is None else methods.trained_names(weights)
-names = [n for n in ("dncnn", "xrecnn", "xbdcnn-as-written", "xbdcnn") if n in at_hand]
+available = zoo.shipped_names() if weights is None else methods.trained_names(weights)
+names = [n for n in ("dncnn", "xrecnn", "xbdcnn-as-written", "xbdcnn") if n in available]
 paths = [shipped_path(n) if weights is None else weights / f"{n}.safetensors" for n in names]
 networks = {
-    zoo.entry(name).label: load_pretrained(path, precision="fp32")
+    zoo.find_entry(name).label: load_pretrained(path, precision="fp32")
     for name, path in zip(names, paths, strict=True)
 }
 
@@ -161,8 +163,8 @@ networks = {
 for label, network in networks.items():
     header, budget = network.metadata, network.metadata["budget"]
     width = f"{header['recipe']['width']} channels, " if header["architecture"] == "xbdcnn" else ""
-    seen = f"{budget['patches']} patches of side {budget['patch_size']}"
-    print(f"{label}: {width}{seen} of {header['provenance']['data']},", end=" ")
+    patches = f"{budget['patches']} patches of side {budget['patch_size']}"
+    print(f"{label}: {width}{patches} of {header['provenance']['data']},", end=" ")
     print(f"validation {header['scores']['val_psnr']:.2f} dB")
 
 # %%
@@ -170,29 +172,30 @@ restored = {
     label: {level: network.denoise(image) for level, image in noisy.items()}
     for label, network in networks.items()
 }
-in_paper = {label: images for label, images in restored.items() if label != "X-BDCNN balanced"}
+balanced, as_written = (zoo.find_entry(name).label for name in ("xbdcnn", "xbdcnn-as-written"))
+in_paper = {label: images for label, images in restored.items() if label != balanced}
 
 # %% [markdown]
 # ### The figure
 #
-# Columns are noise levels, from left to right as in the paper; rows are the noisy image and the three
-# methods. Each corner enlarges the framed detail.
+# Columns are noise levels, from left to right as in the paper; rows are the noisy image and the
+# three methods. Each corner enlarges the framed detail.
 
 # %%
 fig = plotting.figure_2(clean, noisy, in_paper, zoom)
-caption = "Fig. 2: one radiograph under four strong noises, restored by the paper's three networks."
+caption = "Fig. 2: one radiograph at four noise levels, restored by the paper's three networks."
 plotting.save_figure(fig, figures / "08_figure_2", caption, facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
-# Figure 2 of the paper, regenerated on an image of the data source printed at the top, under the
-# profile printed there; PSNR and SSIM (data range 1) stand in each panel.
+# Figure 2 of the paper, reproduced on an image of the data source and with the profile printed at
+# the top; PSNR and SSIM (data range 1) are given in each panel.
 #
-# What to look for, best at full size in the `figures` folder. Follow a thin line, a rib's edge or a
-# vessel, from the clean reference through a row: does it stay continuous? Look into the flat grey
-# between the ribs: a mottled or waxy surface is noise that was smeared instead of removed. Look for
-# grains in dark lung, where quantum noise is weak and thermal noise rules. And compare the rightmost
-# column with the leftmost: a blind network has to notice by itself that the noise has changed.
+# What to look for, best at full size in the `figures` folder: Follow a thin line, a rib's edge or a
+# vessel, from the clean reference through a row. Is it continuous? In the flat grey between the
+# ribs, a mottled surface is noise that was blurred instead of removed. In the dark lung, where
+# quantum noise is weak, look for residual electronic noise. Finally compare the rightmost column
+# with the leftmost: a blind network has to adapt to the different noise without being told.
 #
 # ### The numbers of the panels
 
@@ -216,10 +219,10 @@ for level, part in of_networks.groupby("(η, σ)"):
     print(level, " > ".join(f"{row.method} {row.PSNR:.2f}" for row in ranked.itertuples()))
 
 # %% [markdown]
-# One image is an illustration, not evidence; notebook 06 has the intervals.
+# One image is an illustration only; notebook 06 has the intervals.
 #
-# **Check.** Every network must be an improvement on every panel: a higher PSNR and a higher SSIM than
-# the noisy image. (A network that returned its input would fail.)
+# **Check.** Every network must be an improvement on every panel: a higher PSNR and a higher SSIM
+# than the noisy image. (A network that returned its input would fail.)
 
 # %%
 before = scores[scores["method"] == "noisy"].set_index("(η, σ)")[["PSNR", "SSIM"]]
@@ -229,8 +232,8 @@ assert (after > before.reindex(after.index)).all(axis=None)
 # %% [markdown]
 # ### Error maps
 #
-# The same grid, but each panel shows its signed error, restored minus clean, on one colour scale. Grey
-# pictures hide small errors from the eye; this does not. White is right, red too bright, blue too dark.
+# The same grid, but each panel shows its signed error, restored minus clean, on one colour scale
+# that makes small errors visible. White is correct, red too bright, blue too dark.
 
 # %%
 fig = plotting.error_maps(clean, noisy, in_paper, zoom)
@@ -239,97 +242,97 @@ plotting.save_figure(fig, figures / "08_error_maps", caption, facts, smoke=setti
 fig
 
 # %% [markdown]
-# Error maps of the panels above, same profile and data. Lines that follow the anatomy are edges that
-# were moved or blurred. Large pale patches are an offset in brightness. Fine grain of the old noise's
-# size is noise left over; clouds of several pixels are noise smoothed, but not gone, and they are what
-# the eye takes for a waxy surface.
+# Error maps of the panels above, same profile and data. Lines that follow the anatomy are edges
+# that were moved or blurred. Large pale areas are an offset in brightness. Errors that vary from
+# pixel to pixel are residual noise; blotches of several pixels are noise that was smoothed but not
+# removed.
 #
-# Spots, detail and brightness (in grey levels), in numbers, averaged over the four noise levels:
+# Spots, detail and offset (in grey levels), averaged over the four noise levels:
 
 # %%
 shape = scores.groupby("method", sort=False)[["spots", "detail kept", "offset"]].mean()
 shape.round(2)
 
 # %% [markdown]
-# Read "detail kept" together with PSNR. The noisy image keeps all its detail, under all its noise, and
-# a network that smooths less keeps more of both. The offset explains why a map can be pale in one
-# colour: a loss led by SSIM, which compares local structure, cares little whether the whole image is
-# a few grey levels too dark or too bright. PSNR does care.
+# Read "detail kept" together with PSNR. The noisy image keeps all detail and all noise, and a
+# network that smooths less keeps more of both. The offset explains why a map can have one pale
+# colour: a loss dominated by SSIM, which compares local structure, is insensitive to an image that
+# is a few grey levels too dark or too bright as a whole. PSNR is sensitive to it.
 #
 # ### What was removed
 #
-# For X-BDCNN at the hardest level of the figure: the difference between noisy and restored, its
-# histogram, and its spectrum, each beside the true noise.
+# For X-BDCNN (as written) at the strongest noise of the figure: the residual, noisy minus restored,
+# its histogram, and its spectrum, each compared with the true noise.
 
 # %%
 hardest = (0.4, 15.0)
-chosen = "X-BDCNN"
-fig = plotting.residual_plot(noisy[hardest], restored[chosen][hardest], clean)
-caption = "What X-BDCNN removed at (0.4, 15), against the noise that was there."
+fig = plotting.residual_plot(noisy[hardest], restored[as_written][hardest], clean)
+caption = f"Residual of {as_written} at (0.4, 15), compared with the true noise."
 plotting.save_figure(fig, figures / "08_residual", caption, facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
-# Residual of X-BDCNN, profile and data as above. The picture should be featureless, brighter grain
-# where the radiograph is bright. In the spectrum the true noise is flat. The removed part follows it
-# at high frequencies and falls short at low ones, where noise and anatomy look alike and a careful
-# network leaves things as they are. Should it rise again in the very lowest ring, that is no noise, but
-# large-scale brightness that the network has changed.
+# Residual of X-BDCNN (as written), profile and data as above. It should show no structure, only
+# stronger noise where the radiograph is bright. The spectrum of the true noise is flat. The
+# residual follows it at high frequencies and is lower at low ones, where noise and anatomy are hard
+# to distinguish and a network removes less. A rise at the lowest frequencies is not noise but a
+# change of large-scale brightness by the network.
 
 # %%
 for label, images in restored.items():
     removed = noisy[hardest] - images[hardest]
     true = noisy[hardest] - clean
-    alike = np.corrcoef(removed.ravel(), true.ravel())[0, 1]
+    similarity = np.corrcoef(removed.ravel(), true.ravel())[0, 1]
     anatomy = np.corrcoef(removed.ravel(), clean.ravel())[0, 1]
-    print(f"{label:18s} removed vs noise {alike:.4f}, removed vs anatomy {anatomy:+.4f}")
-by_nature = np.corrcoef(true.ravel(), clean.ravel())[0, 1]
-print(f"{'the true noise':18s} noise vs anatomy {by_nature:+.4f}, from clipping and chance")
+    print(f"{label:22s} removed vs noise {similarity:.4f}, removed vs anatomy {anatomy:+.4f}")
+of_noise = np.corrcoef(true.ravel(), clean.ravel())[0, 1]
+print(f"{'the true noise':22s} noise vs anatomy {of_noise:+.4f}, from clipping and chance")
 
 # %% [markdown]
 # ## Discussion
 #
 # The paper says about its figure that X-ReCNN leaves "some noise spot" and that X-BDCNN keeps "more
-# structural information" than X-ReCNN and DnCNN. Our networks on our image:
+# structural information" than X-ReCNN and DnCNN. The same comparison with our networks on our
+# image:
 
 # %%
 named = shape.loc[list(in_paper)]
 print(f"most spots: {named['spots'].idxmax()} ({named['spots'].max():.2f})")
 print(f"most detail kept: {named['detail kept'].idxmax()} ({named['detail kept'].max():.2f})")
 best = of_networks.groupby("method")["PSNR"].mean()
-print(f"farthest from the right brightness: {named['offset'].abs().idxmax()}", end=" ")
-print(f"({named['offset'][named['offset'].abs().idxmax()]:+.2f} grey levels)")
-print(
-    f"highest mean PSNR of the four panels, the balanced network included: {best.idxmax()} ({best.max():.2f} dB)"
-)
+largest = named["offset"].abs().idxmax()
+print(f"largest offset in brightness: {largest} ({named['offset'][largest]:+.2f} grey levels)")
+print(f"highest mean PSNR, {balanced} included: {best.idxmax()} ({best.max():.2f} dB)")
 
 # %% [markdown]
-# Where these lines disagree with the paper, two things differ besides the image: our X-ReCNN-style
-# network is a reconstruction from a short description, and the weights come from the budget printed
-# above. Where they agree, remember that it is one radiograph.
+# Where these results disagree with the paper, two things differ besides the image: our
+# X-ReCNN-style network is a reconstruction from a short description, and the weights come from the
+# budget printed above. Where they agree, this is still the result of one radiograph.
 #
-# Something that no line of numbers shows: a denoiser invents. Where the noise has drowned a structure,
-# a network fills in what chests usually look like. That is what makes the picture pleasant, and it is
-# why a restored radiograph is no substitute for photons. These networks are for study, not for diagnosis.
+# These numbers do not show one risk: a denoiser can produce structure that is not in the data.
+# Where a structure is hidden by noise, a network fills in what is typical of its training images.
+# The result looks plausible, but it does not replace a sufficient dose. These networks are for
+# study, not for diagnosis.
 
 # %% [markdown]
 # ## Two questions
 #
-# **1.** Two restored images have the same PSNR. One has its error spread evenly, the other concentrated
-# along the edges of the ribs. Which would you rather read, and what would show the difference?
+# **1.** Two restored images have the same PSNR. One has its error spread evenly, the other
+# concentrated along the edges of the ribs. Which is preferable for reading, and what shows the
+# difference?
 #
 # <details><summary>Answer</summary>
 #
-# Even error looks like faint grain and hides little; errors along edges are detail that has gone. PSNR
-# cannot tell, as it adds squares wherever they are. The error map can, and so can the spectrum of the
-# error, the "detail kept" above, or SSIM, which compares local structure.
+# Evenly spread error looks like weak noise and hides little; errors along edges are lost detail. PSNR
+# cannot distinguish them, because it sums squares irrespective of position. The error map can, and so
+# can the spectrum of the error, the "detail kept" above, or SSIM, which compares local structure.
 # </details>
 #
 # **2.** The removed part correlates with the clean image by +0.02. Is that too much?
 #
 # <details><summary>Answer</summary>
 #
-# A little correlation comes for free: clipping makes the mean of the noise depend on brightness (see
-# notebook 01), so the true noise correlates with the image too. Compare with that of `noisy - clean`
-# before accusing the network. What exceeds it is anatomy that was removed along with the noise.
+# A small correlation is expected: clipping makes the mean of the noise depend on brightness (see
+# notebook 01), so the true noise correlates with the image, too. Compare with the correlation of
+# `noisy - clean` first. Only the excess is anatomy that was removed with the noise.
 # </details>

@@ -14,24 +14,25 @@
 # %% [markdown]
 # # 10 Exercises
 #
-# Reading a paper is one thing, answering to it is another. Here are fourteen tasks, from a minute's
-# thought to an hour's tinkering. Each begins with a starter that runs but is wrong, and ends with a
-# check that knows the difference.
+# The exercises follow the paper from its tables to its training. Here are fourteen tasks, which
+# take between a minute and an hour. Each begins with a starter that runs but is wrong, and ends
+# with a check that fails for the starter and passes for a correct solution.
 #
 # ## What you'll do
 #
-# You find rows of a table that cannot be true, weigh the paper's images without seeing them, derive a
-# variance, price a decibel, program a misprint, read η and σ off an image pair and break that
-# reading, invent a noise that the paper forgot, mend a loss, and beat two baselines.
+# You find impossible rows of a table, derive the brightness of the paper's images from its tables,
+# derive a variance, compute the dose for a gain in decibels, implement Eq. 3 as printed, estimate η
+# and σ from an image pair and make that estimate fail, simulate correlated noise, correct a loss,
+# and improve on two baselines.
 #
 # ## What you'll learn
 #
-# To hold a printed number against a formula, and a formula against a simulation.
+# To test a printed number with a formula, and a formula with a simulation.
 #
 # ## What you need
 #
-# Notebooks 01 and 04, some NumPy, a little PyTorch for the last third, a pencil. The whole notebook
-# runs in about one minute on 2 CPU cores; what it costs you depends on you.
+# Notebooks 01 and 04, some NumPy, a little PyTorch for the last third, pencil and paper. The whole
+# notebook runs in about one minute on 2 CPU cores.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -57,7 +58,7 @@ from xbdcnn.study.profiles import get_profile
 from xbdcnn.training.batches import TrainConfig
 from xbdcnn.training.loop import train
 
-# ruff: noqa: F811 (a solution takes the place of its starter)
+# ruff: noqa: F811 (a solution redefines the function of its starter)
 
 # %%
 settings = get_profile(profile)
@@ -70,7 +71,7 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # %% [markdown]
 # ## Theory
 #
-# Three formulas carry nearly all tasks. The noise model (Eq. 1–2) with its scale factor η,
+# Nearly all tasks are based on three formulas: the noise model (Eq. 1–2) with its scale factor η,
 #
 # $$f = p + n, \qquad \eta\,p \sim \operatorname{Poisson}(\eta\,g), \qquad n \sim \mathcal N(0, \sigma^2),$$
 #
@@ -89,20 +90,20 @@ show_source(metrics.snr)
 # %% [markdown]
 # ## Practical
 #
-# **How it works.** Edit the starter, run it, and run the check below it. A check that raises nothing
-# has passed. Grey levels run from 0 to 255 unless stated. Tasks 1 to 5 want a pencil, 6 to 10 a few
-# lines of code, 11 to 14 an idea.
+# **How it works.** Edit the starter, run it, and run the check below it. A check that raises
+# nothing has passed. Grey levels range from 0 to 255 unless stated otherwise. Tasks 1 to 5 need
+# pencil and paper, 6 to 10 a few lines of code, 11 to 14 an idea.
 
 # %% [markdown] tags=["solution"]
-# Between starter and check stands a folded solution that replaces your function by ours: as long as
-# you work on a task, skip that cell. `make exercises` writes this notebook without the solutions.
+# Between starter and check there is a folded solution that replaces your function by ours: skip
+# that cell while you work on a task. `make exercises` writes this notebook without the solutions.
 
 # %% [markdown]
-# ### Task 1: rows that cannot be true
+# ### Task 1: impossible rows
 #
 # Table I prints an SNR and a PSNR for each method. Return the names of those rows whose two numbers
-# cannot both stand under their heading, for any image in the world. Each row has the fields `snr`
-# and `psnr`. The check also tries a corrected table, in which nothing should be found.
+# cannot both be correct under their headings, for any image. Each row has the fields `snr` and
+# `psnr`. The check also tries a corrected table, in which nothing should be found.
 
 
 # %% tags=["starter"]
@@ -122,17 +123,18 @@ def impossible_rows(table):
 
 
 # %% tags=["check"]
-guilty = {name for name, row in paper.TABLE_1.items() if paper.columns_are_swapped(row)}
-assert set(impossible_rows(paper.TABLE_1)) == guilty, "not these rows"
-fair = {name: paper.corrected(row) for name, row in paper.TABLE_1.items()}
-assert not impossible_rows(fair), "the corrected table has no such row"
+swapped = {name for name, row in paper.TABLE_1.items() if paper.columns_are_swapped(row)}
+assert set(impossible_rows(paper.TABLE_1)) == swapped, "not these rows"
+corrected = {name: paper.corrected(row) for name, row in paper.TABLE_1.items()}
+assert not impossible_rows(corrected), "the corrected table has no such row"
 
 # %% [markdown]
 # ### Task 2: one set of images behind 27 cells
 #
-# Both ratios have the same error in the denominator, so their difference knows nothing of the method:
-# it tells the root mean square grey level of the clean images. Every cell of Table II was measured on
-# the same ten radiographs. Read that number from a cell, as a value that an image can have.
+# Both ratios have the same error in the denominator, so their difference is independent of the
+# method and determines the root mean square grey level of the clean images. Every cell of Table II
+# was measured on the same ten radiographs. Compute that number from a cell, as a value that an
+# image can have.
 
 
 # %% tags=["starter"]
@@ -158,15 +160,15 @@ cells = [cell for methods in paper.TABLE_2.values() for cell in methods.values()
 found = np.array([rms_grey(cell) for cell in cells])
 print(f"{len(found)} cells: rms between {found.min():.3f} and {found.max():.3f}")
 assert found.min() > 0 and found.max() < 255, "no image is brighter than white"
-assert np.ptp(found) < 0.1, "the same ten images stand behind all cells"
+assert np.ptp(found) < 0.1, "all cells have the same ten images"
 
 # %% [markdown]
 # ### Task 3: derive the variance
 #
-# A pixel has the noise-free grey level $g$. Use the two facts that a Poisson count has a variance
-# equal to its mean, and that independent variances add. The check simulates a quarter of a million
-# such pixels at three settings and allows 2 %: that is far more than chance needs, and too little
-# for a forgotten term.
+# A pixel has the noise-free grey level $g$. Use that the variance of a Poisson count equals its
+# mean, and that variances of independent terms add. The check simulates a quarter of a million such
+# pixels at three settings with a tolerance of 2 %, which is far above the statistical error and
+# below the effect of a missing term.
 
 
 # %% tags=["starter"]
@@ -179,15 +181,15 @@ def my_variance(g, eta, sigma):
 # <details><summary>Derivation</summary>
 #
 # The count $k = \eta p$ has mean and variance $\eta g$. Since $p = k/\eta$, its variance is
-# $\eta g / \eta^2 = g/\eta$. The thermal noise is independent of it and adds $\sigma^2$. The starter
-# forgot that dividing by η divides a variance by η².
+# $\eta g / \eta^2 = g/\eta$. The electronic noise is independent of it and adds $\sigma^2$. The
+# starter ignores that division by η divides the variance by η².
 #
 # </details>
 
 
 # %% tags=["solution", "hide-input"] jupyter={"source_hidden": true}
 def my_variance(g, eta, sigma):
-    """Photons g / eta, plus electronics sigma²."""
+    """Quantum noise g / eta plus electronic noise sigma²."""
     return g / eta + sigma**2
 
 
@@ -199,12 +201,13 @@ for g, eta, sigma in [(20, 1.9, 15), (128, 0.4, 5), (200, 0.8, 10)]:
     assert abs(my_variance(g, eta, sigma) / f.var() - 1) < 0.02, (g, eta, sigma)
 
 # %% [markdown]
-# ### Task 4: weigh images that you have never seen
+# ### Task 4: the mean grey level of unpublished images
 #
-# Table II prints the PSNR of the *noisy* images at nine noise levels. Forget clipping, take your
-# variance from Task 3 for the mean square error, and solve for the mean grey level of the paper's
-# ten radiographs. If the noise model is read rightly, all nine cells must tell the same story. The
-# starter answers with the size of the typical error, which tells nine different ones.
+# Table II prints the PSNR of the *noisy* images at nine noise levels. Ignore clipping, use the
+# variance of Task 3 as the mean square error, and solve for the mean grey level of the paper's ten
+# radiographs. If the interpretation of the noise model is correct, all nine cells give about the
+# same value. The starter returns the root mean square error instead, which differs between the
+# cells.
 
 
 # %% tags=["starter"]
@@ -214,8 +217,8 @@ def mean_grey(psnr, eta, sigma):
 
 
 # %% [markdown]
-# <details><summary>Hint</summary>First turn the PSNR into a mean square error, then remove what the
-# electronics contribute.</details>
+# <details><summary>Hint</summary>First convert the PSNR to a mean square error, then subtract the
+# contribution of the electronic noise.</details>
 
 
 # %% tags=["solution", "hide-input"] jupyter={"source_hidden": true}
@@ -228,19 +231,20 @@ def mean_grey(psnr, eta, sigma):
 # %% tags=["check"]
 greys = [mean_grey(psnr, *cell) for cell, psnr in paper.TABLE_2_NOISY_PSNR.items()]
 print("mean grey levels:", np.round(greys, 1))
-assert min(greys) > 120 and max(greys) < 145, "no nine chest radiographs look like this"
+assert min(greys) > 120 and max(greys) < 145, "not plausible for chest radiographs"
 assert max(greys) - min(greys) < 15, "the nine cells should agree"
 
 # %% [markdown]
-# What remains of a drift follows σ: clipping cuts off noise, the MSE shrinks, and the formula, which
-# knows nothing of clipping, takes that for a darker image.
+# The remaining variation depends on σ: clipping reduces the MSE, and the formula, which ignores
+# clipping, then gives a darker image.
 #
-# ### Task 5: the price of a decibel
+# ### Task 5: the dose for a decibel
 #
-# η counts photons, so it is proportional to the dose. By which factor must it rise at a pixel of grey
-# level $g$ to lower the variance there by `gain` decibels, if σ stays the same, as in the paper's
-# model? The starter is right for a detector without electronics. With them some wishes cannot be
-# granted by any η: return `np.inf` then. (With a real detector's dose σ in grey levels falls, too.)
+# η is the number of photons per grey level, so it is proportional to the dose. By which factor must
+# it increase at a pixel of grey level $g$ to lower the variance there by `gain` decibels, if σ is
+# constant, as in the paper's model? The starter is correct without electronic noise. With it some
+# gains cannot be reached by any η: return `np.inf` then. (In a real detector a higher dose also
+# lowers σ in grey levels.)
 
 
 # %% tags=["starter"]
@@ -250,14 +254,14 @@ def dose_factor(g, eta, sigma, gain):
 
 
 # %% [markdown]
-# <details><summary>Hint</summary>Which part of the lowered variance is left for the photons?</details>
+# <details><summary>Hint</summary>How much of the lowered variance may be quantum noise?</details>
 
 
 # %% tags=["solution", "hide-input"] jupyter={"source_hidden": true}
 def dose_factor(g, eta, sigma, gain):
     """g / (k eta) + sigma² = variance / 10^(gain / 10), solved for k."""
-    photons = (g / eta + sigma**2) / 10 ** (gain / 10) - sigma**2
-    return g / (eta * photons) if photons > 0 else np.inf
+    quantum = (g / eta + sigma**2) / 10 ** (gain / 10) - sigma**2
+    return g / (eta * quantum) if quantum > 0 else np.inf
 
 
 # %% tags=["check"]
@@ -266,14 +270,14 @@ for g, eta, sigma, gain in [(128, 0.4, 0, 3), (128, 0.4, 5, 3), (200, 0.8, 10, 1
         noise.noise_variance(g / 255, k * eta, sigma) for k in (1, dose_factor(g, eta, sigma, gain))
     )
     assert abs(10 * np.log10(before / after) - gain) < 1e-6, (g, eta, sigma, gain)
-assert dose_factor(40, 0.8, 15, 3) == np.inf, "the electronics alone are noisier than that"
+assert dose_factor(40, 0.8, 15, 3) == np.inf, "the electronic noise alone exceeds that variance"
 
 # %% [markdown]
-# ### Task 6: program what Eq. 3 prints
+# ### Task 6: Eq. 3 as printed
 #
 # The text says that *under*-estimated noise must cost more. Eq. 3 as printed, with α = 0.3, does
-# something else. Write the weight $|\alpha - \beta|$ exactly as the equation has it, for tensors of
-# any shape, and see which error it punishes.
+# the opposite. Implement the weight $|\alpha - \beta|$ exactly as in the equation, for tensors of
+# any shape, and see which error it penalises.
 
 
 # %% tags=["starter"]
@@ -284,7 +288,7 @@ def equation_weight(estimated, true, alpha=0.3):
 
 # %% tags=["solution", "hide-input"] jupyter={"source_hidden": true}
 def equation_weight(estimated, true, alpha=0.3):
-    """beta = 1 where the estimate is too high: there the weight is 1 - alpha."""
+    """beta = 1 where the estimate is too high; the weight there is 1 - alpha."""
     beta = (estimated > true).to(true.dtype)
     return (alpha - beta).abs()
 
@@ -297,8 +301,8 @@ printed = losses.asymmetry_weight(estimated, true, 0.3, "equation")
 assert torch.allclose(equation_weight(estimated, true), printed), "not what is printed"
 
 # %% [markdown]
-# The first image of the check under-estimates, the second over-estimates. Which one costs more by
-# the equation, and which by the text?
+# In the check the first image is an under-estimate, the second an over-estimate. Which one costs
+# more by the equation, and which by the text?
 
 # %%
 for reading in ("equation", "text"):
@@ -306,49 +310,48 @@ for reading in ("equation", "text"):
     print(f"{reading:8}: too low {weight[0].mean():.1f}, too high {weight[1].mean():.1f}")
 
 # %% [markdown]
-# ### Task 7: the cheapest opinion
+# ### Task 7: the best constant estimate
 #
-# An estimator that has given up answers the same number for every image. Under a squared error its
-# best answer is the mean of the true levels. Which one is it under Eq. 3 as the text means it, where
-# the square of an under-estimate weighs 1 − α and that of an over-estimate α?
+# Consider an estimator that returns the same value for every image. Under a squared error the best
+# constant is the mean of the true levels. What is it under Eq. 3 as described in the text, where
+# the square of an under-estimate has the weight 1 − α and that of an over-estimate α?
 
 
 # %% tags=["starter"]
-def cheapest_answer(levels, alpha=0.3):
+def best_constant(levels, alpha=0.3):
     """The constant with the least asymmetric loss over an array of true levels."""
     return levels.mean()
 
 
 # %% [markdown]
-# <details><summary>Hint</summary>Where the derivative is zero, the answer is a weighted mean of the
-# levels. The weights depend on the answer, so start somewhere and repeat.</details>
+# <details><summary>Hint</summary>Where the derivative is zero, the constant is a weighted mean of
+# the levels. The weights depend on the constant, so iterate.</details>
 
 
 # %% tags=["solution", "hide-input"] jupyter={"source_hidden": true}
-def cheapest_answer(levels, alpha=0.3):
-    """An expectile: the mean with weight 1 - alpha above the answer and alpha below, iterated."""
-    answer = levels.mean()
+def best_constant(levels, alpha=0.3):
+    """An expectile: the mean with weight 1 - alpha above it and alpha below, iterated."""
+    constant = levels.mean()
     for _ in range(50):
-        weight = np.where(levels > answer, 1 - alpha, alpha)
-        answer = (weight * levels).sum() / weight.sum()
-    return answer
+        weight = np.where(levels > constant, 1 - alpha, alpha)
+        constant = (weight * levels).sum() / weight.sum()
+    return constant
 
 
 # %% tags=["check"]
 etas = noise.sample_levels(2000, torch.Generator().manual_seed(0))[0]
-answers = torch.linspace(*paper.ETA_RANGE, 301)
-prices = [losses.asymmetric_loss(a.expand_as(etas), etas, 0.3, "text") for a in answers]
-cheapest, mine = float(answers[int(np.argmin(prices))]), cheapest_answer(etas.numpy())
-print(f"mean {etas.mean():.2f}, cheapest {cheapest:.2f}, yours {mine:.2f}")
-assert abs(mine - cheapest) < 0.01, "there is a cheaper answer"
+constants = torch.linspace(*paper.ETA_RANGE, 301)
+costs = [losses.asymmetric_loss(c.expand_as(etas), etas, 0.3, "text") for c in constants]
+best, mine = float(constants[int(np.argmin(costs))]), best_constant(etas.numpy())
+print(f"mean {etas.mean():.2f}, best {best:.2f}, yours {mine:.2f}")
+assert abs(mine - best) < 0.01, "another constant has a smaller loss"
 
 # %% [markdown]
-# ### Task 8: recover η and σ from a pair
+# ### Task 8: estimate η and σ from a pair
 #
-# You are given a clean radiograph and its noisy version, both in [0, 1], without clipping. Find out
-# how many photons a grey level is worth, and how warm the detector was. The starter believes that
-# all noise is thermal, and so its σ takes the blame for the photons as well. The check asks for η
-# within 5 % and σ within half a grey level, at three mixtures.
+# You are given a clean radiograph and its noisy version, both in [0, 1], without clipping. Estimate
+# η and σ. The starter assumes that all noise is electronic, so that its σ includes the quantum
+# noise. The check requires η within 5 % and σ within half a grey level, at three noise levels.
 
 
 # %% tags=["starter"]
@@ -360,8 +363,8 @@ def my_levels(clean, noisy):
 
 # %% [markdown]
 # <details><summary>Hint</summary>Your formula of Task 3 is a straight line in g. What are its slope
-# and its intercept? The squared error of a single pixel is a very noisy sample of its variance, but
-# you have many pixels.</details>
+# and its intercept? The squared error of a single pixel is a poor estimate of its variance, but
+# there are many pixels.</details>
 
 
 # %% tags=["solution", "hide-input"] jupyter={"source_hidden": true}
@@ -378,53 +381,54 @@ for eta, sigma in [(0.4, 15), (0.8, 10), (1.9, 5)]:
     noisy = noise.add_hybrid_noise_numpy(clean, eta, sigma, np.random.default_rng(1), clip=False)
     found = my_levels(clean, noisy)
     print(f"true {eta}, {sigma}: found {found[0]:.3f}, {found[1]:.2f}")
-    assert abs(found[0] / eta - 1) < 0.05 and abs(found[1] - sigma) < 0.5, "not close enough"
+    assert abs(found[0] / eta - 1) < 0.05 and abs(found[1] - sigma) < 0.5, "not accurate enough"
 
 # %% [markdown]
-# Now clip the noisy image and try again. `noise.mean_variance` survives that, your line probably
-# does not; notebook 01 shows how it is done.
+# Now clip the noisy image and try again. `noise.mean_variance` takes clipping into account, a line
+# fit does not; notebook 01 explains the method.
 #
-# ### Task 9: break the estimator
+# ### Task 9: a reference that misleads the estimator
 #
-# The photon transfer method of `noise.mean_variance` needs a clean reference. Spoil it: return a
-# reference with which the method sees less than half of the photons, although not a single grey
-# level has changed its value and the picture looks the same. Pixels may only change places, and by no
-# more than ten grey levels each on average.
+# The photon transfer method of `noise.mean_variance` needs a clean reference. Return a reference
+# with which the method finds less than half of η, although it contains the same grey levels and
+# looks the same. Pixels may only be rearranged, and the mean absolute difference must be below ten
+# grey levels.
 
 
 # %% tags=["starter"]
-def spoilt_reference(clean):
+def misleading_reference(clean):
     """The clean radiograph with its pixels rearranged, (H, W)."""
     return clean.copy()
 
 
 # %% [markdown]
-# <details><summary>Hint</summary>Between two exposures the patient breathes.</details>
+# <details><summary>Hint</summary>The patient may move between two exposures.</details>
 
 
 # %% tags=["solution", "hide-input"] jupyter={"source_hidden": true}
-def spoilt_reference(clean):
-    """Moved by five pixels: every edge now counts as noise, most of all the bright ones."""
+def misleading_reference(clean):
+    """Shift by five pixels: every edge counts as noise, bright ones most of all."""
     return np.roll(clean, 5, axis=0)
 
 
 # %% tags=["check"]
 noisy = noise.add_hybrid_noise_numpy(clean, 1.9, 5.0, np.random.default_rng(0), clip=False)
-spoilt = spoilt_reference(clean)
-honest, fooled = (noise.mean_variance(reference, noisy).eta for reference in (clean, spoilt))
-print(f"true η 1.9; with the clean reference {honest:.2f}, with the spoilt one {fooled:.2f}")
-assert np.array_equal(np.sort(spoilt, axis=None), np.sort(clean, axis=None)), "values changed"
-assert 255 * np.abs(spoilt - clean).mean() < 10, "the picture does not look the same"
-assert fooled < honest / 2, "the estimator still holds"
+moved = misleading_reference(clean)
+correct, wrong = (noise.mean_variance(reference, noisy).eta for reference in (clean, moved))
+print(f"true η 1.9; with the clean reference {correct:.2f}, with the rearranged one {wrong:.2f}")
+assert np.array_equal(np.sort(moved, axis=None), np.sort(clean, axis=None)), "values changed"
+assert 255 * np.abs(moved - clean).mean() < 10, "the picture does not look the same"
+assert wrong < correct / 2, "the estimate is still too accurate"
 
 # %% [markdown]
-# This is why detectors are measured on flat fields, and why a pair of exposures of a patient is no
-# training pair.
+# This is why detectors are characterised with flat fields, and why two exposures of a patient are
+# not suited as a training pair.
 #
-# ### Task 10: make all grey levels equally noisy
+# ### Task 10: stabilise the variance
 #
-# BM3D and its kin expect noise of one strength. Find a function of $f$ after which the noise has a
-# standard deviation of 1 at *every* grey level, within 5 %. The starter manages one grey level only.
+# BM3D and similar methods assume noise of constant variance. Find a function of $f$ after which the
+# noise has a standard deviation of 1 at *every* grey level, within 5 %. The starter is correct for
+# one grey level only.
 
 
 # %% tags=["starter"]
@@ -434,8 +438,8 @@ def my_stabiliser(f, eta, sigma):
 
 
 # %% [markdown]
-# <details><summary>Hint</summary>A smooth function stretches noise by its slope. So the slope has to
-# be the inverse of the standard deviation, which Task 3 gave you; integrate.</details>
+# <details><summary>Hint</summary>A smooth function multiplies the noise by its slope. So the slope
+# has to be the inverse of the standard deviation from Task 3; integrate.</details>
 
 
 # %% tags=["solution", "hide-input"] jupyter={"source_hidden": true}
@@ -456,16 +460,15 @@ for eta, sigma in [(0.4, 5), (0.8, 15)]:
 # %% [markdown]
 # Compare with `classical.generalised_anscombe`, and with the row GAT+BM3D of notebook 06.
 #
-# ### Task 11: a noise that the paper forgot
+# ### Task 11: spatially correlated noise
 #
-# In a real detector the grain of neighbouring pixels is alike: light spreads in the scintillator,
-# and image processing sharpens or blurs it. Eq. 1 has no such noise. Write Gaussian noise with
-# standard deviation σ whose grain is about `blur` pixels wide (the standard deviation of the
-# Gaussian that smooths it).
+# In a real detector the noise of adjacent pixels is correlated: light spreads in the scintillator,
+# and image processing sharpens or blurs. Eq. 1 does not model this. Simulate Gaussian noise with
+# standard deviation σ that is smoothed by a Gaussian of standard deviation `blur` pixels.
 #
-# The check measures strength and grain separately. Smoothing by a Gaussian of width $b$ leaves noise
-# whose pixels at distance $d$ correlate like $e^{-d^2/4b^2}$, so direct neighbours ($d = 1$) must
-# come close to that value.
+# The check tests strength and correlation separately. After smoothing by a Gaussian of width $b$
+# the correlation of pixels at distance $d$ is $e^{-d^2/4b^2}$, so adjacent pixels ($d = 1$) must be
+# close to that value.
 
 
 # %% tags=["starter"]
@@ -475,69 +478,70 @@ def correlated_noise(shape, sigma, blur, rng):
 
 
 # %% [markdown]
-# <details><summary>Hint</summary>The starter's grain is right, but how strong is it? Averaging
-# neighbours costs standard deviation.</details>
+# <details><summary>Hint</summary>The correlation of the starter is right, but how strong is the
+# noise? Averaging reduces the standard deviation.</details>
 
 
 # %% tags=["solution", "hide-input"] jupyter={"source_hidden": true}
 def correlated_noise(shape, sigma, blur, rng):
-    """Smooth white noise, then scale it back to the wanted standard deviation."""
-    grain = gaussian_filter(rng.normal(size=shape), blur, mode="wrap")
-    return sigma * grain / grain.std()
+    """Smooth white noise, then rescale it to the required standard deviation."""
+    smooth = gaussian_filter(rng.normal(size=shape), blur, mode="wrap")
+    return sigma * smooth / smooth.std()
 
 
 # %% tags=["check"]
 for sigma, blur in [(10, 0.7), (20, 1.5)]:
     n = correlated_noise((512, 512), sigma, blur, np.random.default_rng(0))
     assert abs(n.std() / sigma - 1) < 0.05 and abs(n.mean()) < 0.1 * sigma, "wrong strength"
-    neighbours = np.corrcoef(n[:, 1:].ravel(), n[:, :-1].ravel())[0, 1]
-    assert abs(neighbours - np.exp(-1 / (4 * blur**2))) < 0.03, "wrong grain"
+    correlation = np.corrcoef(n[:, 1:].ravel(), n[:, :-1].ravel())[0, 1]
+    assert abs(correlation - np.exp(-1 / (4 * blur**2))) < 0.03, "wrong correlation"
 
 # %% [markdown]
-# Is it harder? Take a test radiograph and give it the same σ twice, once white and once correlated.
-# The PSNR of the noisy images is the same, and yet the network lives in another world.
+# Is it harder to remove? The next cells add noise of the same σ to a test radiograph, once white
+# and once correlated. The PSNR of the noisy images is the same, but the results of the network
+# differ.
 
 # %%
 network = load_pretrained("xbdcnn")
 image = source.images("test", 1)[0]
 middle = tuple(slice(length // 2 - 96, length // 2 + 96) for length in image.shape)
 detail, rng = image[middle], np.random.default_rng(0)
-grains = {"white": rng.normal(0, 15, detail.shape)}
-grains["correlated"] = correlated_noise(detail.shape, 15, 1.5, rng)
+noises = {"white": rng.normal(0, 15, detail.shape)}
+noises["correlated"] = correlated_noise(detail.shape, 15, 1.5, rng)
 
 # %% [markdown]
-# Both noisy images go through the same network, and the PSNR before and after stands above each
+# Both noisy images are restored by the same network; the PSNR before and after is given above each
 # picture.
 
 # %%
 images = {}
-for name, grain in grains.items():
-    noisy = (detail + grain / 255).clip(0, 1).astype(np.float32)
+for name, added in noises.items():
+    noisy = (detail + added / 255).clip(0, 1).astype(np.float32)
     restored = network.denoise(noisy)
     images[f"{name}: {metrics.psnr(noisy, detail):.1f} dB"] = noisy
     images[f"{name}, restored: {metrics.psnr(restored, detail):.1f} dB"] = restored
 
 # %%
 fig = plotting.show_images(images)
-caption = "White and correlated noise of equal strength, each before and after the shipped X-BDCNN."
-plotting.save_figure(fig, figures / "10_grain", caption, facts, smoke=settings.is_smoke)
+caption = "White and correlated noise of equal strength, before and after X-BDCNN (balanced)."
+plotting.save_figure(fig, figures / "10_correlated_noise", caption, facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
-# White and correlated noise of the same σ = 15, and what the shipped X-BDCNN makes of them; profile
-# and data as printed at the top. A network knows the noise it was shown, and takes any other for
-# anatomy.
+# White and correlated noise of the same σ = 15, before and after restoration by X-BDCNN (balanced);
+# profile and data as printed at the top. The network was trained on white noise and preserves
+# correlated noise like anatomy.
 #
-# ### Task 12: a loss that hears σ
+# ### Task 12: a loss with equal weight for both levels
 #
-# The level maps of the released code are η itself and σ/255, so Eq. 3 hardly notices an error of σ
-# (notebook 01 counts how little). Write a variant in which an error of a tenth of its range costs the
-# same for either map, whatever the range: η runs over `paper.ETA_RANGE`, the second map over
-# `paper.SIGMA_RANGE` divided by 255. Under-estimates shall still cost more, as the text wants it.
+# The level maps of the released code are η itself and σ/255, so an error of σ has little influence on
+# Eq. 3 (notebook 01 computes how little). Write a variant in which an error of a tenth of the range costs
+# the same in both maps: η has the range `paper.ETA_RANGE`, the second map `paper.SIGMA_RANGE` divided by
+# 255. Under-estimates shall still cost more, as described in the text.
 
 
 # %% tags=["starter"]
-def fair_loss(estimated, true, alpha=0.3):
+def balanced_loss(estimated, true, alpha=0.3):
     """Asymmetric loss of level maps (B, 2, H, W) in the released units, a mean."""
     return losses.asymmetric_loss(estimated, true, alpha, "text", "mean")
 
@@ -547,33 +551,34 @@ def fair_loss(estimated, true, alpha=0.3):
 
 
 # %% tags=["solution", "hide-input"] jupyter={"source_hidden": true}
-def fair_loss(estimated, true, alpha=0.3):
-    """Eq. 3 on maps that are measured in widths of their ranges."""
+def balanced_loss(estimated, true, alpha=0.3):
+    """Eq. 3 on maps in units of the widths of their ranges."""
     widths = [np.ptp(paper.ETA_RANGE), np.ptp(paper.SIGMA_RANGE) / 255]
     widths = torch.tensor(widths, dtype=true.dtype)[:, None, None]
     return losses.asymmetric_loss(estimated / widths, true / widths, alpha, "text", "mean")
 
 
 # %% [markdown]
-# The check moves one map at a time by a tenth of its range, up and down, and follows a gradient back
-# to the estimate: a loss that cannot be differentiated trains nothing.
+# The check changes one map at a time by a tenth of its range, up and down, and computes the
+# gradient with respect to the estimate, because the loss must be differentiable.
 
 # %% tags=["check"]
 true = noise.level_maps(1.0, 10.0, torch.zeros(1, 1, 4, 4))
 tenths = {"η": torch.tensor([0.15, 0.0]), "σ": torch.tensor([0.0, 2 / 255])}
 shift = {name: step[:, None, None] for name, step in tenths.items()}
-high, low = ([float(fair_loss(true + s * d, true)) for d in shift.values()] for s in (1, -1))
-assert abs(high[0] / high[1] - 1) < 0.01 and abs(low[0] / low[1] - 1) < 0.01, "one map drowns"
-assert np.allclose(np.divide(low, high), 0.7 / 0.3, rtol=0.01), "under-estimates must weigh more"
+high, low = ([float(balanced_loss(true + s * d, true)) for d in shift.values()] for s in (1, -1))
+assert abs(high[0] / high[1] - 1) < 0.01 and abs(low[0] / low[1] - 1) < 0.01, "unequal weights"
+assert np.allclose(np.divide(low, high), 0.7 / 0.3, rtol=0.01), "under-estimates must cost more"
 estimated = (true + shift["σ"]).requires_grad_()
-assert torch.autograd.grad(fair_loss(estimated, true), estimated)[0].abs().sum() > 0, "no gradient"
+gradient = torch.autograd.grad(balanced_loss(estimated, true), estimated)[0]
+assert gradient.abs().sum() > 0, "no gradient"
 
 # %% [markdown]
-# ### Task 13: beat non-local means
+# ### Task 13: improve on non-local means
 #
-# A field of the built-in radiograph, noise fixed at η = 0.4 and σ = 10, both known to you. Beat
-# non-local means by at least 0.15 dB on average over three seeds. The trained networks are off
-# limits, and so is BM3D; everything else in `CLASSICAL`, SciPy and your head is allowed.
+# A field of the built-in radiograph with noise at η = 0.4 and σ = 10; both levels are known. Exceed
+# non-local means by at least 0.15 dB on average over three seeds. The trained networks and BM3D are
+# not allowed; everything else in `CLASSICAL` and SciPy is.
 
 
 # %% tags=["starter"]
@@ -583,13 +588,13 @@ def my_denoiser(noisy, eta, sigma):
 
 
 # %% [markdown]
-# <details><summary>Hint</summary>Two mediocre estimates that err in different ways have a mean that
-# errs less than either.</details>
+# <details><summary>Hint</summary>The mean of two estimates with different errors may have a smaller
+# error than either.</details>
 
 
 # %% tags=["solution", "hide-input"] jupyter={"source_hidden": true}
 def my_denoiser(noisy, eta, sigma):
-    """The mean of two methods whose errors are not the same."""
+    """The mean of two methods with different errors."""
     return sum(CLASSICAL[name](noisy, eta=eta, sigma=sigma) for name in ("NLM", "TV")) / 2
 
 
@@ -601,35 +606,35 @@ for seed in range(3):
     mine, theirs = my_denoiser(noisy, 0.4, 10.0), CLASSICAL["NLM"](noisy, eta=0.4, sigma=10.0)
     gains.append(metrics.psnr(mine, field) - metrics.psnr(theirs, field))
 print("gain over NLM (dB):", np.round(gains, 2))
-assert np.mean(gains) > 0.15, "not yet"
+assert np.mean(gains) > 0.15, "the gain is too small"
 
 # %% [markdown]
-# How far can you get? The same field, restored by the network that was trained for such noise, is the
-# mark to aim at.
+# For comparison, the same field restored by the network that was trained for such noise:
 
 # %%
 gain = metrics.psnr(network.denoise(noisy), field) - metrics.psnr(theirs, field)
-print(f"the shipped X-BDCNN: {gain:+.2f} dB over NLM")
+print(f"X-BDCNN (balanced): {gain:+.2f} dB over NLM")
 
 # %% [markdown]
-# ### Task 14: beat the paper's network at a fixed budget
+# ### Task 14: improve on the paper's network at a fixed budget
 #
-# Sixty steps of eight small patches are all you get, and so does X-BDCNN (an eighth of its width, and
-# trained as written). Return a network of your own, with a loss and learning rates for it, that
-# beats it by 1 dB on the validation fields, on average over two seeds, with no more parameters. A
-# network takes (B, 1, H, W) and returns `Denoised(restored, None)`.
+# The budget is sixty steps of eight small patches, for your network and for X-BDCNN (an eighth of
+# its width, trained as written). Return a network of your own, with a loss and learning rates for
+# it, that exceeds X-BDCNN by 1 dB on the validation fields, on average over two seeds, with no more
+# parameters. A network takes (B, 1, H, W) and returns `Denoised(restored, None)`.
 
 
 # %% tags=["starter"]
-def my_contender(seed):
+def my_network(seed):
     """An untrained network, its recipe, and Adam's first and last learning rate."""
     recipe = replace(AS_WRITTEN, width=8)
     return build_network("xbdcnn", recipe, seed), recipe, (1e-3, 1e-4)
 
 
 # %% [markdown]
-# <details><summary>Hint</summary>Depth is a promise for later. What can be learned in a minute is a
-# local average that respects edges: three layers, wide filters, large steps.</details>
+# <details><summary>Hint</summary>A deep network needs more training. In sixty steps an
+# edge-preserving local average can be learnt: three layers, large filters, a high learning
+# rate.</details>
 
 
 # %% tags=["solution", "hide-input"] jupyter={"source_hidden": true}
@@ -647,8 +652,8 @@ class ThreeLayers(torch.nn.Module):
         return Denoised(noisy + self.residual(noisy), None)
 
 
-def my_contender(seed):
-    """A network that is small enough to learn something in sixty steps."""
+def my_network(seed):
+    """A network that is small enough to be trained in sixty steps."""
     torch.manual_seed(seed)
     return ThreeLayers(), AS_WRITTEN, (1e-2, 1e-3)
 
@@ -660,7 +665,7 @@ gains = []
 for seed in range(2):
     paper_recipe = replace(AS_WRITTEN, width=8)
     theirs = build_network("xbdcnn", paper_recipe, seed), paper_recipe, paper.LEARNING_RATES
-    mine = my_contender(seed)
+    mine = my_network(seed)
     assert count_parameters(mine[0]) <= count_parameters(theirs[0]), "too many parameters"
     configs = [replace(budget, seed=seed, learning_rates=rates) for *_, rates in (mine, theirs)]
     runs = [
@@ -669,41 +674,41 @@ for seed in range(2):
     ]
     gains.append(runs[0] - runs[1])
 print("gain over X-BDCNN (dB):", np.round(gains, 1))
-assert np.mean(gains) > 1, "not yet"
+assert np.mean(gains) > 1, "the gain is too small"
 
 # %% [markdown]
-# X-BDCNN is not a bad network: it has hardly begun. A table of methods at equal, small budgets ranks
-# how fast they learn, which is how the tables of this project's smaller profiles have to be read.
+# This does not show that X-BDCNN is a bad network: sixty steps are far too few for it. A comparison
+# at equal, small budgets ranks how fast the methods learn; this also applies to the tables of this
+# project's smaller profiles.
 #
 # ## Discussion
 #
-# Tasks 1, 2 and 4 read more out of a table than it meant to say: five of the seven rows of Table I
-# must have their columns swapped, and the noisy PSNRs pin down both the noise model and the
-# brightness of images that nobody published. Tasks 6 and 12 are the price of a formula that nobody
-# ran: the released code follows neither the text nor the equation (notebook 04). Tasks 9 and 11 are
-# the paper's own last caution, that real noise may differ from Eq. 1, made measurable. And Tasks 13
-# and 14 are a reminder that a baseline is only as strong as the effort put into it; so is a
-# comparison.
+# Tasks 1, 2 and 4 derive unprinted facts from a table: five of the seven rows of Table I must have
+# their columns swapped, and the noisy PSNRs determine both the meaning of η and the brightness of
+# unpublished images. Tasks 6 and 12 concern differences between text, equation and code: the
+# released code follows neither the text nor the equation (notebook 04). Tasks 9 and 11 quantify the
+# paper's own caution that real noise may differ from Eq. 1. Tasks 13 and 14 show that the result of
+# a comparison depends on how carefully the baselines are tuned.
 #
 # ## Two questions
 #
-# **1.** Task 4 needs no image at all. Which assumption would you test first if the nine grey levels
-# had come out between 40 and 300?
+# **1.** Task 4 needs no image. Which assumption would you test first if the nine grey levels ranged
+# from 40 to 300?
 #
 # <details><summary>Answer</summary>
 #
-# The reading of η. If η divided the photon count instead of multiplying it, the variance would be
-# ηg + σ², and the nine cells would tell nine different stories. Notebook 01 tries it.
+# The meaning of η. If η divided the photon count instead of multiplying it, the variance would be
+# ηg + σ², and the nine cells would give nine different values. Notebook 01 tests it.
 #
 # </details>
 #
-# **2.** In Task 13 the noise level was known and the seeds were fixed. Why would tuning your method on
-# these three noisy images for a week prove little?
+# **2.** In Task 13 the noise level was known and the seeds were fixed. Why does a method that was
+# tuned for long on these three noisy images show little?
 #
 # <details><summary>Answer</summary>
 #
-# One field of one patient, one noise level: you would tune to its ribs. The paper's split has the
-# same weakness on a larger scale, since patches of one radiograph stand in both training and test
-# set.
+# It is one field of one patient at one noise level: the method would be over-fitted to it. The
+# paper's split has the same weakness on a larger scale, since patches of one radiograph are in both
+# training and test set.
 #
 # </details>

@@ -14,27 +14,31 @@
 # %% [markdown]
 # # 11 The audit
 #
-# Is the paper right? The question falls apart into some thirty smaller ones, and most of these have an
-# answer that a computer can give: two columns that no image can have, a loss that stops in the wrong
-# place, a claim that its own table does not bear out. Here each of them becomes one row of a
-# *ledger*: what the text says, what the equation prints, what the first author's published code does,
-# what we do, the evidence, and a verdict that follows from the evidence.
+# Are the paper's statements correct and consistent? The question is divided into about thirty
+# points, and most of them can be decided by a computation: two columns that no image can have, a
+# loss with a minimum at a wrong level, a claim that the paper's own table does not support. Each
+# point is one row of a *ledger*: what the text says, what the equation prints, what the first
+# author's published code does, what we do, the evidence, and a verdict that follows from the
+# evidence.
 #
 # ## What you'll do
 #
-# You test the printed tables against arithmetic, the noise model against its nine cells, SSIM against
-# its conventions, the losses against gradient descent, and the noise estimator against the truth; you
-# look at what every disputed choice changes in a training; and you write all of it down.
+# You check the printed tables for consistency, compare the noise model with the nine cells of Table
+# II, SSIM under its conventions, the losses under gradient descent, and the noise estimates with
+# the true levels; you measure the effect of every disputed choice; and you write the results to the
+# ledger.
 #
 # ## What you'll learn
 #
-# How to turn doubt into a function with a verdict, what separates a contradiction from an open
-# question, how much a choice nobody printed may matter, and what this paper has still got right.
+# How to express a doubt as a function that returns a verdict, how a contradiction differs from an
+# open question, how much an unprinted choice may matter, and which of the paper's statements are
+# confirmed.
 #
 # ## What you need
 #
-# Notebooks 01, 04 and 07 for the background of each point. About a minute and a half on 2 CPU cores.
-# The trainings and long tests behind it were run once and are read from `figures/chestxray8`.
+# Notebooks 01, 04 and 07 for the background of each point. About a minute and a half on 2 CPU
+# cores. The training runs and long measurements were made once and are read from
+# `figures/chestxray8`.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -81,33 +85,33 @@ facts = dict(profile=profile, data=source.name)
 print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else "")
 
 # %% [markdown]
-# Two kinds of numbers meet below. Short computations are made here, on the images just named. Long ones
-# come from tables that were measured once, on real ChestX-ray8 radiographs. Each was written by a
-# command that you can run (`xbdcnn evaluate`, `xbdcnn trials flips`, `xbdcnn audit`), and says on what,
-# when and from which commit:
+# Two kinds of numbers are used. Short computations are made here, on the images just named. Results
+# of long ones are read from tables that were measured once on ChestX-ray8 radiographs. Each table
+# was written by a command that you can run (`xbdcnn evaluate`, `xbdcnn trials choices`,
+# `xbdcnn audit`) and records its data, date and commit:
 
 # %%
-TABLES = ["table_1", "table_2", "trials_flips"]
-TABLES += [f"audit_{n}" for n in ("calibration", "levels", "beyond", "leakage", "residual")]
-kept = {name: results.table(name) for name in TABLES}
-for name, table in kept.items():
+TABLES = ["table_1", "table_2", "trials_choices"]
+TABLES += [f"audit_{n}" for n in ("calibration", "levels", "out_of_range", "leakage", "residual")]
+stored = {name: results.table(name) for name in TABLES}
+for name, table in stored.items():
     print(f"{name:18s} {len(table):6,} rows, {results.source_line(name)}")
 
 
 # %%
-def on(name):
-    """Facts of a picture that is drawn from one of these tables, instead of the images at hand."""
+def table_facts(name):
+    """Profile and data for the caption of a figure that shows one of these tables."""
     return {"profile": experiments.PROFILE.name, "data": results.source_line(name)}
 
 
 # %% [markdown]
 # ## Theory
 #
-# ### A verdict is a function
+# ### Verdicts are computed
 #
-# An opinion about a table stays the same when the table changes. A verdict must not. So each disputed
-# point is a function that takes the numbers as arguments, computes, and returns a `Finding`; the
-# first one applies an inequality that notebook 04 derives,
+# A verdict has to follow from the numbers and to change with them. Therefore each disputed point is
+# a function that takes the numbers as arguments and returns a `Finding`; the first one applies an
+# inequality that notebook 04 derives,
 #
 # $$\text{PSNR} - \text{SNR} = 20 \log_{10} \frac{255}{\operatorname{rms}(g)} \ge 0 .$$
 
@@ -115,76 +119,78 @@ def on(name):
 show_source(printed_tables.swapped_columns)
 
 # %% [markdown]
-# Three verdicts are possible. *Contradicted*: the evidence speaks against what the text says or tacitly
-# assumes. *Confirmed*: it speaks for it. *Undecidable*: what is public, or what we could measure, is
-# not enough. A confidence goes with it: *certain* for arithmetic, *high* for several independent
-# signs, *moderate* for one good sign.
+# Three verdicts are possible. *Contradicted*: the evidence contradicts what the text says or
+# assumes implicitly. *Confirmed*: the evidence supports it. *Undecidable*: the published
+# information and our measurements are not sufficient. Each verdict has a confidence: *certain* for
+# arithmetic, *high* for several independent indications, *moderate* for one good indication.
 
 # %%
 findings = []
 
 
 def note(*found):
-    """Add findings to the ledger, and print what was found."""
+    """Add findings to the ledger and print them."""
     findings.extend(found)
     for f in found:
         print(f"{f.point}: {f.verdict.upper()} ({f.confidence})\n    {f.evidence}\n")
 
 
 # %% [markdown]
-# **Check.** The function is honest only if it can also say the opposite. We put the two columns
-# in order by hand, feed it the repaired tables, and the verdict has to turn.
+# **Check.** The function must be able to return the opposite verdict. With the two columns
+# exchanged back, the verdict has to change.
 
 # %% tags=["nbval-check-output"]
-right_1 = {name: paper.corrected(scores) for name, scores in paper.TABLE_1.items()}
-right_2 = {c: {n: paper.corrected(s) for n, s in row.items()} for c, row in paper.TABLE_2.items()}
+fixed_1 = {name: paper.corrected(scores) for name, scores in paper.TABLE_1.items()}
+fixed_2 = {c: {n: paper.corrected(s) for n, s in row.items()} for c, row in paper.TABLE_2.items()}
 print("as printed:", printed_tables.swapped_columns().verdict)
-print("repaired:  ", printed_tables.swapped_columns(right_1, right_2).verdict)
-assert printed_tables.swapped_columns(right_1, right_2).verdict == "confirmed"
+print("corrected: ", printed_tables.swapped_columns(fixed_1, fixed_2).verdict)
+assert printed_tables.swapped_columns(fixed_1, fixed_2).verdict == "confirmed"
 
 # %% [markdown]
-# The tests of the package do the same with every function below: each is fed a deliberately altered
-# table, and must notice.
+# The tests of the package do the same with every function below: each must change its verdict when
+# its input is altered.
 #
-# ### What a training can decide
+# ### What training runs can decide
 #
-# Whether a choice *matters* is settled by training twice, with and without it, from the same seed on the
-# same patches, so that what the seed contributes cancels. With differences $d_1 \dots d_n$ over $n$
-# seeds, the 95 % interval of their mean is
+# The effect of a choice is measured by two training runs, with and without it, from the same seed
+# on the same patches, so that the influence of the seed cancels in part. With differences
+# $d_1 \dots d_n$ over $n$ seeds, the 95 % interval of their mean is
 #
 # $$\bar d \pm t_{n-1} \frac{s_d}{\sqrt n} ,$$
 #
-# where $s_d$ is their scatter and $t_2 = 4.3$ for three seeds. An interval that includes zero decides
-# nothing, however plausible the choice.
+# where $s_d$ is their standard deviation and $t_2 = 4.3$ for three seeds. If the interval includes
+# zero, the effect is undecided, however plausible the choice is.
 #
 # ## Practical
 #
 # ### The printed tables
 #
-# The inequality first, drawn for every printed row. Dots in the shaded half are impossible. The blue
-# ticks are the gaps of the radiographs of our own Table II, the grey ones what these would look like
+# First the inequality, plotted for every printed row. Dots in the shaded half are impossible. The
+# blue ticks are the differences for the radiographs of our own Table II, the grey ones the same
 # with exchanged columns.
 
 # %%
 rms = printed_tables.rms_of_images(results.table("table_2_results"))
-fig = plotting.gap_plot(rms)
-caption = "PSNR minus SNR of every printed row; ticks: our test images, in order and exchanged."
-plotting.save_figure(fig, figures / "11_gaps", caption, on("table_2"), smoke=settings.is_smoke)
+fig = plotting.psnr_snr_gap_plot(rms)
+caption = "PSNR minus SNR of every printed row; ticks: our test images, as they are and exchanged."
+plotting.save_figure(
+    fig, figures / "11_gaps", caption, table_facts("table_2"), smoke=settings.is_smoke
+)
 fig
 
 # %% [markdown]
-# Read the picture from right to left: where real images lie, where two rows of Table I lie, and where
-# no image can lie. If the grey ticks fall among the dots, exchanged columns explain them.
+# Real images lie on the right, as do two rows of Table I; no image can lie on the left. If the grey
+# ticks are among the dots, exchanged columns explain the dots.
 
 # %%
 unit = results.facts("table_2")["unit"]
 note(printed_tables.swapped_columns(), printed_tables.constant_gap(rms, unit=unit))
 
 # %% [markdown]
-# Table II has the same ten images in every cell, so its gap must be one constant, and it is. Table I's
-# gaps differ between networks, which a mean over images cannot do. *Pooling* can: one quotient of sums
-# over a whole batch, in which bright patches count for more. We restore patches with two networks and
-# average in both ways.
+# Table II has the same ten images in every cell, so the difference must be constant, and it is. In
+# Table I the difference depends on the network, which a mean over images cannot explain. *Pooling*
+# can: one quotient of sums over a whole batch, in which bright patches have more weight. We restore
+# patches with two networks and average in both ways.
 
 # %%
 count = 2 if settings.is_smoke else 40
@@ -194,18 +200,17 @@ noisy = [scoring.noisy_image(case) for case in cases]
 pairs = {"noisy": [(f, case.clean) for f, case in zip(noisy, cases, strict=True)]}
 
 # %% [markdown]
-# `noisy` is the first "method". The two networks differ in what they leave behind, which is all that
-# pooling needs to tell them apart.
+# `noisy` is the first "method". The two networks have different residual errors, so the pooled
+# difference depends on the network.
 
 # %%
 for name in ("xbdcnn", "xrecnn"):
     restore = load_pretrained(name).denoise
     pairs[name] = [(restore(f), case.clean) for f, case in zip(noisy, cases, strict=True)]
-note(printed_tables.pooled_snr(*printed_tables.gaps_both_ways(pairs)))
+note(printed_tables.pooled_snr(*printed_tables.mean_and_pooled_gaps(pairs)))
 
 # %% [markdown]
-# Four statements of the text can be checked against the tables that stand beside them. None of
-# them needs an image.
+# Four statements of the text can be compared with the printed tables, without any image.
 
 # %% tags=["nbval-check-output"]
 note(
@@ -215,9 +220,9 @@ note(
 )
 
 # %% [markdown]
-# The last is about speed: one forward pass, counted operation by operation, times three for a training
-# step, times the patches that the described training has to see. What share of the card's
-# arithmetic peak would that take?
+# The last one concerns speed: the operations of one forward pass, times three for a training step,
+# times the number of patches of the described training. Which share of the graphics card's
+# arithmetic peak does that require?
 
 # %%
 note(printed_tables.training_time(architecture.gigaflops(XBDCNN(AS_WRITTEN))))
@@ -225,29 +230,28 @@ note(printed_tables.training_time(architecture.gigaflops(XBDCNN(AS_WRITTEN))))
 # %% [markdown]
 # ### What η means
 #
-# The noisy PSNRs of Table II can be inverted: the squared error beyond $\sigma^2$ is quantum noise, and
-# each reading of η turns it into a mean grey level of the ten images. The right reading has to give
-# one brightness nine times.
+# The noisy PSNRs of Table II can be inverted: the squared error minus $\sigma^2$ is quantum noise,
+# and each interpretation of η converts it to a mean grey level of the ten images. The correct one
+# has to give the same mean in all nine cells.
 
 # %% tags=["nbval-check-output"]
 means = {name: noise_model.implied_means(name) for name in noise_model.READINGS}
 print(pd.DataFrame(means, list(paper.TABLE_2_NOISY_PSNR)).round(0).astype(int).T.to_string())
 
 # %% [markdown]
-# The other direction is a simulation: our noise in the same nine cells, on the images at hand and on the
-# radiographs of our own Table II. Other radiographs are brighter or darker, which shifts all cells alike;
-# the pattern must not change.
+# The converse is a simulation: our noise at the same nine levels, on the images named at the top
+# and on the radiographs of our own Table II. Other radiographs are brighter or darker, which shifts
+# all cells by about the same amount; the pattern must not change.
 
 # %%
 images = source.images("table2", 1 if settings.is_smoke else 10)
-before = kept["table_2"].query("method == @scoring.BEFORE").set_index(["eta", "sigma"])
+before = stored["table_2"].query("method == @scoring.BEFORE").set_index(["eta", "sigma"])
 cells = {"printed": paper.TABLE_2_NOISY_PSNR, "here": noise_model.simulated_psnr(images)}
 cells["our Table II"] = before["psnr"].to_dict()
 pd.DataFrame(cells).round(2).T
 
 # %% [markdown]
-# **Check.** By our reading less light or more warmth must always cost PSNR, in print as in our cells: each
-# of the three rows above falls with σ and rises with η.
+# **Check.** In the paper's cells and in ours, PSNR decreases with σ and increases with η.
 
 # %%
 table = pd.DataFrame(cells)
@@ -261,17 +265,17 @@ note(noise_model.eta_is_a_gain(), noise_model.nine_cells(cells["our Table II"], 
 # %% [markdown]
 # ### Which SSIM?
 #
-# Eq. 7 has two constants, and they depend on the range that the images are said to have. One noisy
-# patch and its restoration, under every convention in use (8-bit images with a range of 255 are the
-# same as images in [0, 1] with a range of 1):
+# Eq. 7 has two constants that depend on the assumed data range. SSIM of one noisy patch and its
+# restoration, under every convention in use (8-bit images with a range of 255 are equivalent to
+# images in [0, 1] with a range of 1):
 
 # %%
 pair = {name: ssim_conventions.all_conventions(*pairs[name][0]) for name in ("noisy", "xbdcnn")}
 pd.DataFrame(pair).round(3)
 
 # %% [markdown]
-# The paper prints one number that involves no method at all: SSIM before denoising. The mean over our
-# noisy patches, at Table I's random levels, tells which conventions come near it.
+# The paper prints one value that does not depend on any method: SSIM before denoising. The mean
+# over our noisy patches, at Table I's random levels, shows which conventions are close to it.
 
 # %%
 means = ssim_conventions.mean_conventions(pairs["noisy"])
@@ -281,51 +285,53 @@ plotting.save_figure(fig, figures / "11_ssim", caption, facts, smoke=settings.is
 fig
 
 # %% [markdown]
-# Do all rows share it? SSIM rises with PSNR, along another curve for each range. So for each printed
-# row we look up our own restored patches of that PSNR, whatever method restored them, and compare.
+# Do all rows use the same convention? SSIM increases with PSNR, along a different curve for each
+# range. For each printed row we therefore select our own restored patches of that PSNR, from any
+# method, and compare.
 
 # %%
-results = results.table("table_1_results")
-ssim_conventions.nearest_ranges(results).round(3)
+table_1_rows = results.table("table_1_results")
+ssim_conventions.nearest_ranges(table_1_rows).round(3)
 
 # %%
-note(ssim_conventions.before_denoising(means), ssim_conventions.bm3d_row(results))
+note(ssim_conventions.before_denoising(means), ssim_conventions.bm3d_row(table_1_rows))
 
 # %% [markdown]
 # ### The losses
 #
-# Eq. 3 has three readings. By the text under-estimation costs more; as printed, over-estimation does;
-# in the released code β is no switch, but the size of the under-estimate. Triangles mark where gradient
-# descent from zero ends under each; two of them coincide.
+# Eq. 3 has three readings. By the text under-estimation costs more; as printed, over-estimation
+# does; in the released code β is the size of the under-estimate instead of 0 or 1. Triangles mark
+# where gradient descent from zero ends in each case; two of them coincide.
 
 # %%
-ends = {reading: loss_terms.where_descent_ends(reading, 1.0) for reading in loss_terms.READINGS}
+ends = {reading: loss_terms.descent_limit(reading, 1.0) for reading in loss_terms.READINGS}
 no_data = facts | {"data": "none"}
 fig = plotting.loss_landscape(true=1.0, ends=ends)
 caption = "Eq. 3 in its three readings over the estimate; triangles: where descent from 0 ends."
-plotting.save_figure(fig, figures / "11_descent", caption, no_data, smoke=settings.is_smoke)
+plotting.save_figure(fig, figures / "11_asymmetric_loss", caption, no_data, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
-# From other starts, too? One row per start, one column per reading; the true level is 1, so that a fair
-# loss ends at 1 in every row.
+# The same from other starting points: one row per start, one column per reading; the true level is
+# 1, so a correct loss ends at 1 in every row.
 
 # %%
 starts = (0.0, 0.5, 0.9, 1.5)
-ends = {r: [loss_terms.where_descent_ends(r, 1.0, s) for s in starts] for r in loss_terms.READINGS}
+ends = {r: [loss_terms.descent_limit(r, 1.0, s) for s in starts] for r in loss_terms.READINGS}
 pd.DataFrame(ends, pd.Index(starts, name="start")).round(3)
 
 # %% [markdown]
-# A single pixel is not a training. What each reading changes there is measured below, and goes into the
-# ledger as the *effect* of the point; `effect` looks it up.
+# This is the descent for a single pixel. The effect of each reading on a training run is measured
+# below and entered into the ledger as the *effect* of the point, which the function `effect`
+# returns.
 
 # %%
-trained, full = kept["trials_flips"], recipe_choices.at_full_width()
+trained, full = stored["trials_choices"], recipe_choices.full_width_scores()
 
 
 def effect(*trials):
-    """What flipping a choice of the recipe as written did, in words."""
-    return "; ".join(f"'{t}': {recipe_choices.effect_of(t, trained, full)}" for t in trials)
+    """Return the effect of changing one choice of the recipe as written, in words."""
+    return "; ".join(f"'{t}': {recipe_choices.effect_text(t, trained, full)}" for t in trials)
 
 
 note(
@@ -334,18 +340,18 @@ note(
 )
 
 # %% [markdown]
-# One more doubt about Eq. 3 needs no code at all. Its reason is that too little noise in the maps does
-# more harm than too much. But η counts photons: where it is *over*-estimated, too little noise is
-# claimed. An estimator that cannot tell levels apart answers the constant that costs least; which way
-# does it lean?
+# Another point concerns the motivation of Eq. 3, that too little noise in the maps does more harm
+# than too much. But η is a number of photons: if it is *over*-estimated, the noise is
+# under-estimated. An estimator that cannot distinguish levels returns the constant with the
+# smallest loss. Is it too high or too low?
 
 # %%
 note(loss_terms.direction_for_eta())
 
 # %% [markdown]
-# Next the four terms of Eq. 8. A narrow network is trained for some dozens of steps by each recipe,
-# and every few steps the gradient of each weighted term is taken by itself. What matters is the ratio
-# of the curves within one panel.
+# Next the four terms of Eq. 8. A narrow network is trained for some dozens of steps with each
+# recipe, and every few steps the gradient of each weighted term is computed separately. Compare the
+# curves within one panel.
 
 # %%
 steps = 4 if settings.is_smoke else 60
@@ -366,14 +372,14 @@ plotting.save_figure(fig, figures / "11_gradients", caption, facts, smoke=settin
 fig
 
 # %% [markdown]
-# A term whose curve lies far below another has no say, whatever its λ. The text praises the SSIM term for
-# what it does to the structure of the image; where its curve lies under that of the squared error, it
-# can do very little of that. Two more points concern the other terms: in which units the maps are, and
-# whether a term grows with the batch.
+# A term whose curve is far below another has no influence, whatever its λ. According to the text
+# the SSIM term preserves the structure of the image; if its curve is below that of the squared
+# error, it can contribute little. Two more points concern the other terms: the units of the maps,
+# and whether a term grows with the batch size.
 
 # %%
 note(
-    loss_terms.inert_ssim(norms, effect("SSIM of residuals, range 255")),
+    loss_terms.ssim_loss_strength(norms, effect("SSIM of residuals, range 255")),
     loss_terms.scale_of_the_maps(effect("level maps in equal units")),
     loss_terms.batch_factor(effect=effect("means instead of sums", "TV summed over the batch")),
 )
@@ -381,8 +387,8 @@ note(
 # %% [markdown]
 # ### The network
 #
-# Three details of Fig. 1 and its text. They are small, and each is a field of the recipe, so that its
-# effect could be measured.
+# Three details of Fig. 1 and its description. The effects of the last two were measured, since they
+# are fields of the recipe.
 
 # %%
 note(
@@ -394,88 +400,92 @@ note(
 # %% [markdown]
 # ### The data
 #
-# Patches were dealt to the three sets at random, 32 of them from each image. The chance that a test
-# patch has no sibling in the training set is then a hypergeometric probability:
+# Patches were assigned to the three sets at random, 32 from each image. The probability that no
+# other patch of the image of a test patch is in the training set is then hypergeometric:
 
 # %%
 show_source(images_audit.no_sibling_probability)
 
 # %% [markdown]
-# What siblings are worth was measured in the worst case: the same network, the same budget, the same
-# test tiles; once every training tile comes from the radiographs of the test tiles, once none does.
+# The effect was measured in the worst case: the same network, budget and test tiles; in one
+# training run all training tiles come from the radiographs of the test tiles, in the other none
+# does.
 
 # %%
-siblings = kept["audit_leakage"].pivot(index="seed", columns="split", values="psnr")
-siblings.assign(gain=siblings["patch"] - siblings["image"]).round(3)
+by_split = stored["audit_leakage"].pivot(index="seed", columns="split", values="psnr")
+by_split.assign(gain=by_split["patch"] - by_split["image"]).round(3)
 
 # %% [markdown]
-# The second point is the "noise-free" image itself. Real radiographs hold noise of their own, which
-# no method can predict, so PSNR against them has a ceiling: $20 \log_{10}(255 / \sigma_0)$ for a
-# residual noise of $\sigma_0$ grey levels.
+# The second point is the "noise-free" image itself. Real radiographs contain noise, which no method
+# can predict, so PSNR has an upper limit: $20 \log_{10}(255 / \sigma_0)$ for a residual noise of
+# $\sigma_0$ grey levels.
 
 # %%
 show_source(images_audit.residual_noise)
 
 # %% [markdown]
-# The third concerns the noise of the training patches: the text draws both levels from intervals, the
-# released code from a list. Counting how many different pairs come up tells them apart.
+# The third point concerns the noise of the training patches: the text draws both levels from
+# intervals, the released code from a list. The number of different pairs distinguishes the two.
 
 # %%
 note(
-    images_audit.split_leakage(kept["audit_leakage"]),
-    images_audit.noisy_ground_truth(kept["audit_residual"]["residual"]),
+    images_audit.split_leakage(stored["audit_leakage"]),
+    images_audit.noisy_ground_truth(stored["audit_residual"]["residual"]),
     images_audit.discrete_levels(effect("noise levels from a grid")),
 )
 
 # %% [markdown]
-# ### Every choice, flipped
+# ### The effect of each choice
 #
-# Now the measurement behind the effects. Starting from the recipe as written, one choice is flipped
-# at a time, all else being equal. These trainings are short and of half width. Three of the flips exist
-# also as shipped weights, of full width and full budget but a single seed.
+# This is the measurement of the effects above. Starting from the recipe as written, one choice is
+# changed at a time, all else being equal. These training runs are short and of half width. Three of
+# the variants are also available as shipped weights, of full width and full budget but a single
+# seed.
 
 # %%
-known = results.facts("trials_flips")
+known = results.facts("trials_choices")
 print(f"{known['budget']['patches']} patches of side {known['budget']['patch_size']}", end=", ")
 print(f"{known['budget']['batch_size']} per step, width {known['width']}, seeds {known['seeds']}")
 
 # %%
-beside = recipe_choices.side_by_side(trained, full)
-fig = plotting.choices_plot(beside, reference="as written")
-caption = "Change of validation PSNR by each flipped choice; diamonds: trained at full width."
-plotting.save_figure(fig, figures / "11_flips", caption, on("trials_flips"), settings.is_smoke)
+effect_table = recipe_choices.effects_at_both_widths(trained, full)
+fig = plotting.choices_plot(effect_table, reference="as written")
+caption = "Change of validation PSNR by each choice; diamonds: trained at full width."
+plotting.save_figure(
+    fig, figures / "11_choices", caption, table_facts("trials_choices"), settings.is_smoke
+)
 fig
 
 # %% [markdown]
-# Bars that cross zero decide nothing. A diamond beyond its bar would say that the effect depends on
-# budget and width; within it, the luck of a seed is explanation enough.
+# If a bar includes zero, the effect is undecided. A diamond outside its bar suggests that the
+# effect depends on budget and width; inside, the variation between seeds explains the difference.
 
 # %%
-ssim = recipe_choices.side_by_side(trained, full, "val_ssim").set_index("trial")
-table = beside.set_index("trial").round(3)
+ssim = recipe_choices.effects_at_both_widths(trained, full, "val_ssim").set_index("trial")
+table = effect_table.set_index("trial").round(3)
 table["SSIM"], table["SSIM, full width"] = ssim["effect"].round(4), ssim["full_width"].round(4)
 table
 
 # %% [markdown]
-# In words, so that no bar has to be read off: how many flips are decided, which is the largest, and
-# whether short and full training agree where both exist.
+# The same in words: how many effects are decided, which is the largest, and whether short and full
+# training agree where both exist.
 
 # %%
-decided = beside[(beside["low"] > 0) | (beside["high"] < 0)]
-largest = beside.loc[beside["effect"].abs().idxmax()]
-print(f"{len(decided)} of {len(beside)} flips have an interval that excludes zero")
+decided = effect_table[(effect_table["low"] > 0) | (effect_table["high"] < 0)]
+largest = effect_table.loc[effect_table["effect"].abs().idxmax()]
+print(f"{len(decided)} of {len(effect_table)} choices have an interval that excludes zero")
 print(f"largest effect: '{largest['trial']}', {largest['effect']:+.2f} dB")
-for row in beside.dropna(subset=["full_width"]).itertuples():
+for row in effect_table.dropna(subset=["full_width"]).itertuples():
     sign = "same" if row.effect * row.full_width > 0 else "opposite"
-    print(
-        f"'{row.trial}': {row.effect:+.2f} dB short, {row.full_width:+.2f} dB in full, {sign} sign"
-    )
+    both = f"{row.effect:+.2f} dB short, {row.full_width:+.2f} dB full"
+    print(f"'{row.trial}': {both}, {sign} sign")
 
 # %% [markdown]
-# Two of these are Table I's ablations. A part is missed if leaving it out costs PSNR beyond doubt, and
-# if the full training says the same. The scores are those on the validation images. On the test patches
-# of Table I the same networks of full width lie further apart, and the images leave no doubt which is
-# better ([notebook 07](07_ablations.ipynb)); but they are one training each, and the doubt is of seeds.
+# Two of these are Table I's ablations. A part is beneficial if its removal lowers PSNR with an
+# interval below zero and the full training agrees. The scores are those on the validation images.
+# On the test patches of Table I the same networks of full width differ more, and the paired
+# interval over images excludes zero ([notebook 07](07_ablations.ipynb)); but each is one training
+# run, and the variation between seeds is not included.
 
 # %%
 note(
@@ -485,45 +495,46 @@ note(
 )
 
 # %% [markdown]
-# ### Does the NLE estimate anything?
+# ### How accurate is the NLE?
 #
-# Each network's own answer on hundreds of noisy patches, against the levels that were put in. A
-# horizontal band is an estimator that always says the same. Below them stands a method without any
-# training: the variance of the finest details, regressed on the brightness. Its answers beyond a
-# quarter more than the range stand as triangles at the edge.
+# Each network's own estimate on hundreds of noisy patches, against the true levels. A horizontal
+# band means that the estimate does not depend on the true level. The last row is a method without
+# training: a regression of the variance of the finest details on the brightness. Estimates above
+# 1.25 times the upper end of the range are drawn as triangles at the edge.
 
 # %%
 show_source(level_estimates.mean_variance_estimate)
 
 # %%
-calibration = kept["audit_calibration"]
+calibration = stored["audit_calibration"]
 ours = [zoo.ZOO[f"xbdcnn{name}"].label for name in ("-as-written", "-as-released", "")]
 fig = plotting.calibration_plot(calibration, [*ours, "mean-variance regression"])
 caption = "Estimated against true η and σ, patch by patch; line and band: median and quartiles."
-facts_here = on("audit_calibration")
-plotting.save_figure(fig, figures / "11_calibration", caption, facts_here, settings.is_smoke)
+calibration_facts = table_facts("audit_calibration")
+plotting.save_figure(fig, figures / "11_calibration", caption, calibration_facts, settings.is_smoke)
 fig
 
 # %% [markdown]
-# In numbers. The error of a constant answer, the mean of the truth, is the bar to beat; a slope of 1
-# means that the estimate moves as the level does. Where the fitted line falls, the regression finds
-# infinitely many photons; these answers count in the median error only.
+# In numbers: the error should be smaller than that of a constant estimate, the mean of the true
+# levels; a slope of 1 means that the estimate changes as much as the level. If the fitted line
+# decreases, the regression gives an infinite η; these estimates are included in the median error
+# only.
 
 # %%
-judgement = level_estimates.judged(calibration)
-judgement.set_index(["level", "method"]).sort_index(sort_remaining=False).round(2)
+estimate_errors = level_estimates.error_statistics(calibration)
+estimate_errors.set_index(["level", "method"]).sort_index(sort_remaining=False).round(2)
 
 # %% [markdown]
-# Every estimator has an opinion on the *total* noise, $\sqrt{g/\eta + \sigma^2}$ at the mean grey level,
-# including scikit-image's, which knows nothing else. So it is the common currency: how far off is
-# each where there is little noise and much, in dark patches and in bright ones?
+# All estimators can be compared by the *total* noise, $\sqrt{g/\eta + \sigma^2}$ at the mean grey
+# level, including that of scikit-image, which estimates nothing else. The next figure shows their
+# errors as a function of the noise and of the brightness of the patch.
 
 
 # %%
 def binned(quantity, bins=6):
     """Bias and RMSE of the total noise in bins with equally many patches."""
     groups = pd.qcut(calibration[quantity], bins)
-    found = level_estimates.judged(
+    found = level_estimates.error_statistics(
         calibration.assign(bin=groups.map(lambda b: b.mid)), ("method", "bin")
     )
     found = found[found["level"] == "total"].rename(columns={"bin": "place"})
@@ -533,101 +544,119 @@ def binned(quantity, bins=6):
 errors = {"true noise (grey levels)": binned("total"), "mean grey level": binned("brightness")}
 
 # %%
-fig = plotting.error_plot(errors)
+fig = plotting.level_error_plot(errors)
 caption = "Bias and RMSE of the estimated total noise, by its strength and by the brightness."
-plotting.save_figure(fig, figures / "11_errors", caption, facts_here, settings.is_smoke)
+plotting.save_figure(fig, figures / "11_errors", caption, calibration_facts, settings.is_smoke)
 fig
 
 # %% [markdown]
-# The same for each level by itself, in the darkest and brightest third of the patches.
+# The same for each level separately, in the darkest, middle and brightest third of the patches.
 
 # %%
 thirds = pd.qcut(calibration["brightness"], 3, labels=["dark", "middle", "bright"])
-by_third = level_estimates.judged(calibration.assign(third=thirds), ("third", "method"))
+by_third = level_estimates.error_statistics(calibration.assign(third=thirds), ("third", "method"))
 mine = by_third[by_third["method"].isin(ours) & (by_third["level"] != "total")]
 mine.pivot_table(["bias", "rmse"], ["level", "method"], "third", observed=True).round(2)
 
 # %% [markdown]
-# A network may know how much noise there is without knowing of which kind. One sentence per estimator
-# for the total, then the verdict on what the paper claims, which is both levels one by one. We ask for a
-# fifth less error than a constant answer has, which is not much.
+# A network may estimate the total noise correctly but not its two components. One sentence per
+# estimator for the total, then the verdict on what the paper claims, which is both levels
+# separately. The criterion is an error at least a fifth below that of a constant estimate, which is
+# not strict.
 
 # %%
 for name in dict.fromkeys(calibration["method"]):
-    total = judgement[(judgement["method"] == name) & (judgement["level"] == "total")].iloc[0]
+    total = estimate_errors[
+        (estimate_errors["method"] == name) & (estimate_errors["level"] == "total")
+    ].iloc[0]
     share = total["rmse"] / total["of a constant"]
-    print(f"{name}: total noise {total['rmse']:.2f} grey levels off, {share:.0%} of a constant")
+    error = f"{total['rmse']:.2f} grey levels"
+    print(f"{name}: error of the total noise {error}, {share:.0%} of a constant estimate's")
 
 # %%
-note(*[level_estimates.nle_estimates(judgement, label) for label in ours])
+note(*[level_estimates.nle_estimates(estimate_errors, label) for label in ours])
 
 # %% [markdown]
-# ### Does the denoiser listen?
+# ### Does the denoiser use the level maps?
 #
-# Suppose the estimate were perfect. We feed the second half of each network with other maps than its own:
-# the truth, the two maps exchanged, zeros, and maps that claim too much or too little noise.
+# Suppose the estimate were perfect. The denoising part of each network is given other level maps
+# than its own estimate: the true levels, the two maps exchanged, zeros, and maps with too much or
+# too little noise.
 
 # %%
-fed = kept["audit_levels"]
+fed = stored["audit_levels"]
 wide = fed.groupby(["method", "fed"])["psnr"].mean().unstack()
-shown = ["true x 1", "true, swapped", "zero", "estimated x 0.5", "estimated x 2"]
-wide[shown].sub(wide["estimated x 1"], axis=0).round(2)
+variants = ["true x 1", "true, swapped", "zero", "estimated x 0.5", "estimated x 2"]
+wide[variants].sub(wide["estimated x 1"], axis=0).round(2)
 
 # %% [markdown]
-# Each entry is the change of PSNR against the network as it is. Columns near zero mean a denoiser that
-# does not listen; a gain under "true x 1" is what a better estimator could still bring. A loss there
-# would mean that the denoiser has grown used to its partner: the maps vary from pixel to pixel and may
-# tell it more than two numbers, and it was never shown the truth.
+# Each entry is the change of PSNR relative to the unchanged network. A column near zero means that
+# the denoiser does not use the maps; a gain under "true x 1" is the potential of a better
+# estimator. A loss there means that the denoiser depends on the maps of its own NLE: they vary from
+# pixel to pixel, may contain more information than two numbers, and true levels were never used in
+# training.
 
 # %%
-fig = plotting.feeding_plot(fed)
-caption = "PSNR when the level maps claim a multiple of the estimated or of the true noise."
-plotting.save_figure(fig, figures / "11_feeding", caption, on("audit_levels"), settings.is_smoke)
+fig = plotting.level_mismatch_plot(fed)
+caption = "PSNR if the level maps are scaled to a multiple of the estimated or the true noise."
+plotting.save_figure(
+    fig, figures / "11_level_maps", caption, table_facts("audit_levels"), settings.is_smoke
+)
 fig
 
 # %% [markdown]
-# The paper justifies its asymmetric loss by a remark from the literature: a non-blind denoiser stands
-# a level that is too high better than one that is too low. Right of the line in the picture the maps
-# claim too much; for η that is a *smaller* number.
+# The paper motivates its asymmetric loss by a statement from the literature: a non-blind denoiser
+# is more robust to a noise level that is too high than to one that is too low. Right of the line in
+# the figure the maps over-estimate the noise; for η that is a *smaller* number.
 
 # %%
 note(*[level_estimates.over_estimation(fed, label) for label in ours])
 
 # %% [markdown]
-# ### Beyond the trained range
+# ### Outside the trained range
 #
-# Lead of three networks over GAT+BM3D, which is told the true levels. The frame holds the levels
-# that the networks were trained on.
+# Difference in PSNR between each of three networks and GAT+BM3D, which is told the true levels. The
+# frame encloses the levels of the training.
 
 # %%
-stress = kept["audit_beyond"]
-labels = ["X-BDCNN balanced", "X-BDCNN", "DnCNN"]
-leads = {label: out_of_range.leads(stress, label, "GAT+BM3D") for label in labels}
-fig = plotting.lead_map(leads)
-caption = "Lead in PSNR over GAT+BM3D, which is told the levels, inside and outside the training."
-plotting.save_figure(fig, figures / "11_beyond", caption, on("audit_beyond"), settings.is_smoke)
+stress = stored["audit_out_of_range"]
+labels = [zoo.ZOO[name].label for name in ("xbdcnn", "xbdcnn-as-written", "dncnn")]
+leads = {label: out_of_range.mean_leads(stress, label, "GAT+BM3D") for label in labels}
+fig = plotting.psnr_difference_map(leads)
+caption = "PSNR minus that of GAT+BM3D, which is told the levels, inside and outside the training."
+plotting.save_figure(
+    fig, figures / "11_out_of_range", caption, table_facts("audit_out_of_range"), settings.is_smoke
+)
 fig
 
 # %% [markdown]
-# Two other ways to leave the training: noise with a grain, as a scintillator makes it, at unchanged
-# strength; and an image multiplied by a gain that nobody was told, divided again after restoration.
+# Two other conditions outside the training: spatially correlated noise, as caused by a
+# scintillator, at unchanged strength; and an image that is multiplied by an unknown gain, and
+# divided by it after restoration.
 
 # %%
 fig = plotting.correlation_plot(stress)
-caption = "PSNR under noise with a grain, and under an unknown gain, for every method."
-plotting.save_figure(fig, figures / "11_grain", caption, on("audit_beyond"), settings.is_smoke)
+caption = "PSNR under spatially correlated noise and under an unknown gain, for every method."
+plotting.save_figure(
+    fig,
+    figures / "11_noise_correlation",
+    caption,
+    table_facts("audit_out_of_range"),
+    settings.is_smoke,
+)
 fig
 
 # %% [markdown]
-# The grain comes from blurring the noise alone, and scaling it back to its former strength. PSNR before
-# denoising therefore stays where it was, and only the pattern has changed.
+# The correlated noise is made by blurring the noise alone and rescaling it to its former strength.
+# PSNR before denoising is therefore unchanged; only the correlation differs.
 
 # %%
 show_source(out_of_range.correlated_noise)
 
 # %% [markdown]
-# A lead may shrink outside the training without a network being useless there. The verdict asks whether
-# there is a lead under every condition, or under none; the evidence names the worst place.
+# A smaller lead outside the training does not mean that a network is useless there. The verdict
+# depends on whether the network leads under every condition, or under none; the evidence names the
+# worst condition.
 
 # %%
 note(*[out_of_range.out_of_range_lead(stress, label) for label in labels if label in ours])
@@ -635,9 +664,9 @@ note(*[out_of_range.out_of_range_lead(stress, label) for label in labels if labe
 # %% [markdown]
 # ### The ledger
 #
-# All findings, one row each. The files `ledger.csv` and `ledger.md` hold every column: what the text says,
-# what the equation prints, the released code, our choice, the evidence and the effect. The published
-# copy is [here](../figures/ledger.md).
+# All findings, one row each. The files `ledger.csv` and `ledger.md` contain all columns: what the
+# text says, what the equation prints, the released code, our choice, the evidence and the effect.
+# The published copy is [here](../figures/ledger.md).
 
 # %%
 record = provenance(**facts, measured={name: results.source_line(name) for name in TABLES})
@@ -646,8 +675,8 @@ pd.set_option("display.max_colwidth", None)
 ledger[["point", "verdict", "confidence", "effect"]]
 
 # %% [markdown]
-# **Check.** Every point has a name of its own, every verdict is one of the three, and what is pure
-# arithmetic on the printed tables comes out the same whatever the images.
+# **Check.** The names of the points are unique, every verdict is one of the three, and what follows
+# from the printed tables alone does not depend on the images.
 
 # %%
 by_point = ledger.set_index("point")
@@ -659,22 +688,23 @@ assert (columns["verdict"], columns["confidence"]) == ("contradicted", "certain"
 # %% [markdown]
 # ## Discussion
 #
-# The balance, counted:
+# The verdicts, counted:
 
 # %%
 for verdict, number in Counter(ledger["verdict"]).most_common():
-    sure = int((ledger.loc[ledger["verdict"] == verdict, "confidence"] == "certain").sum())
-    print(f"{number} points {verdict}, {sure} of them certain:")
-    print("   ", "; ".join(ledger.loc[ledger["verdict"] == verdict, "point"]))
+    part = ledger[ledger["verdict"] == verdict]
+    certain = int((part["confidence"] == "certain").sum())
+    print(f"{number} points {verdict}, {certain} of them certain:")
+    print("   ", "; ".join(part["point"]))
 
 # %% [markdown]
-# A contradicted point is not a wrong result. Many contradictions are between two descriptions of one
-# thing, the text and the code, and neither is a crime; they matter where the effect column says so.
-# Others concern a description that is incomplete, such as the range behind an SSIM. The columns in
-# Tables I and II look like a slip in copying, and read the other way round the numbers are *better*.
+# A contradicted point does not mean a wrong result. Many contradictions are differences between the
+# text and the code; how much they matter is given in the effect column. Others concern an
+# incomplete description, such as the data range of SSIM. The exchanged columns in Tables I and II
+# are probably a copying error, and the corrected numbers are *better* than the printed ones.
 #
-# What of the three contributions that the paper claims? The noise model stands on the first two points
-# about η. The other two have an ablation each:
+# The paper claims three contributions. The noise model is examined by the two points about η. The
+# other two contributions have an ablation each:
 
 # %%
 for point in ("Meaning of eta", "Noise of Table II, simulated"):
@@ -684,36 +714,34 @@ for trial in ("no NLE", "no SSIM loss"):
     print(f"{trial}: {row['verdict']}; {row['evidence']}")
 
 # %% [markdown]
-# Four limits of this audit. Our networks saw a fraction of the paper's patches, so an effect that needs
-# thirty GPU hours to appear is out of sight; the diamonds are our only hint of how effects grow with
-# training. A few seeds make a wide interval, and one makes none. The released code may not be what made
-# the tables. And what was computed on the images named at the top, rather than read from a table,
-# speaks of few of them, which may even be fields of one radiograph.
+# This audit has four limitations. Our networks were trained on a fraction of the paper's patches,
+# so effects that need thirty GPU hours of training cannot be observed; only the diamonds indicate
+# how effects change with training. Few seeds give a wide interval, a single one gives none. The
+# tables may have been made with other code than the released one. And the computations on the
+# images named at the top use few images, which may be fields of one radiograph.
 #
-# The convention of every score in our own tables, and the choice of every recipe, stand in the ledger,
-# too. Whoever disagrees with a verdict can change the function that computes it and run this notebook
-# again.
+# The ledger also contains the convention of every score in our own tables and the choices of every
+# recipe. To test another verdict, change the function that computes it and run this notebook again.
 
 # %% [markdown]
 # ## Two questions
 #
-# **1.** All rows of networks have their columns exchanged alike, and X-BDCNN is first in both. Does the
-# exchange matter at all?
+# **1.** All rows of networks have their columns exchanged, and X-BDCNN is first in both. Does the
+# exchange matter?
 #
 # <details><summary>Answer</summary>
 #
-# Yes, thrice. The two ablations change places. Rows that are in order stand beside rows that are not:
-# as printed, BM3D has a higher PSNR than X-ReCNN, and put right it has a lower one. And numbers
-# travel: whoever compares a new method with the printed PSNR of X-BDCNN has to beat a value that is
-# some five decibels too low.
+# Yes, for three reasons. The two ablations change places. Not all rows are exchanged: as printed, BM3D has
+# a higher PSNR than X-ReCNN, and corrected it has a lower one. And a new method that is compared with the
+# printed PSNR of X-BDCNN is compared with a value that is some five decibels too low.
 # </details>
 #
-# **2.** A flip changes PSNR by +0.2 dB with an interval from −0.1 to +0.5 dB. Is the choice
-# irrelevant, and what would you do next?
+# **2.** A choice changes PSNR by +0.2 dB with an interval from −0.1 to +0.5 dB. Is the choice
+# irrelevant, and what is the next step?
 #
 # <details><summary>Answer</summary>
 #
-# It is undecided, not irrelevant: an effect of half a decibel would be compatible with the interval. With
-# three seeds $t_2 = 4.3$; ten seeds would bring it down to 2.3 and divide by $\sqrt{10}$ instead of
-# $\sqrt 3$, which makes the interval less than a third as wide at the same scatter.
+# It is undecided, not irrelevant: an effect of half a decibel is compatible with the interval. With three
+# seeds $t_2 = 4.3$; with ten seeds $t_9 = 2.3$ and the divisor is $\sqrt{10}$ instead of $\sqrt 3$, which
+# makes the interval less than a third as wide at the same standard deviation.
 # </details>

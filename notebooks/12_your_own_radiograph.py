@@ -14,30 +14,29 @@
 # %% [markdown]
 # # 12 Your own radiograph
 #
-# So far the noise was made by us and the clean image was known. A radiograph of your own has neither:
-# its noise is whatever the detector left, its grey levels have 10 to 16 bits, and nobody knows what lies
-# underneath. This notebook takes one DICOM file through `xbdcnn denoise` and then asks, with two checks
-# that need no clean image, whether the result deserves any trust.
+# So far the noise was simulated and the clean image was known. For a radiograph of your own neither
+# is the case: the noise comes from the detector, the grey levels have 10 to 16 bits, and there is
+# no clean image. This notebook processes one DICOM file with `xbdcnn denoise` and then examines,
+# with two checks that need no clean image, whether the result can be trusted.
 #
-# **What this must not be used for.** This is research software and no medical device. Nobody has shown
-# that a diagnosis gets better with it, and this notebook shows how it can get worse: a network that
-# removes noise also removes fine, faint structure, and it leaves no trace of having done so. Do not
-# report from a restored image, do not lower a dose because of it, and do not let it replace the
-# original anywhere.
+# **What this must not be used for.** This is research software and not a medical device. It has not
+# been shown to improve a diagnosis, and this notebook shows how it may impair one: a network that
+# removes noise also removes fine, low-contrast structure, without any visible sign. Do not report
+# from a restored image, do not lower a dose because of it, and do not replace the original by it.
 #
 # ## What you'll do
 #
-# You denoise a DICOM radiograph, look at what the new object says about itself, examine what was
-# removed, and hide small discs in the image to see whether they survive.
+# You denoise a DICOM radiograph, read the header of the new object, examine what was removed, and
+# insert small discs into the image to measure how much of their contrast is preserved.
 #
 # ## What you'll learn
 #
-# How 15 bits become the [0, 1] of a network and come back without loss, what a derived DICOM object is,
-# and why a smoother image is not one in which more can be found.
+# How 15-bit values are mapped to the network's range [0, 1] and back without loss, what a derived
+# DICOM object is, and why structures are not necessarily easier to detect in a smoother image.
 #
 # ## What you need
 #
-# Notebooks 02 and 08; a DICOM file of the classes CR, DX or RF if you have one. Two minutes on 2 CPU
+# Notebooks 02 and 08; a DICOM file of the classes CR, DX or RF if available. Two minutes on 2 CPU
 # cores. To use your own file, change `original` below.
 
 # %% tags=["parameters"]
@@ -56,7 +55,7 @@ import pandas as pd
 import pydicom
 
 from xbdcnn import load_pretrained, noise, plotting
-from xbdcnn.data import Window, find_source, open_scan
+from xbdcnn.data import Window, find_source, open_radiograph
 from xbdcnn.data.builtin import builtin_fields, builtin_path
 from xbdcnn.study import no_reference
 from xbdcnn.study.notebook import show_source
@@ -71,15 +70,16 @@ facts = dict(profile=profile, data="built-in radiograph")
 print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else "")
 
 # %% [markdown]
-# All pictures here are of the built-in radiograph, whatever data source the other notebooks use.
+# All pictures here show the built-in radiograph, independent of the data source of the other
+# notebooks.
 #
 # ## Theory
 #
-# ### Through a window and back
+# ### The window transform and its inverse
 #
-# A file stores numbers $s$, in DICOM of 8 to 16 bits, signed or not. The network has learned from
-# images on [0, 1]. Between them stands an affine *window* with two ends, the stored values that are
-# seen as black and white:
+# A file contains stored values $s$, in DICOM of 8 to 16 bits, signed or unsigned. The network was
+# trained on images in [0, 1]. An affine *window* relates the two; its two ends are the stored
+# values that are displayed as black and white:
 #
 # $$f = \operatorname{clip}_{[0,1]} \frac{s - s_\text{black}}{s_\text{white} - s_\text{black}}.$$
 
@@ -87,10 +87,11 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 show_source(Window.to_unit)
 
 # %% [markdown]
-# In a MONOCHROME1 image, where large numbers are dark, $s_\text{black} > s_\text{white}$. The ends come
-# from the header's window, or from you (`--window BLACK WHITE`), and are printed for every file.
+# In a MONOCHROME1 image, where large values are dark, $s_\text{black} > s_\text{white}$. The ends
+# are those of the header's window or given by `--window BLACK WHITE`, and are printed for every
+# file.
 #
-# What comes back is not the network's picture $\hat g$ but the *change* it made, in stored units:
+# The output is not the network's image $\hat g$; instead, its *change* is added in stored units:
 #
 # $$s' = s + (\hat g - f)\,(s_\text{white} - s_\text{black}).$$
 
@@ -98,17 +99,17 @@ show_source(Window.to_unit)
 show_source(Window.restore)
 
 # %% [markdown]
-# Two things follow. Where the network changes nothing, the stored number is the same, bit for bit. And a
-# number outside the window, in direct exposure or in metal, is not cut off: the network saw it as plain
-# black or white, found little to change there, and the number keeps its distance from the window. The
-# only limits left are those of the file's bits.
+# This has two consequences. Where the network changes nothing, the stored value is identical. And a
+# value outside the window, in direct exposure or in metal, is not clipped: the network's input is
+# black or white there, the change is small, and the value keeps its distance from the window.
+# Values are limited only by the bit depth of the file.
 #
-# ### Can it still be found?
+# ### Detectability
 #
-# Medical physics asks of an image not whether it is pretty but whether a task can be done with it. The
-# simplest one: is there a faint disc at this place? An observer takes the mean over the disc minus the
-# mean over a ring around it, $t$, and its *detectability* is how far the responses with and without
-# a disc lie apart, in units of their spread:
+# In medical physics, image quality is defined by a task. The simplest one is to decide whether
+# there is a low-contrast disc at a known place. The response $t$ of an observer is the mean over
+# the disc minus the mean over a ring around it, and the *detectability* is the mean difference of
+# the responses with and without a disc, in units of their standard deviation:
 #
 # $$d' = \frac{\overline{t_1 - t_0}}{\operatorname{std}(t_0)}.$$
 
@@ -120,7 +121,7 @@ show_source(no_reference.disc_responses)
 #
 # ### One DICOM file
 #
-# The built-in radiograph as a file, in a folder of its own. (Under the smoke profile a piece of it.)
+# The built-in radiograph as a file, in a temporary folder (in the smoke profile, a part of it).
 
 # %%
 scratch = tempfile.TemporaryDirectory()
@@ -146,19 +147,19 @@ def xbdcnn(*arguments):
 xbdcnn("denoise", "chest.dcm", "-o", "restored")
 
 # %% [markdown]
-# The line names both files, the two ends of the window, the share of pixels beyond them, and the noise
-# level that the network believes it sees. Levels are stated on the 8-bit scale *of that window*. A window
-# a third as wide spreads the same noise over three times as many grey levels, so sigma should come out
-# three times as large. Ask for the estimate alone, and see how far the network follows.
+# The line names both files, the two ends of the window, the share of pixels outside it, and the
+# estimated noise level. Levels refer to the 8-bit scale *of that window*. In a window a third as
+# wide the same noise covers three times as many grey levels, so sigma should be three times as
+# large. The next cell prints the estimate alone for both windows.
 
 # %%
 xbdcnn("denoise", "chest.dcm", "--estimate-only")
 xbdcnn("denoise", "chest.dcm", "--estimate-only", "--window", 14000, 4000)
 
 # %% [markdown]
-# ### What the new object says
+# ### The header of the new object
 #
-# DICOM in, DICOM out: a *derived* object of the same patient and study, with an identity of its own.
+# The output is a *derived* DICOM object of the same patient and study, with its own identifiers.
 
 # %%
 derived = pydicom.dcmread(folder / "restored" / "chest.dcm")
@@ -168,14 +169,14 @@ reference = derived.SourceImageSequence[0]
 print("derived from the original:", reference.ReferencedSOPInstanceUID == original.SOPInstanceUID)
 
 # %% [markdown]
-# Size, bits, photometric interpretation and window are those of the source, and so is everything about
-# the patient: **a derived object is as confidential as its source.**
+# Size, bit depth, photometric interpretation and window are those of the source, and so are all
+# patient data: **a derived object is as confidential as its source.**
 #
-# **Check.** The same size and depth, another identity, and every grey level still in its order of
-# magnitude: no number was moved by more than a fifth of the window.
+# **Check.** The same size and bit depth, another identifier, and no stored value is changed by more
+# than a fifth of the window.
 
 # %%
-scan, restored = (open_scan(folder / name) for name in ("chest.dcm", "restored/chest.dcm"))
+scan, restored = (open_radiograph(folder / name) for name in ("chest.dcm", "restored/chest.dcm"))
 assert restored.stored.shape == scan.stored.shape and restored.limits == scan.limits
 assert derived.SOPInstanceUID != original.SOPInstanceUID
 change = restored.stored.astype(int) - scan.stored
@@ -184,8 +185,8 @@ assert 0 < np.abs(change).max() < 0.2 * abs(scan.window.white - scan.window.blac
 # %% [markdown]
 # ### First check: what was removed
 #
-# Take the difference and look at it before you look at the restored image. It should be grain and
-# nothing else. Ribs, vessels or the edge of a lead marker in it are structure that you have lost.
+# Examine the residual before the restored image. It should contain noise only. Ribs, vessels or the
+# edge of a lead marker in it are lost structure.
 
 # %%
 removed = 255 * (scan.unit - restored.unit)
@@ -198,8 +199,8 @@ panels = zip(
 )
 limit = 3 * removed.std()
 for axis, title, image in panels:
-    shown = dict(vmin=-limit, vmax=limit) if title == "removed" else dict(vmin=0, vmax=1)
-    axis.imshow(image, cmap="gray", **shown)
+    scale = dict(vmin=-limit, vmax=limit) if title == "removed" else dict(vmin=0, vmax=1)
+    axis.imshow(image, cmap="gray", **scale)
     axis.set_title(f"removed, ± {limit:.0f} grey levels" if title == "removed" else title)
     axis.axis("off")
 caption = "A DICOM radiograph in its header's window, restored, and what was removed (± 3 std)."
@@ -207,8 +208,8 @@ plotting.save_figure(fig, figures / "12_removed", caption, facts, smoke=settings
 fig
 
 # %% [markdown]
-# The built-in radiograph through its header's window, the restored one, and their difference, whose
-# scale is stretched to three standard deviations. Three numbers say the same without the eye.
+# The built-in radiograph in its header's window, the restored one, and their difference on a scale
+# of three standard deviations. Three numbers describe the residual.
 
 # %%
 show_source(no_reference.residual_structure)
@@ -216,41 +217,42 @@ show_source(no_reference.residual_structure)
 # %%
 found = no_reference.residual_structure(scan.unit, restored.unit)
 print(f"removed: {removed.std():.2f} grey levels rms, offset {found.offset:+.2f}")
-print(f"correlation of neighbours {found.whiteness:+.2f}, with anatomy {found.anatomy:+.2f}")
+print(f"correlation of adjacent pixels {found.whiteness:+.2f}, with anatomy {found.anatomy:+.2f}")
 
 # %% [markdown]
-# *Neighbours*: the noise that the network has learned is independent from pixel to pixel, so what it
-# removes should be, too. *Anatomy*: where the restored image has a vessel, does the removed part show the
-# same vessel, fainter? A real detector's noise is blurred a little by the detector itself, so the first
-# number need not be zero. The second should be. Compare it with those of the check, and look at the third
-# panel again.
+# *Adjacent pixels*: the noise of the training is independent from pixel to pixel, so the residual
+# should be white, too. *Anatomy*: the correlation of fine structure in the residual with that of
+# the restored image, for example a vessel that is visible in both. The noise of a real detector is
+# slightly correlated, so the first number need not be zero. The second should be. Compare it with
+# those of the check, and look at the third panel again.
 #
-# **Check.** The instrument, not the network: a plain blur must be caught with vessels in its pockets,
-# while true white noise must not be suspected.
+# **Check.** This tests the measure, not the network: a Gaussian blur must give a high correlation
+# with anatomy, true white noise a low one.
 
 # %%
 from scipy.ndimage import gaussian_filter
 
 field = builtin_fields("table2")[1][: 448 if not settings.is_smoke else 128]
-grain = np.random.default_rng(0).normal(0, 5 / 255, field.shape)
-innocent = no_reference.residual_structure(field + grain, field)
-guilty = no_reference.residual_structure(field, gaussian_filter(field, 3))
-print(f"white noise: anatomy {innocent.anatomy:+.2f}; a blur: anatomy {guilty.anatomy:+.2f}")
-assert abs(innocent.anatomy) < 0.1 < guilty.anatomy
+white_noise = np.random.default_rng(0).normal(0, 5 / 255, field.shape)
+of_noise = no_reference.residual_structure(field + white_noise, field)
+of_blur = no_reference.residual_structure(field, gaussian_filter(field, 3))
+print(f"white noise: anatomy {of_noise.anatomy:+.2f}; a blur: anatomy {of_blur.anatomy:+.2f}")
+assert abs(of_noise.anatomy) < 0.1 < of_blur.anatomy
 
 # %% [markdown]
-# And the network, on the radiograph above? It stands between the two, and the sentence below says on
-# which side of the line that parts them.
+# The result of the network on the radiograph above lies between the two; the next cell compares it
+# with the same threshold.
 
 # %%
-taken = "some fine anatomy went, too" if found.anatomy > 0.1 else "no anatomy to be seen"
-print(f"what was removed above: anatomy {found.anatomy:+.2f}, {taken}")
+conclusion = "some fine anatomy removed" if found.anatomy > 0.1 else "no anatomy detected"
+print(f"residual of the radiograph: anatomy {found.anatomy:+.2f}, {conclusion}")
 
 # %% [markdown]
-# ### Second check: hide something and look for it
+# ### Second check: inserted discs
 #
-# Put discs of known size and contrast into the image *before* denoising, and see what is left of them.
-# We do so in a field of the radiograph as it is, and in the same field under a simulated low dose.
+# Insert discs of known size and contrast into the image *before* denoising, and measure the
+# remaining contrast: in a field of the radiograph as it is, and in the same field at a simulated
+# low dose.
 
 # %%
 model = load_pretrained("xbdcnn")
@@ -286,11 +288,11 @@ wide = table.pivot(index=["image", "radius", "contrast"], columns="when")
 wide.sort_index(axis=1, level=1, ascending=False).round(2)
 
 # %% [markdown]
-# Radius in pixels, contrast in 8-bit grey levels. *Kept* is the share of the contrast that is still
-# there, *d_prime* the detectability.
+# Radius in pixels, contrast in 8-bit grey levels. *Kept* is the share of the contrast that remains,
+# *d_prime* the detectability.
 #
-# **Check.** Before denoising nothing is missing, up to the few pixels that were too bright to become
-# brighter. After denoising no disc has gained contrast out of nothing.
+# **Check.** Before denoising the contrast is complete, except for a few pixels that are clipped at
+# white. After denoising no disc has gained substantial contrast.
 
 # %%
 kept = wide["kept"]
@@ -309,59 +311,57 @@ for axis, name in zip(fig.subplots(1, 2, sharey=True), fields, strict=True):
 fig.axes[0].set_ylabel("contrast kept")
 fig.axes[0].set_ylim(0, 1.05)
 fig.legend(*axis.get_legend_handles_labels(), loc="outside right upper")
-caption = "Share of the contrast of inserted discs that is left after denoising."
+caption = "Share of the contrast of inserted discs that remains after denoising."
 plotting.save_figure(fig, figures / "12_discs", caption, facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
-# Contrast kept after denoising, on a field of the built-in radiograph, profile as printed at the top.
-# The line at 1 is what the original keeps. Read it from right to left: where a curve falls, the network
-# took faint discs for noise, and from curve to curve: the smaller the disc, the less of it is left.
+# Contrast kept after denoising, on a field of the built-in radiograph, profile as printed at the
+# top. The line at 1 is the original. A curve falls towards low contrasts if the network removes
+# low-contrast discs like noise. The smaller the disc, the less contrast remains.
 
 # %%
 worst = kept["after"].idxmin()
-print(
-    f"least kept: {kept['after'].min():.0%} of {worst[2]} grey levels, radius {worst[1]}, {worst[0]}"
-)
+share = f"{kept['after'].min():.0%} of {worst[2]} grey levels"
+print(f"least kept: {share}, radius {worst[1]}, {worst[0]}")
 gain = wide["d_prime"]["after"] / wide["d_prime"]["before"]
-print(
-    f"detectability after over before: {gain.min():.2f} to {gain.max():.2f}, median {gain.median():.2f}"
-)
+limits = f"{gain.min():.2f} to {gain.max():.2f}, median {gain.median():.2f}"
+print(f"ratio of detectability after to before: {limits}")
 
 # %% [markdown]
 # ## Discussion
 #
-# The last line is the sober one. To this observer, who knows where to look and averages over the disc,
-# a denoiser can hardly help: the average takes the noise away by itself, and what the network removed
-# with the noise is gone. A human eye averages less well and may profit; whether a radiologist
-# does is a question for a reader study, which neither the paper nor this project has made.
+# Consider the last line. A denoiser can hardly help this observer, who knows the place and averages
+# over the disc: averaging itself reduces the noise, and structure that the network removed is lost.
+# A human observer averages less well and may benefit; whether a radiologist does has to be tested
+# in a reader study, which neither the paper nor this project has made.
 #
-# The discs have sharp edges and stand in flat surroundings more often than a nodule does. Take them as
-# a best case: what the network does to a disc of some contrast and size, it may do to a lesion.
+# The discs have sharp edges and often lie in flatter surroundings than a nodule does, so they are a
+# best case: a lesion of the same contrast and size may lose at least as much.
 #
-# What you can do with your own images: run both checks on a few of each kind that your department
-# makes; compare the printed levels with a photon transfer curve of your detector (notebook 01); see
-# whether the window is the one you read in. If the removed part shows anatomy, or discs vanish that
-# you need to see, the answer is no.
+# For your own images: apply both checks to some examples of each kind from your department; compare
+# the estimated levels with a photon transfer curve of your detector (notebook 01); make sure that
+# the window is the one used for reading. If the residual shows anatomy, or discs that must be
+# visible disappear, do not use the restored images.
 
 # %% [markdown]
 # ## Two questions
 #
-# **1.** Why is the change added to the stored numbers, instead of storing the restored picture?
+# **1.** Why is the change added to the stored values, instead of storing the restored image?
 #
 # <details><summary>Answer</summary>
 #
-# The picture has lost what lay outside the window, and has been through a clip that cannot be undone.
-# The change is zero where the network did nothing, so those numbers stay exact, and grey levels beyond
-# black and white keep their order and distance. Windowing the new object differently still works.
+# The restored image lacks the values outside the window, because clipping cannot be undone. The change is
+# zero where the network did nothing, so those values stay exact, and values outside the window keep their
+# order and distance. The new object can therefore be displayed with other windows.
 # </details>
 #
-# **2.** A network keeps all of the contrast of large discs and half that of small, faint ones. Its PSNR is
-# excellent. How can that be?
+# **2.** A network keeps all of the contrast of large discs and half that of small, low-contrast
+# ones, and its PSNR is excellent. How is that possible?
 #
 # <details><summary>Answer</summary>
 #
-# PSNR adds up squares over all pixels. A few faint discs are a tiny share of them: losing half of their
-# contrast costs less than a hundredth of a decibel, while the noise removed everywhere else gains many.
-# PSNR rewards what is common, and a finding is rare.
+# PSNR averages squared errors over all pixels. A few low-contrast discs are a very small share of them:
+# losing half of their contrast costs less than a hundredth of a decibel, while the noise removed elsewhere
+# gains many decibels. PSNR is insensitive to rare structures such as lesions.
 # </details>

@@ -1,4 +1,4 @@
-"""What every test shares: few threads, fixed seeds, no display."""
+"""Settings of all tests: few threads, fixed seeds, no display."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xbdcnn.inference.weights import build_network, save_weights
 
-# Set before anything imports matplotlib: tests draw to memory, never to a screen.
+# Set before matplotlib is imported: tests draw to memory, not to a screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np
@@ -17,21 +17,21 @@ import torch
 
 from xbdcnn.models import Recipe
 
-# More threads than cores slow small convolutions down.
+# More threads than cores make small convolutions slower.
 torch.set_num_threads(min(2, os.cpu_count() or 1))
 
 
 @pytest.fixture(autouse=True)
 def fixed_seeds() -> None:
-    """Start every test from the same random state, whatever ran before it."""
+    """Start every test from the same random state, independent of earlier tests."""
     random.seed(0)
-    np.random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 (for packages that use the global generator)
     torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> Path:
-    """Untrained weights of a narrow network: enough to tell files from files."""
+    """Write the untrained weights of a narrow network."""
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     recipe = Recipe(width=8)
     save_weights(build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="tiny")

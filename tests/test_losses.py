@@ -1,3 +1,5 @@
+"""The loss terms of Eq. 3-8 against values by hand, NumPy and finite differences."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -49,7 +51,7 @@ def tensor(*shape: int, seed: int = 0) -> Tensor:
 
 
 def maps(*values: float) -> Tensor:
-    """Two level maps of one row each that hold the same values."""
+    """Create two level maps of one row each with the same values."""
     return torch.tensor(values, dtype=torch.float64).expand(1, 2, 1, len(values))
 
 
@@ -105,7 +107,7 @@ def test_released_weight_has_a_second_zero_at_alpha_below_the_truth() -> None:
 @pytest.mark.parametrize(
     ("asymmetry", "end"), [("text", 1.0), ("equation", 1.0), ("released", 1.0 - 0.3)]
 )
-def test_descent_from_zero_ends_at(asymmetry: str, end: float) -> None:
+def test_gradient_descent_from_zero_converges_to(asymmetry: str, end: float) -> None:
     estimated = torch.zeros(1, 2, 1, 1, dtype=torch.float64, requires_grad=True)
     true = torch.ones_like(estimated)
     for _ in range(4000):
@@ -158,7 +160,7 @@ def test_mse_by_hand() -> None:
     assert mse_loss(restored, clean, "mean").item() == 1.5 / 4
 
 
-def test_relative_mse_is_the_share_of_the_noise_that_is_left() -> None:
+def test_relative_mse_is_the_remaining_share_of_noise_energy() -> None:
     clean = torch.full((2, 1, 16, 16), 0.5)
     noise = torch.tensor([0.02, 0.2])[:, None, None, None]
     restored = clean + noise * torch.tensor([0.5, 0.1])[:, None, None, None]
@@ -208,12 +210,12 @@ def test_mirrored_window_equals_convolution_of_the_mirrored_image(shape: tuple[i
     torch.testing.assert_close(reflect, F.conv2d(mirrored, gaussian_kernel()))
 
 
-def test_fast_window_keeps_precision_and_gradient() -> None:
+def test_fast_window_preserves_dtype_and_gradient() -> None:
     x = tensor(1, 1, 12, 12).float().requires_grad_()
     mean = window_mean(x, "gaussian", 11, 1.5, "reflect")
     assert mean.dtype == torch.float32
     mean.sum().backward()
-    # Mirroring shares out weight, but loses none.
+    # Mirroring redistributes weight, but their sum stays the same.
     assert x.grad.sum().item() == pytest.approx(144, rel=1e-5)
 
 
@@ -253,20 +255,20 @@ def test_gradients_agree_with_finite_differences() -> None:
         )
 
 
-def test_ssim_term_of_the_released_code_is_inert() -> None:
-    """On residuals with C1, C2 made for 255 it pulls far less than the MSE beside it."""
+def test_ssim_term_of_the_released_code_has_a_small_gradient() -> None:
+    """On residuals, with C1 and C2 for a range of 255, the SSIM gradient is small."""
     clean = tensor(4, 1, 32, 32)
     noisy = add_hybrid_noise(clean, 0.8, 10.0)
-    pulls = {}
+    ratios = {}
     for name, recipe in RECIPES.items():
         restored = (noisy * 0.9 + clean * 0.1).requires_grad_()
         operands = losses.ssim_operands(restored, noisy, clean, recipe)
         ssim = ssim_loss(*operands, recipe.ssim_data_range, recipe.reduction)
         (of_ssim,) = torch.autograd.grad(ssim, restored)
         (of_mse,) = torch.autograd.grad(mse_loss(restored, clean, recipe.reduction), restored)
-        pulls[name] = (of_ssim.norm() / of_mse.norm()).item()
-    assert pulls["as-released"] < 0.2
-    assert pulls["as-written"] > 2
+        ratios[name] = (of_ssim.norm() / of_mse.norm()).item()
+    assert ratios["as-released"] < 0.2
+    assert ratios["as-written"] > 2
 
 
 # Eq. 8
@@ -313,7 +315,7 @@ def test_ssim_operands() -> None:
     torch.testing.assert_close(second, noisy - clean)
 
 
-def test_mixed_loss_without_a_part() -> None:
+def test_mixed_loss_without_nle_or_ssim_has_fewer_terms() -> None:
     noisy, clean, levels = problem(WITHOUT_NLE)
     output = XBDCNN(replace(WITHOUT_NLE, width=4))(noisy)
     assert tuple(mixed_loss(output, noisy, clean, levels, WITHOUT_NLE)[1]) == ("mse", "ssim")
@@ -325,7 +327,7 @@ def test_mixed_loss_without_a_part() -> None:
     )
 
 
-def test_perfect_output_costs_nothing() -> None:
+def test_perfect_output_has_zero_loss() -> None:
     for recipe in RECIPES.values():
         noisy, clean, levels = problem(recipe)
         total, _ = mixed_loss(Denoised(clean, levels), noisy, clean, levels, recipe)

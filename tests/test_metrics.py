@@ -1,3 +1,5 @@
+"""PSNR, SNR and SSIM against scikit-image, torchmetrics and values by hand."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -19,7 +21,7 @@ RANGES = [1.0, 2.0, 255.0]
 
 
 def pair(*shape: int, scale: float = 1.0, seed: int = 0) -> tuple[NDArray, NDArray]:
-    """A smooth image with texture, and the same one under noise."""
+    """Create a smooth image with texture; return it with noise and without."""
     rng = np.random.default_rng(seed)
     ramp = np.linspace(0.1, 0.9, shape[-1]) * np.linspace(0.5, 1, shape[-2])[:, None]
     clean = (ramp + 0.1 * rng.random(shape)).clip(0, 1)
@@ -109,7 +111,7 @@ def test_ssim_scales_with_its_range() -> None:
     assert small == pytest.approx(large, abs=1e-9)
 
 
-def test_window_and_border_are_not_silent() -> None:
+def test_window_and_border_change_the_score() -> None:
     noisy, clean = pair(24, 30)
     scores = [
         ssim(noisy, clean),
@@ -132,14 +134,14 @@ def test_snr_never_exceeds_psnr(images: NDArray, peak: float) -> None:
         assert snr(restored, clean) <= psnr(restored, clean, peak) + 1e-9
 
 
-def test_gap_between_psnr_and_snr_depends_on_the_image_alone() -> None:
+def test_difference_of_psnr_and_snr_depends_on_the_clean_image_only() -> None:
     noisy, clean = pair(16, 16)
-    gap = -20 * np.log10(np.sqrt((clean**2).mean()))
+    difference = -20 * np.log10(np.sqrt((clean**2).mean()))
     for restored in (noisy, 0.5 * noisy + 0.5 * clean, np.zeros_like(clean)):
-        assert psnr(restored, clean) - snr(restored, clean) == pytest.approx(gap)
+        assert psnr(restored, clean) - snr(restored, clean) == pytest.approx(difference)
 
 
-def test_known_values() -> None:
+def test_psnr_and_snr_by_hand() -> None:
     clean = np.full((4, 4), 0.5)
     assert psnr(clean + 0.1, clean) == pytest.approx(20)
     assert snr(clean + 0.05, clean) == pytest.approx(20)
@@ -163,7 +165,7 @@ def test_pooled_snr_is_one_quotient() -> None:
 
 
 @pytest.mark.parametrize("metric", [psnr, snr, ssim])
-def test_vectorised_equals_loop(metric) -> None:
+def test_scores_of_a_stack_equal_those_of_its_images(metric) -> None:
     noisy, clean = pair(2, 3, 14, 17)
     scores = metric(noisy, clean)
     assert scores.shape == (2, 3) and scores.dtype == np.float64
@@ -174,7 +176,7 @@ def test_vectorised_equals_loop(metric) -> None:
 
 
 @pytest.mark.parametrize("metric", [psnr, snr, ssim, snr_pooled])
-def test_tensors_and_arrays_score_alike(metric) -> None:
+def test_tensors_arrays_and_lists_have_equal_scores(metric) -> None:
     noisy, clean = (image.astype(np.float32) for image in pair(2, 1, 13, 13))
     tensors = torch.from_numpy(noisy).requires_grad_(), torch.from_numpy(clean)
     assert np.array_equal(metric(*tensors), metric(noisy, clean))
@@ -188,7 +190,7 @@ def test_shapes_must_agree(metric, shapes) -> None:
         metric(*(np.zeros(shape) for shape in shapes))
 
 
-def test_image_smaller_than_the_window() -> None:
-    with pytest.raises(XbdcnnError, match="at least 11 pixels a side, got 9; shrink"):
+def test_image_smaller_than_the_window_is_rejected() -> None:
+    with pytest.raises(XbdcnnError, match="at least 11 pixels a side, got 9; reduce"):
         ssim(np.zeros((9, 20)), np.zeros((9, 20)))
     assert ssim(np.zeros((9, 20)), np.zeros((9, 20)), size=9) == pytest.approx(1)

@@ -1,3 +1,5 @@
+"""X-BDCNN: parameter counts, shapes, padding, gradients and recipes."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -31,8 +33,8 @@ from xbdcnn.models import (
 )
 from xbdcnn.noise import add_hybrid_noise, level_maps, mid_range_levels
 
-REACH = 52
-"""Pixels beyond which the border cannot be felt; `test_receptive_field` measures it."""
+BORDER = 52
+"""Distance in pixels beyond which the image border has no influence on the output."""
 
 
 @pytest.fixture(autouse=True)
@@ -109,7 +111,7 @@ def test_nbd_has_the_17_convolutions_of_the_text() -> None:
 
 @pytest.mark.parametrize("shape", [(16, 16), (17, 23), (23, 17), (18, 40), (19, 16), (31, 33)])
 @pytest.mark.parametrize("recipe", [AS_WRITTEN, AS_RELEASED, WITHOUT_NLE])
-def test_any_size_keeps_its_shape(recipe: Recipe, shape: tuple[int, int]) -> None:
+def test_output_has_the_size_of_the_input(recipe: Recipe, shape: tuple[int, int]) -> None:
     output = small(recipe)(image(2, 1, *shape))
     assert isinstance(output, Denoised)
     assert output.image.shape == (2, 1, *shape)
@@ -129,13 +131,13 @@ def test_any_size_from_16_pixels(height: int, width: int) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 15, 64), (1, 1, 64, 15), (1, 3, 32, 32), (32, 32)])
-def test_wrong_shape_names_it_and_the_remedy(shape: tuple[int, ...]) -> None:
+def test_wrong_shape_is_rejected_with_a_remedy(shape: tuple[int, ...]) -> None:
     with pytest.raises(XbdcnnError, match=r"\(B, 1, H, W\).*>= 16.*larger crop") as caught:
         small()(image(*shape))
     assert str(shape) in str(caught.value)
 
 
-def test_levels_without_nle_are_refused() -> None:
+def test_levels_without_nle_are_rejected() -> None:
     with pytest.raises(XbdcnnError, match="no noise level input"):
         small(WITHOUT_NLE)(image(1, 1, 16, 16), levels=image(1, 2, 16, 16))
 
@@ -146,13 +148,13 @@ def test_known_levels_replace_the_estimate() -> None:
     known = network(noisy, level_maps(0.4, 15.0, noisy))
     assert torch.equal(known.levels, level_maps(0.4, 15.0, noisy))
     assert not torch.allclose(known.image, estimate.image)
-    # Feeding back the estimate itself changes nothing where mirroring agrees with estimating.
+    # Without padding, passing the estimate itself as known levels changes nothing.
     aligned = image(1, 1, 32, 32)
     again = network(aligned, network(aligned).levels)
     torch.testing.assert_close(again.image, network(aligned).image)
 
 
-def test_known_levels_leave_the_nle_out_of_the_graph() -> None:
+def test_known_levels_give_the_nle_no_gradient() -> None:
     network, noisy = small(), image(1, 1, 16, 16)
     network(noisy, level_maps(1.0, 5.0, noisy)).image.sum().backward()
     assert all(p.grad is None for p in network.nle.parameters())
@@ -165,7 +167,7 @@ def test_level_maps_of_half_precision_images() -> None:
     assert output.image.dtype == torch.bfloat16
 
 
-def test_residual_is_added() -> None:
+def test_residual_is_added_to_the_noisy_image() -> None:
     network, noisy = small(), image(1, 1, 17, 23)
     nn.init.zeros_(network.nbd.output.weight)
     nn.init.constant_(network.nbd.output.bias, 0.25)
@@ -220,7 +222,7 @@ def test_nle_starts_near_the_middle_of_the_range(scaling: str) -> None:
 
 
 @pytest.mark.parametrize("shape", [(17, 23), (16, 16), (30, 21)])
-def test_padding_mirrors_below_and_right(shape: tuple[int, int]) -> None:
+def test_padding_mirrors_at_the_lower_and_right_border(shape: tuple[int, int]) -> None:
     original = image(1, 1, *shape)
     padded = pad_to_multiple(original, 4)
     height, width = shape
@@ -242,23 +244,23 @@ def test_padding_does_not_change_the_interior() -> None:
     network, whole = small(width=4), image(1, 1, 96, 96)
     crop = whole[..., :93, :94]
     full, cut = network(whole).image, network(crop).image
-    inner = (..., slice(93 - REACH), slice(94 - REACH))
+    inner = (..., slice(93 - BORDER), slice(94 - BORDER))
     torch.testing.assert_close(cut[inner], full[inner], rtol=0, atol=1e-6)
     assert not torch.allclose(cut, full[..., :93, :94])
 
 
-def test_receptive_field_is_within_reach() -> None:
+def test_receptive_field_is_smaller_than_the_border_width() -> None:
     network = small(width=4).double()
     for parameter in network.parameters():
         parameter.data = parameter.data.abs() * 0.1
     noisy = image(1, 1, 128, 128).double().requires_grad_()
     network(noisy).image[0, 0, 64, 64].backward()
     rows = noisy.grad[0, 0].abs().amax(dim=1).nonzero().flatten()
-    assert 40 < 64 - rows.min() <= REACH
-    assert 40 < rows.max() - 64 <= REACH
+    assert 40 < 64 - rows.min() <= BORDER
+    assert 40 < rows.max() - 64 <= BORDER
 
 
-def test_images_of_a_batch_do_not_mix() -> None:
+def test_images_of_a_batch_are_independent() -> None:
     network, batch = small(), image(3, 1, 18, 19)
     together = network(batch)
     for index in range(3):
@@ -278,7 +280,7 @@ def test_every_parameter_gets_a_finite_gradient(recipe: Recipe) -> None:
         assert parameter.grad.abs().sum() > 0, name
 
 
-def test_recipes_are_frozen_values_of_the_same_choices() -> None:
+def test_recipes_are_frozen_and_share_the_paper_s_constants() -> None:
     with pytest.raises(FrozenInstanceError):
         AS_WRITTEN.alpha = 0.1
     assert Recipe() == AS_WRITTEN
@@ -290,7 +292,7 @@ def changed(recipe: Recipe, base: Recipe = AS_WRITTEN) -> set[str]:
     return {f.name for f in fields(Recipe) if getattr(recipe, f.name) != getattr(base, f.name)}
 
 
-def test_ablations_flip_what_their_name_says() -> None:
+def test_recipes_differ_in_the_expected_fields() -> None:
     assert changed(WITHOUT_NLE) == {"use_nle"}
     assert changed(WITHOUT_SSIM) == {"loss_weights"}
     weights = list(paper.LAMBDAS)
@@ -308,8 +310,8 @@ def test_ablations_flip_what_their_name_says() -> None:
     }
 
 
-def test_overfits_one_patch_beyond_40_db() -> None:
-    """A network that cannot learn one patch by heart has a bug somewhere on the way."""
+def test_network_overfits_one_patch_to_more_than_40_db() -> None:
+    """Failure to fit a single patch reveals an error in network, loss or noise."""
     recipe = replace(BALANCED, width=32)
     clean = torch.from_numpy(builtin_fields("train")[3][100:148, 100:148])[None, None]
     noisy = add_hybrid_noise(clean, 0.4, 5.0)

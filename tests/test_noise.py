@@ -1,4 +1,4 @@
-"""The noise model by its moments, its limits and its inverse."""
+"""The noise model: moments, limits, inverse functions and errors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_quantum_noise_takes_the_values_of_photon_counts():
     torch.testing.assert_close(counts, counts.round(), atol=1e-4, rtol=0)
 
 
-def test_same_seed_same_image_other_seed_other_image():
+def test_noise_depends_on_the_seed():
     g = torch.rand(2, 1, 32, 32, generator=seeded(9))
     first, again, other = (noise.add_hybrid_noise(g, 0.6, 5.0, seeded(s)) for s in (1, 1, 2))
     assert torch.equal(first, again)
@@ -59,25 +59,25 @@ def test_each_image_of_a_batch_gets_its_own_level():
     torch.testing.assert_close(measured, expected, rtol=0.03, atol=0)
 
 
-def test_limits_without_noise():
+def test_noise_vanishes_in_the_limits():
     g = torch.rand(1, 1, 16, 16)
     assert torch.equal(noise.add_hybrid_noise(g, float("inf"), 0.0), g)
-    nearly = noise.add_hybrid_noise(g, 1e6, 0.0, seeded())
-    assert (nearly - g).abs().max() < 1e-3
+    high_dose = noise.add_hybrid_noise(g, 1e6, 0.0, seeded())
+    assert (high_dose - g).abs().max() < 1e-3
     black = torch.zeros(1, 1, 16, 16)
     assert torch.equal(noise.add_hybrid_noise(black, 0.4, 0.0), black)
     exact = noise.add_hybrid_noise_numpy(g.numpy(), np.inf, 0.0, np.random.default_rng(0))
     np.testing.assert_array_equal(exact, g.numpy())
 
 
-def test_clipping_keeps_the_range_and_can_be_switched_off():
+def test_clipping_bounds_the_image_and_is_optional():
     g = torch.ones(1, 1, 64, 64)
     assert noise.add_hybrid_noise(g, 0.4, 20.0, seeded()).max() == 1.0
     assert noise.add_hybrid_noise(g, 0.4, 20.0, seeded(), clip=False).max() > 1.0
 
 
 @pytest.mark.parametrize(
-    "g, eta, sigma, word",
+    "g, eta, sigma, message",
     [
         (1.5, 0.5, 5.0, "image"),
         (-0.1, 0.5, 5.0, "image"),
@@ -89,10 +89,10 @@ def test_clipping_keeps_the_range_and_can_be_switched_off():
         (0.5, 0.5, float("inf"), "sigma"),
     ],
 )
-def test_bad_input_is_refused(g, eta, sigma, word):
-    with pytest.raises(XbdcnnError, match=word):
+def test_invalid_input_is_rejected(g, eta, sigma, message):
+    with pytest.raises(XbdcnnError, match=message):
         noise.add_hybrid_noise(torch.full((1, 1, 16, 16), g), eta, sigma)
-    with pytest.raises(XbdcnnError, match=word):
+    with pytest.raises(XbdcnnError, match=message):
         noise.add_hybrid_noise_numpy(np.full((16, 16), g), eta, sigma, np.random.default_rng(0))
 
 
@@ -110,7 +110,7 @@ def test_implied_mean_inverts_the_noise_variance():
     assert 126 < min(means) < max(means) < 139
 
 
-def test_continuous_levels_fill_the_ranges_of_the_paper():
+def test_continuous_levels_cover_the_ranges_of_the_paper():
     eta, sigma = noise.sample_levels(20_000, seeded())
     assert eta.shape == sigma.shape == (20_000,)
     assert 0.4 <= eta.min() < 0.41 and 1.89 < eta.max() <= 1.9
@@ -119,7 +119,7 @@ def test_continuous_levels_fill_the_ranges_of_the_paper():
     assert len(eta.unique()) > 10_000
 
 
-def test_grid_levels_are_those_of_the_released_code():
+def test_grid_levels_equal_those_of_the_released_code():
     eta, sigma = noise.sample_levels(20_000, seeded(), "grid")
     np.testing.assert_allclose(eta.unique(), np.arange(4, 19) / 10, rtol=1e-6)
     np.testing.assert_array_equal(sigma.unique(), np.arange(20))
@@ -151,8 +151,8 @@ def test_photon_transfer_recovers_the_levels(eta, sigma):
     transfer = noise.mean_variance(clean, noisy)
     assert transfer.eta == pytest.approx(eta, rel=0.05)
     assert transfer.sigma == pytest.approx(sigma, abs=1.5)
-    assert transfer.mean.shape == transfer.variance.shape == transfer.count.shape
-    assert transfer.count.sum() == clean.size
+    assert transfer.mean.shape == transfer.variance.shape == transfer.pixels.shape
+    assert transfer.pixels.sum() == clean.size
 
 
 def test_photon_transfer_needs_contrast_and_equal_shapes():
@@ -164,12 +164,12 @@ def test_photon_transfer_needs_contrast_and_equal_shapes():
 
 
 @pytest.mark.skipif("XBDCNN_DATA" not in os.environ, reason="set XBDCNN_DATA to the sample folder")
-def test_nine_noisy_psnrs_are_those_of_table_2():
+def test_nine_noisy_psnrs_equal_those_of_table_2():
     images = find_source().images("table2")
     assert len(images) == 10
-    for number, ((eta, sigma), printed) in enumerate(paper.TABLE_2_NOISY_PSNR.items()):
+    for seed, ((eta, sigma), printed) in enumerate(paper.TABLE_2_NOISY_PSNR.items()):
         measured = [
-            metrics.psnr(noise.add_hybrid_noise(torch.from_numpy(g), eta, sigma, seeded(number)), g)
+            metrics.psnr(noise.add_hybrid_noise(torch.from_numpy(g), eta, sigma, seeded(seed)), g)
             for g in images
         ]
         assert np.mean(measured) == pytest.approx(printed, abs=0.3), (eta, sigma)

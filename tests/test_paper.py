@@ -1,3 +1,5 @@
+"""The printed tables are complete, and their columns are corrected where they are swapped."""
+
 from __future__ import annotations
 
 from itertools import product
@@ -26,9 +28,11 @@ def test_table_2_columns_differ_by_one_constant(levels: tuple[float, float], met
     assert printed.snr - printed.psnr == pytest.approx(4.2829, abs=1.0001e-4)
 
 
-def test_the_constant_is_a_brightness() -> None:
-    gaps = [TABLE_2[levels][method].snr - TABLE_2[levels][method].psnr for levels, method in CELLS]
-    assert 255 / 10 ** (np.mean(gaps) / 20) == pytest.approx(155.7, abs=0.05)
+def test_the_constant_difference_corresponds_to_an_rms_grey_level() -> None:
+    differences = [
+        TABLE_2[levels][method].snr - TABLE_2[levels][method].psnr for levels, method in CELLS
+    ]
+    assert 255 / 10 ** (np.mean(differences) / 20) == pytest.approx(155.7, abs=0.05)
 
 
 def test_swapped_columns_are_those_of_the_networks() -> None:
@@ -70,8 +74,8 @@ def test_spot_checks_of_table_2() -> None:
     assert TABLE_2_NOISY_PSNR[0.4, 15.0] == 20.7651
 
 
-def test_more_light_and_less_electronic_noise_mean_better_scores() -> None:
-    """A slip of the pen in one of the 117 numbers would most likely break the order."""
+def test_scores_improve_with_eta_and_decrease_with_sigma() -> None:
+    """A typing error in one of the 117 numbers would most likely violate this order."""
 
     def series(levels: tuple[float, float]) -> list[float]:
         cells = TABLE_2[levels].values()

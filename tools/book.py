@@ -1,15 +1,17 @@
 """Build the book from docs/, the executed notebooks and TEACHING.md, as a static site.
 
-python tools/book.py --output build/book    after `make install`; nothing is downloaded, and nothing
-                                            run but the explorer, for its page without a kernel
+python tools/book.py --output build/book    after `make install`
+
+Downloads nothing, and runs nothing but the explorer, for its static page.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import sys
+from base64 import b64decode
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
@@ -19,14 +21,14 @@ from static_explorer import write_page
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDGET = "application/vnd.jupyter.widget-view+json"
-STILL = "explorer"
-"""Folder of the site with the explorer's page, to which docs/explorer.md links."""
+EXPLORER_PAGE = "explorer"
+"""Folder of the site with the static page of the explorer, to which docs/explorer.md links."""
 
-NO_KERNEL = "*The widget stands here when the notebook runs: `make explore`, or Binder.*"
+NO_KERNEL = "*The widget appears here in a running notebook: use Jupyter, or Binder.*"
 
 
-def stage(root: Path, target: Path) -> None:
-    """Lay out the pages in `target` as in the repository, with the front page at the top."""
+def collect_pages(root: Path, target: Path) -> None:
+    """Copy all pages to `target`, laid out as in the repository, the front page at the top."""
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(root / "docs", target / "docs", ignore=shutil.ignore_patterns("*.py", "_*"))
     shutil.move(target / "docs" / "index.md", target / "index.md")
@@ -36,48 +38,52 @@ def stage(root: Path, target: Path) -> None:
     (target / "notebooks").mkdir()
     for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
-        make_static(notebook, path.stem, root / "figures")
+        make_static(notebook, path.stem)
         nbformat.write(notebook, target / "notebooks" / path.name)
 
 
-def make_static(notebook: NotebookNode, name: str, figures: Path) -> None:
-    """Give each picture its caption as alt text, and a sentence to each widget."""
+def make_static(notebook: NotebookNode, name: str) -> None:
+    """Give each picture its caption as alternative text, and replace widgets by a sentence."""
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
-        kinds = {kind for output in cell.get("outputs", []) for kind in output.get("data", {})}
-        if "image/png" in kinds:
-            cell.metadata["mystnb"] = {"image": {"alt": caption(cell.source, name, figures)}}
-        if WIDGET in kinds:
+        outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
+        if pictures := [data["image/png"] for data in outputs if "image/png" in data]:
+            captions = [caption(picture) for picture in pictures]
+            if not all(captions):
+                first = cell.source.strip().splitlines()[0]
+                sys.exit(
+                    f"{name}: `{first}` shows a picture without a caption; save the figure with "
+                    "plotting.save_figure before it is displayed, and run the notebook again"
+                )
+            cell.metadata["mystnb"] = {"image": {"alt": " ".join(captions)}}
+        if any(WIDGET in data for data in outputs):
             data = {"text/markdown": NO_KERNEL}
             cell.outputs = [nbformat.v4.new_output("display_data", data)]
 
 
-def caption(source: str, name: str, figures: Path) -> str:
-    """What `save_figure` wrote into the PNG of the figure that a cell saves and shows."""
-    stems = re.findall(r'figures / "(\w+)"', source)
-    if len(stems) != 1 or not (path := figures / f"{stems[0]}.png").is_file():
-        first = source.strip().splitlines()[0]
-        sys.exit(f"{name}: `{first}` shows a picture; save it with plotting.save_figure there")
-    return Image.open(path).info["Description"]
+def caption(picture: str) -> str:
+    """Return the caption that `save_figure` stored in a base64-encoded PNG, or ""."""
+    with Image.open(BytesIO(b64decode(picture))) as image:
+        return image.info.get("Description", "")
 
 
 def build(root: Path, output: Path) -> int:
-    """Canvas and build; return Sphinx's exit code, not 0 after any warning."""
+    """Collect the pages and build the book; return Sphinx's exit code, not 0 after any warning."""
     from sphinx.cmd.build import build_main
 
     pages, settings = output.with_name(f"{output.name}-pages"), root / "docs"
-    stage(root, pages)
+    collect_pages(root, pages)
     shutil.rmtree(output, ignore_errors=True)
     options = ["--fail-on-warning", "--keep-going", "--fresh-env", "--quiet"]
     doctrees = str(output.with_name(f"{output.name}-doctrees"))
     code = build_main([*options, "-d", doctrees, "-c", str(settings), str(pages), str(output)])
     if not code:
-        write_page(output / STILL)
+        write_page(output / EXPLORER_PAGE)
     return code
 
 
 def main() -> int:
-    """Build the book; the exit code is 0 only if Sphinx had nothing to print_error about."""
+    """Build the book; return 0 only if Sphinx gave no warning."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "book")
     output = parser.parse_args().output

@@ -22,11 +22,12 @@ channels:
   - nodefaults
 dependencies:
 """
-LOCAL_NOTE = "# conda gives Python, pip gives the rest at the tested versions."
+LOCAL_NOTE = "# Python comes from conda, everything else from pip at the tested versions."
 BINDER_NOTE = """\
-# conda gives the CPU build of PyTorch, which is small enough for Binder's 2 GB; conda-forge lags
-# behind, so its version is free above the floor. pip gives the rest, with Voilà for the explorer;
-# postBuild adds the package."""
+# PyTorch comes from conda as the CPU build, which fits into Binder's 2 GB; conda-forge lags behind,
+# so only a lower bound of its version is given. Everything else comes from pip: the extras
+# "reproduce" (the notebooks and the methods they compare) and "explore" (Voilà). postBuild installs
+# the package itself."""
 
 
 def normalised(name: str) -> str:
@@ -35,7 +36,7 @@ def normalised(name: str) -> str:
 
 
 def project_name(requirement: str) -> str:
-    """Return the distribution that a requirement such as 'torch>=2.6' names."""
+    """Return the distribution name of a requirement such as 'torch>=2.6'."""
     return re.match(r"[\w.-]+", requirement).group()
 
 
@@ -53,13 +54,27 @@ def read_constraints(root: Path = ROOT) -> dict[str, str]:
 
 def requirements(project: dict, *extras: str) -> list[str]:
     """Return the dependencies of the project, followed by those of the named extras."""
-    optional = project["optional-dependencies"]
-    return [*project["dependencies"], *(item for extra in extras for item in optional[extra])]
+    return [
+        *project["dependencies"],
+        *(item for extra in extras for item in expand(project, extra)),
+    ]
+
+
+def expand(project: dict, extra: str) -> list[str]:
+    """Return the requirements of an extra, those of other extras in place of "xbdcnn[other]"."""
+    found = []
+    for item in project["optional-dependencies"][extra]:
+        if match := re.fullmatch(rf"{project['name']}\[(.+)\]", item):
+            for other in match[1].split(","):
+                found += expand(project, other.strip())
+        else:
+            found.append(item)
+    return list(dict.fromkeys(found))
 
 
 def pinned(items: list[str], constraints: dict[str, str]) -> list[str]:
     """Return each requirement as name==version, the version taken from the constraints."""
-    # A package may be wanted by several extras.
+    # Several extras may require the same package.
     names = list(dict.fromkeys(project_name(item) for item in items))
     if missing := [name for name in names if normalised(name) not in constraints]:
         raise SystemExit(f"constraints.txt lacks {', '.join(missing)}: run `make lock`")

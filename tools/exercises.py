@@ -1,4 +1,4 @@
-"""Write the exercises without their solutions, as a notebook to hand out.
+"""Write the exercises without their solutions, as a notebook for students.
 
 python tools/exercises.py --output build/exercises/10_exercises.ipynb
 """
@@ -20,7 +20,7 @@ SOURCE = ROOT / "notebooks" / "10_exercises.py"
 
 
 def unsolved(source: Path = SOURCE) -> NotebookNode:
-    """Return the notebook without the cells tagged `solution`, outputs empty."""
+    """Return the notebook without the cells tagged `solution` and without outputs."""
     notebook = read_notebook(source).content
     notebook.cells = [cell for cell in notebook.cells if "solution" not in tags(cell)]
     return notebook
@@ -32,7 +32,7 @@ def tags(cell: NotebookNode) -> list[str]:
 
 
 def main() -> int:
-    """Write the notebook for a class; return the exit code."""
+    """Write the notebook for students; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     default = ROOT / "build" / "exercises" / f"{SOURCE.stem}.ipynb"
     parser.add_argument("--output", type=Path, default=default)

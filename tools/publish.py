@@ -1,7 +1,7 @@
-"""Bring executed notebooks, figures and measured tables into the repository.
+"""Copy executed notebooks, figures and measured tables into the repository.
 
-python tools/publish.py notebooks build/refresh   what `xbdcnn reproduce` made
-python tools/publish.py tables runs/tables        what `xbdcnn evaluate` measured on the sample
+python tools/publish.py notebooks build/refresh    results of `xbdcnn reproduce`
+python tools/publish.py tables runs/tables         results of `xbdcnn evaluate` on the sample
 """
 
 from __future__ import annotations
@@ -24,29 +24,27 @@ from xbdcnn.study.reproduce.freshness import is_intact, read_record, write_recor
 LARGEST_NOTEBOOK = 1_500_000
 """Bytes; a larger .ipynb is slow to open on the web."""
 
+KEPT_CELL_METADATA = ("tags", "jupyter")
+"""Cell metadata that belong to the source: tags, and whether a cell is collapsed."""
 
-KEPT_OF_CELL = ("tags", "jupyter")
-"""Cell metadata that belong to the source: tags, and whether a cell is folded."""
 
+def publish_notebooks(output: Path | str, repository: Path | str) -> list[Path]:
+    """Copy the results of `reproduce` into a clone: notebooks/*.ipynb, figures/ and the record.
 
-def publish(output: Path | str, repository: Path | str) -> list[Path]:
-    """Copy what `reproduce` made into a clone: notebooks/*.ipynb, figures/ and its record.
-
-    Notebooks keep outputs and cell ids, and lose the injected parameters, run times and widths
-    of this machine, so that they match their .py sources. Everything is checked before anything
-    is written. Files that a notebook made earlier, but makes no more, are removed.
+    Notebooks keep outputs and cell ids; injected parameters and run times are removed, so that
+    they match their .py sources. Everything is checked before anything is written. Files that a
+    notebook no longer produces are deleted.
 
     Args:
-        output: folder that `reproduce` filled, with any profile but smoke.
+        output: output folder of `reproduce`, with any profile except smoke.
         repository: the clone, with notebooks/NN_name.py.
 
     Returns:
         The files written, in order.
 
     Raises:
-        XbdcnnError: nothing to publish, smoke results, a source that has changed since, a product
-            that has been altered, a notebook above 1.5 MB, or one that shows a path of this
-            machine.
+        XbdcnnError: nothing to publish, smoke results, a source or product that has changed since,
+            a notebook larger than 1.5 MB, or one that contains a path of this machine.
     """
     output, repository = Path(output), Path(repository)
     record, published = read_record(output), read_record(repository / "figures")
@@ -73,7 +71,9 @@ def _refuse_unfit(output: Path, record: dict[str, Any]) -> None:
         raise XbdcnnError(f"{output}: no finished notebook there; run `xbdcnn reproduce` first")
     for name, entry in entries.items():
         if entry["profile"] == "smoke":
-            raise XbdcnnError(f"{name}: smoke results show nothing; run it with another profile")
+            raise XbdcnnError(
+                f"{name}: smoke results are not published; run it with another profile"
+            )
         if not is_intact(output, entry):
             raise XbdcnnError(f"{name}: its products in {output} were altered; run it again")
 
@@ -81,10 +81,10 @@ def _refuse_unfit(output: Path, record: dict[str, Any]) -> None:
 def notebook_text(executed: Path, repository: Path, private: list[str]) -> str:
     """Return the .ipynb text to publish for an executed notebook.
 
-    private: folders that must not show in it.
+    private: folders whose paths must not occur in it.
 
     Raises:
-        XbdcnnError: see `publish`.
+        XbdcnnError: see `publish_notebooks`.
     """
     content = presentable(jupytext.read(executed))
     source = read_notebook(repository / "notebooks" / f"{executed.stem}.py").content
@@ -92,15 +92,15 @@ def notebook_text(executed: Path, repository: Path, private: list[str]) -> str:
         raise XbdcnnError(f"{executed.stem}: its source has changed since; run it again")
     text = jupytext.writes(content, fmt="ipynb") + "\n"
     if len(text.encode()) > LARGEST_NOTEBOOK:
-        raise XbdcnnError(f"{executed.stem}: larger than 1.5 MB; show fewer or smaller pictures")
+        raise XbdcnnError(f"{executed.stem}: larger than 1.5 MB; show fewer or smaller figures")
     for folder in private:
         if re.search(rf"(?<![\w.:/+=~-]){re.escape(folder)}[/\\]", text):
-            raise XbdcnnError(f"{executed.stem}: shows a path below {folder}; mend the cell")
+            raise XbdcnnError(f"{executed.stem}: shows a path below {folder}; change the cell")
     return text
 
 
 def presentable(content: Any) -> Any:
-    """Strip an executed notebook of injected parameters, run times and other traces of one run."""
+    """Remove injected parameters, run times and other data of one execution from a notebook."""
     kept = ("kernelspec", "language_info", "widgets")
     content.metadata = {name: content.metadata[name] for name in kept if name in content.metadata}
     cells = [cell for cell in content.cells if INJECTED not in cell.metadata.get("tags", [])]
@@ -111,14 +111,14 @@ def presentable(content: Any) -> Any:
             if "execution_count" in result:
                 result.execution_count = count
     for cell in cells:
-        kept = {name: cell.metadata.get(name) for name in KEPT_OF_CELL}
+        kept = {name: cell.metadata.get(name) for name in KEPT_CELL_METADATA}
         cell.metadata = {name: value for name, value in kept.items() if value}
     content.cells = cells
     return content
 
 
 def _private_folders(output: Path, repository: Path) -> list[str]:
-    """Folders that say on whose machine a notebook was run."""
+    """Folders whose paths would identify the machine."""
     folders = {output.resolve(), repository.resolve(), Path.home()}
     if sys.prefix != sys.base_prefix:
         folders.add(Path(sys.prefix))
@@ -126,7 +126,7 @@ def _private_folders(output: Path, repository: Path) -> list[str]:
 
 
 def _copy_products(output: Path, repository: Path, files: dict[str, str]) -> dict[str, str]:
-    """Copy figures and tables into figures/; return their new names and SHA-256."""
+    """Copy figures and tables to figures/; return their new names and SHA-256."""
     copied = {}
     for name, digest in files.items():
         folder, _, rest = name.partition("/")
@@ -145,29 +145,31 @@ def _write_notebook(repository: Path, name: str, text: str) -> dict[str, str]:
 
 
 def publish_tables(measured: Path, repository: Path) -> list[Path]:
-    """Copy Tables I and II, and the rows behind them, into figures/chestxray8.
+    """Copy Tables I and II and the rows behind them to figures/chestxray8.
 
     Raises:
-        XbdcnnError: a table is missing, not of profile cpu, or made from changed code.
+        XbdcnnError: a table is missing, was not measured with profile cpu, or was measured with
+            uncommitted code.
     """
-    names = sorted(path.name for path in measured.glob("table_[12]*"))
     for number in (1, 2):
-        record = measured / f"table_{number}.json"
-        if not record.is_file():
-            raise XbdcnnError(f"{record}: not there; run `xbdcnn evaluate -o {measured}` first")
-        facts = json.loads(record.read_text(encoding="utf-8"))
-        if facts["profile"] != "cpu" or facts["commit"].endswith("-dirty"):
-            raise XbdcnnError(
-                f"{record}: profile {facts['profile']}, commit {facts['commit']}; measure with "
-                "--profile cpu from a clean checkout"
-            )
+        _require_publishable(measured / f"table_{number}.json")
     written = []
-    for name in names:
-        target = repository / "figures" / "chestxray8" / name
-        with atomic_path(target) as temporary:
-            shutil.copyfile(measured / name, temporary)
-        written.append(target)
+    for path in sorted(measured.glob("table_[12]*")):
+        written.append(repository / "figures" / "chestxray8" / path.name)
+        with atomic_path(written[-1]) as temporary:
+            shutil.copyfile(path, temporary)
     return written
+
+
+def _require_publishable(record: Path) -> None:
+    if not record.is_file():
+        raise XbdcnnError(f"{record}: not there; run `xbdcnn evaluate -o {record.parent}` first")
+    facts = json.loads(record.read_text(encoding="utf-8"))
+    if facts["profile"] != "cpu" or facts["commit"].endswith("-dirty"):
+        raise XbdcnnError(
+            f"{record}: profile {facts['profile']}, commit {facts['commit']}; measure with "
+            "--profile cpu from a clean checkout"
+        )
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -177,7 +179,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, help="folder of the results")
     parser.add_argument("--repository", type=Path, default=PACKAGE.parent, help="the clone")
     given = parser.parse_args(arguments)
-    copy = {"notebooks": publish, "tables": publish_tables}[given.what]
+    copy = {"notebooks": publish_notebooks, "tables": publish_tables}[given.what]
     print(f"{len(copy(given.folder, given.repository))} files refreshed in {given.repository}")
 
 

@@ -1,4 +1,4 @@
-"""Fill README.md's results from the tables in figures/chestxray8, its audit from the ledger.
+"""Update the results and the audit in README.md from figures/chestxray8 and the ledger.
 
 python tools/readme.py --write | --check
 """
@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from xbdcnn.study.audit.ledger import anchor
-from xbdcnn.study.results import FOLDER as MEASURED
+from xbdcnn.study.results import FOLDER as RESULTS
 from xbdcnn.study.scoring import BEFORE
 from xbdcnn.study.statistics import paired_differences
 
@@ -36,96 +36,97 @@ POINTS = {
     "Split of patches, not of patients": "02_data",
     "Outside the trained range, X-BDCNN (balanced)": "11_audit",
 }
-"""Points of the ledger that the README names, and the notebook that shows most of each."""
+"""Points of the ledger in the README, and the notebook that treats each of them."""
 
 
-def result_table(folder: Path = MEASURED) -> str:
-    """Return the README's table as Markdown: PSNR of Table I and the mean of Table II's cells."""
+def result_table(folder: Path = RESULTS) -> str:
+    """Render PSNR of Table I, and PSNR of Table II averaged over its cells, as Markdown."""
     first = pd.read_csv(folder / "table_1.csv").set_index("method")
     cells = pd.read_csv(folder / "table_2.csv")
     second = cells.groupby("method", sort=False)[["corrected_psnr", "psnr"]].mean()
     columns = {
         "PSNR in dB": first.index,
-        "paper, Table I": first["printed_psnr"].map(number),
-        "corrected": first["corrected_psnr"].map(number),
-        "**ours**": [interval(row) for row in first.itertuples()],
-        "paper, Table II corrected": second["corrected_psnr"].reindex(first.index).map(number),
-        "**ours** ": second["psnr"].reindex(first.index).map(number),
+        "Table I, paper": first["printed_psnr"].map(number),
+        "Table I, paper corrected": first["corrected_psnr"].map(number),
+        "**Table I, ours**": [interval(row) for row in first.itertuples()],
+        "Table II, paper corrected": second["corrected_psnr"].reindex(first.index).map(number),
+        "**Table II, ours**": second["psnr"].reindex(first.index).map(number),
     }
     return pd.DataFrame(columns).to_markdown(index=False, disable_numparse=True)
 
 
 def interval(row: Any) -> str:
-    """A mean PSNR with its 95 % interval."""
+    """Format a mean PSNR with its 95 % interval."""
     return f"{row.psnr:.2f} [{row.psnr_low:.2f}, {row.psnr_high:.2f}]"
 
 
 def number(value: float) -> str:
-    """Two decimals, or a dash where the paper prints nothing."""
+    """Format with two decimals, or as a dash if the paper has no value."""
     return "–" if pd.isna(value) else f"{value:.2f}"
 
 
-def sources(folder: Path = MEASURED) -> str:
-    """Return one sentence that says what the numbers were measured on."""
+def sources(folder: Path = RESULTS) -> str:
+    """Describe the data, the profile and the sample sizes behind the numbers."""
     facts = json.loads((folder / "table_1.json").read_text())
     first, second = (pd.read_csv(folder / f"table_{n}_results.csv") for n in (1, 2))
     return (
-        f"*Ours: {facts['data']}, profile {facts['profile']}, each network trained once; Table I "
-        f"on {first['case'].nunique()} patches of {first['image'].nunique()} {facts['unit']}, with "
-        f"95 % intervals over these; Table II on {second['image'].nunique()} {facts['unit']}, mean "
-        f"of the nine cells; commit {facts['commit']}. SNR, SSIM, times, single cells: "
+        f"*Ours: {facts['data']}, profile {facts['profile']}, one training run per network. Table "
+        f"I: {first['case'].nunique()} patches of {first['image'].nunique()} {facts['unit']}, 95 % "
+        f"intervals over {facts['unit']}. Table II: {second['image'].nunique()} {facts['unit']}, "
+        f"mean of the nine cells. Commit {facts['commit']}. SNR, SSIM, times and single cells: "
         "[Table I](figures/chestxray8/table_1.md), [Table II](figures/chestxray8/table_2.md). The "
-        "same on a radiograph that comes with pip: [Table I](figures/table_1.md), "
+        "same tables for the built-in radiograph: [Table I](figures/table_1.md), "
         "[Table II](figures/table_2.md).*"
     )
 
 
-def in_words(folder: Path = MEASURED) -> str:
-    """Return what the tables say: the paper's order, the lead over GAT+BM3D, the paper's gain."""
+def summary_lines(folder: Path = RESULTS) -> str:
+    """State the order of the methods, the lead over GAT+BM3D and the gain over the noisy image."""
     facts = [json.loads((folder / f"table_{n}.json").read_text()) for n in (1, 2)]
     orders = [f"- Table {'I' * n}: {f['ordering']}" for n, f in enumerate(facts, start=1)]
     return "\n".join([*orders, *(f"- {line}" for line in (lead(folder), gain(folder)))])
 
 
 def lead(folder: Path) -> str:
-    """Say in how many cells of Table II the best X-BDCNN surely leads, and by how much."""
+    """State the lead of the best X-BDCNN over GAT+BM3D in the cells of Table II."""
     results = pd.read_csv(folder / "table_2_results.csv")
     rows = results[results["method"].isin([BEST, RIVAL])]
     cells = paired_differences(rows, RIVAL, ["eta", "sigma"])
     ahead, leads = (cells["psnr_low"] > 0).sum(), cells["psnr"]
     return (
-        f"{BEST}, which is blind, leads {RIVAL}, which is told η and σ, by {leads.min():+.2f} to "
-        f"{leads.max():+.2f} dB in the cells of Table II; its interval is above zero in {ahead} of "
-        f"{len(cells)}."
+        f"The PSNR of {BEST}, which is blind, minus that of {RIVAL}, which is given η and σ, is "
+        f"{leads.min():+.2f} to {leads.max():+.2f} dB in the cells of Table II, with an interval "
+        f"above zero in {ahead} of {len(cells)}."
     )
 
 
 def gain(folder: Path) -> str:
-    """Compare the best network's gain over the noisy images with the paper's, cell by cell."""
+    """Compare the gain of the best network over the noisy image with that of the paper."""
     table = pd.read_csv(folder / "table_2.csv").set_index(["eta", "sigma", "method"])
     noisy = table["corrected_psnr"].xs(BEFORE, level="method")
-    claimed = table["corrected_psnr"].xs(BEST, level="method") - noisy
-    excess = table["gain"].xs(BEST, level="method") - claimed
+    printed = table["corrected_psnr"].xs(BEST, level="method") - noisy
+    excess = table["gain"].xs(BEST, level="method") - printed
     return (
-        "Its gain over the noisy image minus that of the paper's X-BDCNN (corrected) is "
-        f"{excess.min():+.2f} to {excess.max():+.2f} dB, at or above it in {(excess >= 0).sum()} "
-        f"of {len(excess)} cells."
+        "Its gain over the noisy image differs from that of X-BDCNN in the paper (corrected) by "
+        f"{excess.min():+.2f} to {excess.max():+.2f} dB; it is at least as large in "
+        f"{(excess >= 0).sum()} of {len(excess)} cells."
     )
 
 
 def audit_lines(folder: Path = ROOT / "figures") -> str:
-    """Return ten points of the ledger as a Markdown list: verdict, short evidence, links to it."""
+    """Render ten points of the ledger as a Markdown list: verdict, short evidence, links."""
     ledger = pd.read_csv(folder / "ledger.csv").set_index("point")
     lines = [audit_line(point, ledger.loc[point]) for point in POINTS]
     counts = ", ".join(f"{n} {verdict}" for verdict, n in ledger["verdict"].value_counts().items())
-    every = f"All {len(ledger)} points ({counts}) are in the [ledger](figures/ledger.md)"
-    return "\n".join(
-        [*lines, "", f"{every}, which [notebook 11](notebooks/11_audit.ipynb) writes."]
+    rest = (
+        f"All {len(ledger)} points ({counts}) are in the [ledger](figures/ledger.md), which "
+        "[notebook 11](notebooks/11_audit.ipynb) writes."
     )
+    return "\n".join([*lines, "", rest])
 
 
 def audit_line(point: str, row: pd.Series) -> str:
-    """One item of `audit_lines`; the evidence goes up to its first semicolon."""
+    """Render one item of `audit_lines`, with the evidence up to its first semicolon."""
     notebook, evidence = POINTS[point], row["evidence"].split(";")[0]
     return (
         f"1. [{point}](figures/ledger.md#{anchor(point)}): **{row['verdict']}**. "
@@ -135,16 +136,18 @@ def audit_line(point: str, row: pd.Series) -> str:
 
 
 def filled(text: str) -> str:
-    """Return the README with its results and its audit replaced by those in figures/."""
+    """Return the README with its results and its audit updated from figures/."""
     before, rest = text.split(AUDIT_START)
     text = f"{before}{AUDIT_START}\n\n{audit_lines()}\n\n{AUDIT_END}{rest.split(AUDIT_END)[1]}"
     before, rest = text.split(START)
     after = rest.split(END)[1]
-    return f"{before}{START}\n\n{result_table()}\n\n{in_words()}\n\n{sources()}\n\n{END}{after}"
+    return (
+        f"{before}{START}\n\n{result_table()}\n\n{summary_lines()}\n\n{sources()}\n\n{END}{after}"
+    )
 
 
 def main() -> int:
-    """Write the README, or report with exit code 1 that it is out of date."""
+    """Write the README, or check it; exit code 1 if it is out of date."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     choice = parser.add_mutually_exclusive_group(required=True)
     choice.add_argument("--write", action="store_true", help="update README.md")

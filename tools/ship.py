@@ -1,4 +1,4 @@
-"""Copy trained weights, and the measured errors of their noise level estimates, into the package.
+"""Add trained weights, or the errors of their noise level estimates, to the package.
 
 python tools/ship.py weights runs/xbdcnn/xbdcnn.safetensors xbdcnn
 python tools/ship.py level-errors figures/chestxray8/audit_calibration.csv
@@ -18,8 +18,8 @@ from xbdcnn.study.audit.level_estimates import level_errors
 
 
 def ship(path: Path | str, name: str) -> Path:
-    """Copy finished weights into the package and record their SHA-256."""
-    zoo.entry(name)
+    """Copy a weight file into the package under a name of `zoo.ZOO`; record its SHA-256."""
+    zoo.find_entry(name)
     target = weights.WEIGHTS / f"{name}.safetensors"
     with atomic_path(target) as temporary:
         temporary.write_bytes(Path(path).read_bytes())
@@ -29,9 +29,9 @@ def ship(path: Path | str, name: str) -> Path:
 
 
 def ship_level_errors(calibrated: pd.DataFrame) -> None:
-    """Record how far the noise level estimates of the shipped weights are off.
+    """Record the errors of the noise levels that are estimated with the shipped weights.
 
-    calibrated: from `audit.experiments.calibration`.
+    calibrated: table of `study.audit.experiments.calibration`.
     """
     errors = level_errors(calibrated)
     for name in zoo.shipped_names():
@@ -40,9 +40,9 @@ def ship_level_errors(calibrated: pd.DataFrame) -> None:
 
 
 def record_level_error(name: str, error: dict[str, float]) -> None:
-    """Record half widths of the 95 % intervals of eta (photons per grey level) and sigma.
+    """Record the error of a shipped network, and drop those of weights no longer shipped.
 
-    Errors of weights that are no longer shipped are dropped.
+    error: half widths of the 95 % intervals of eta (photons per grey level) and sigma (grey levels).
     """
     recorded, path = weights.checksums(), weights.LEVEL_ERRORS
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -1,6 +1,6 @@
-"""The explorer without a kernel: a page of pre-rendered states, and a moving picture of some.
+"""Write the explorer as a static page of precomputed states, and as an animated GIF.
 
-Both show the built-in radiograph only, which may be passed on.
+Both show only the built-in radiograph, whose licence permits redistribution.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from xbdcnn.explorer.choices import Method, collect_methods
 from xbdcnn.explorer.views import (
     State,
     View,
+    denoise_state,
     histogram,
     middle_line,
     profile,
-    restore,
     simulate,
 )
 from xbdcnn.inference.zoo import ZOO
@@ -37,7 +37,7 @@ from xbdcnn.study.no_reference import whiteness
 
 ETAS = (0.1, 0.2, 0.4, 0.6, 1.0, 1.9, 5.0)
 SIGMAS = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
-"""The grid of the page: the paper's range, and what lies beyond it on either side."""
+"""The states of the page: the paper's ranges, and levels below and above them."""
 
 METHOD = ZOO["xbdcnn"].label
 PAGE_SIDE, MAP_SIDE, GIF_SIDE = 320, 64, 224
@@ -52,10 +52,10 @@ def write_page(
     methods: dict[str, Method] | None = None,
     method: str = METHOD,
 ) -> Path:
-    """Write index.html and its pictures, which need neither a server nor a network.
+    """Write index.html and its pictures, which require neither a server nor a network.
 
-    Two sliders walk through every pair of `etas` and `sigmas`, with the scores, curves and lens of
-    the live explorer. Returns the path of index.html. XbdcnnError if the method is not at hand.
+    Two sliders select every pair of `etas` and `sigmas`, with the scores, curves and lens of the
+    explorer. Returns the path of index.html. Raises XbdcnnError if the method is not available.
     """
     folder, methods = Path(folder), methods or collect_methods()
     clean = builtin_crop(PAGE_SIDE)
@@ -64,13 +64,13 @@ def write_page(
     for row, eta in enumerate(etas):
         for column, sigma in enumerate(sigmas):
             state = State(eta=eta, sigma=sigma, method=method)
-            view = restore(clean, simulate(clean, state), state, methods)
+            view = denoise_state(clean, simulate(clean, state), state, methods)
             states[f"{row}-{column}"] = _entry(clean, state, view)
             _save_pictures(folder, f"{row}-{column}", view)
-    book = {"etas": etas, "sigmas": sigmas, "states": states, "texts": captions.STILL}
-    book["side"] = PAGE_SIDE
+    content = {"etas": etas, "sigmas": sigmas, "states": states, "texts": captions.STATIC_PAGE}
+    content["side"] = PAGE_SIDE
     with atomic_path(folder / "index.html") as temporary:
-        temporary.write_text(_page(book), encoding="utf-8")
+        temporary.write_text(_page(content), encoding="utf-8")
     return folder / "index.html"
 
 
@@ -86,11 +86,11 @@ def _save_jpeg(path: Path, picture: NDArray[np.uint8]) -> None:
 
 
 def _entry(clean: NDArray[np.float32], state: State, view: View) -> dict[str, Any]:
-    """Texts of a state, and its level maps as base64: small, and coloured by the page itself."""
+    """Texts of a state, and its reduced level maps as base64; the page applies the palette."""
     images = {"noisy": view.noisy, "clean": clean, "restored": view.restored}
     line = middle_line(clean.shape)
-    texts = captions.of_noise(state, float(clean.mean()))
-    texts |= captions.of_restoration(state, view.maps is not None) | {
+    texts = captions.noise_texts(state, float(clean.mean()))
+    texts |= captions.restoration_texts(state, view.maps is not None) | {
         "scores": drawing.quality_table(state, view.before, view.after, view.levels),
         "whiteness": drawing.whiteness_meter(whiteness(view.residual)),
         "profile": drawing.profile_drawing({n: profile(i, line) for n, i in images.items()}),
@@ -105,23 +105,23 @@ def _small(picture: NDArray[np.uint8]) -> str:
     return base64.b64encode(np.asarray(reduced).tobytes()).decode("ascii")
 
 
-def _page(book: dict[str, Any]) -> str:
-    """One file with style, script and texts in it: a browser loads no script from a local file."""
+def _page(content: dict[str, Any]) -> str:
+    """HTML including style, script and texts, since browsers load no modules from local files."""
     template = Template((Path(__file__).with_suffix(".html")).read_text("utf-8"), autoescape=False)
     script = SCRIPT.replace("export default { render };", "")
     driver = (Path(__file__).with_suffix(".js")).read_text("utf-8")
-    # No "<" may stand in the data: "</script>" would end it.
-    data = json.dumps(book, ensure_ascii=False).replace("<", "\\u003c")
-    return template.render(style=STYLE, script=script + driver, book=data, map_side=MAP_SIDE)
+    # Escape "<" in the data, because "</script>" would end it.
+    data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")
+    return template.render(style=STYLE, script=script + driver, content=data, map_side=MAP_SIDE)
 
 
 def write_gif(
     path: Path | str, methods: dict[str, Method] | None = None, method: str = METHOD
 ) -> Path:
-    """Write a GIF that walks once around the plane of eta and sigma: noisy beside restored."""
+    """Write a GIF, noisy beside restored, along a closed curve in the plane of eta and sigma."""
     path, methods = Path(path), methods or collect_methods()
     clean = builtin_crop(GIF_SIDE)
-    frames = [_frame(clean, state, methods) for state in _walk(method)]
+    frames = [_frame(clean, state, methods) for state in _closed_curve(method)]
     with atomic_path(path) as temporary:
         frames[0].save(
             temporary,
@@ -135,8 +135,8 @@ def write_gif(
     return path
 
 
-def _walk(method: str) -> Iterator[State]:
-    """A closed way on which photons vanish first, then the detector warms up, and back."""
+def _closed_curve(method: str) -> Iterator[State]:
+    """States on a closed curve: first eta decreases, then sigma increases, and back."""
     for seed in range(GIF_FRAMES):
         turn = 2 * math.pi * seed / GIF_FRAMES
         eta = math.exp(math.log(0.8) + 1.6 * math.cos(turn))
@@ -144,8 +144,8 @@ def _walk(method: str) -> Iterator[State]:
 
 
 def _frame(clean: NDArray[np.float32], state: State, methods: dict[str, Method]) -> Image.Image:
-    """Noisy and restored, the levels and the gain below, in few greys since noise is costly."""
-    view = restore(clean, simulate(clean, state), state, methods)
+    """Noisy and restored image, noise levels and PSNR below; few grey levels keep the GIF small."""
+    view = denoise_state(clean, simulate(clean, state), state, methods)
     gap = np.full((GIF_SIDE, 4), 255, np.uint8)
     pictures = [drawing.indices(view.noisy), gap, drawing.indices(view.restored)]
     pictures = np.concatenate(pictures, axis=1)
@@ -153,11 +153,11 @@ def _frame(clean: NDArray[np.float32], state: State, methods: dict[str, Method])
     step = 255 / (GIF_GREYS - 1)
     few = np.rint(np.rint(np.concatenate([pictures, strip]) / step) * step).astype(np.uint8)
     frame = Image.fromarray(few)
-    _write_below(frame, state, view)
+    _write_levels_and_psnr(frame, state, view)
     return frame
 
 
-def _write_below(frame: Image.Image, state: State, view: View) -> None:
+def _write_levels_and_psnr(frame: Image.Image, state: State, view: View) -> None:
     from matplotlib.font_manager import findfont
 
     font = ImageFont.truetype(findfont("DejaVu Sans"), 13)
@@ -168,10 +168,10 @@ def _write_below(frame: Image.Image, state: State, view: View) -> None:
 
 
 def main() -> None:
-    """Write what was asked for and say where it is."""
+    """Write the files requested and print their paths."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--page", type=Path, metavar="DIR", help="folder for the static page")
-    parser.add_argument("--gif", type=Path, metavar="FILE", help="the moving picture")
+    parser.add_argument("--page", type=Path, metavar="DIR", help="folder of the static page")
+    parser.add_argument("--gif", type=Path, metavar="FILE", help="animated GIF")
     wanted = parser.parse_args()
     if wanted.page:
         print(write_page(wanted.page))

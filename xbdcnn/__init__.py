@@ -1,6 +1,6 @@
-"""X-BDCNN: blind denoising of radiographs, as a companion to read, re-run and use.
+"""X-BDCNN: blind denoising of radiographs, the reproducible companion to one paper.
 
-Importing the package is instant: `load_pretrained` brings in torch when it is first touched.
+Importing the package is fast: torch is imported when `load_pretrained` is first accessed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __version__ = version("xbdcnn")
 
 
 def __getattr__(name: str) -> Any:
-    """Import `load_pretrained` on first use; raise AttributeError for any unknown name."""
+    """Import `load_pretrained` on first access; AttributeError for an unknown name."""
     if name == "load_pretrained":
         from xbdcnn.inference.pretrained import load_pretrained
 
@@ -26,5 +26,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Names that `dir(xbdcnn)` and tab completion offer, the lazy one included."""
+    """Return the names for `dir(xbdcnn)` and tab completion, including `load_pretrained`."""
     return sorted({*globals(), *__all__})

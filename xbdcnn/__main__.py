@@ -1,4 +1,4 @@
-"""`python -m xbdcnn` is the command `xbdcnn`."""
+"""Command line entry point: `python -m xbdcnn` runs the command `xbdcnn`."""
 
 from xbdcnn.cli import app
 

@@ -1,11 +1,13 @@
-"""X-BDCNN (Sec. II-B, Fig. 1): noise level estimation, non-blind denoising, and their recipes."""
+"""X-BDCNN (Sec. II-B, Fig. 1): noise level estimation, non-blind denoising, and recipes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -14,13 +16,16 @@ from xbdcnn._common.errors import SMALLEST_SIDE, XbdcnnError
 from xbdcnn.noise import LevelScaling, mid_range_levels
 
 NLE_WIDTH = 32
+"""Channels of the NLE (Sec. II-B)."""
+
+_Values = TypeVar("_Values", Tensor, NDArray[np.floating])
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One value per choice on which the paper's text, its equations and its code disagree.
+    """One field per choice on which the paper's text, its equations and its code disagree.
 
-    Flip one field with `dataclasses.replace` to measure what that choice costs.
+    Change one field with `dataclasses.replace` to measure the effect of that choice.
     """
 
     use_nle: bool = True
@@ -40,21 +45,21 @@ class Recipe:
     alpha: float = paper.ALPHA
     """Asymmetry of Eq. 3."""
     asymmetry: Literal["text", "equation", "released"] = "text"
-    """Which reading of Eq. 3's weight, see `losses.asymmetric_loss`."""
+    """Reading of the weight in Eq. 3, see `losses.asymmetric_loss`."""
     reduction: Literal["sum", "mean"] = "sum"
     """Sum over pixels (Eq. 3, 5, 6) or mean (released code)."""
     fidelity: Literal["absolute", "relative"] = "absolute"
-    """Eq. 5's squared error, or its share of the noise that was there, see `losses`."""
+    """Squared error of Eq. 5, or its ratio to the noise energy, `losses.relative_mse_loss`."""
     tv_reduction: Literal["sum", "mean", "released"] = "sum"
-    """Eq. 4's norm, its mean, or the released per-pixel mean summed over the batch."""
+    """Norm of Eq. 4, its mean, or the per-pixel mean summed over the batch (released code)."""
     ssim_domain: Literal["image", "residual"] = "image"
-    """What Eq. 6 compares: the restored image (text) or the residual (released code)."""
+    """Operands of Eq. 6: the restored image (text) or the residual (released code)."""
     ssim_data_range: float = 1.0
-    """Data range behind C1 and C2 of Eq. 7: 1 suits the images, the released code has 255."""
+    """Data range in C1 and C2 of Eq. 7: 1 for images in [0, 1]; 255 in the released code."""
 
 
 AS_WRITTEN = Recipe()
-"""The paper's text, word by word; where an equation contradicts it, the text."""
+"""The paper's text; where an equation contradicts the text, the text is followed."""
 
 AS_RELEASED = Recipe(
     share_nle_weights=True,
@@ -66,7 +71,7 @@ AS_RELEASED = Recipe(
     ssim_domain="residual",
     ssim_data_range=255.0,
 )
-"""The first author's published code, defects included."""
+"""The first author's published code, including its defects."""
 
 BALANCED = replace(
     AS_WRITTEN,
@@ -75,8 +80,8 @@ BALANCED = replace(
     level_scaling="unit",
     loss_weights=(1.0, 1e-4, 0.1, 0.01),
 )
-"""The paper's network and four loss terms. The trainings by which these weights were chosen are not
-on record; the series "recipe" of `trials` measures them among others."""
+"""The paper's network and its four loss terms, reweighted. The training runs that led to these
+weights are not on record; the series "recipe" of `study.trials` compares them with others."""
 
 WITHOUT_SSIM = replace(AS_WRITTEN, loss_weights=(0.4, 0.0, 0.5, 0.05))
 """Ablation of Table I: X-BDCNN without the SSIM loss."""
@@ -85,22 +90,27 @@ WITHOUT_NLE = replace(AS_WRITTEN, use_nle=False)
 """Ablation of Table I: X-BDCNN without noise level estimation."""
 
 
-class Denoised(NamedTuple):
-    """What a denoiser returns: a network a batch of tensors, a method one radiograph.
+class Denoised(NamedTuple, Generic[_Values]):
+    """Result of a network, as tensors of a batch, or of a method, as arrays of one radiograph.
 
-    image: (B, 1, H, W) estimate of the noise-free images, nominally in [0, 1], not clipped; of a
-    method (H, W), clipped. levels: noise level maps of eta and sigma, (B, 2, H, W) in the recipe's
-    units, of a method (2, H, W) in the paper's units; None without an NLE.
+    image: estimate of the noise-free image; (B, 1, H, W), nominally in [0, 1] but not clipped, from
+    a network; (H, W), clipped to [0, 1], from a method. levels: noise level maps of eta and sigma;
+    (B, 2, H, W) in the recipe's units from a network; (2, H, W) in the paper's units from a method;
+    None where the noise level is not estimated.
     """
 
-    image: Any
-    levels: Any = None
+    image: _Values
+    levels: _Values | None = None
 
 
 class NLE(nn.Module):
     """Noise level estimation: five 3x3 convolutions, 32 channels, skip from layer 1 to 4.
 
-    (B, 1, H, W) noisy -> (B, 2, H, W) non-negative maps of eta and sigma. Sec. II-B.
+    (B, 1, H, W) noisy -> (B, 2, H, W) non-negative maps of eta and sigma. Sec. II-B. With
+    `share_weights`, layers 2-4 are one convolution; `level_scaling`: units, see `noise.level_maps`.
+
+    >>> NLE()(torch.rand(1, 1, 16, 24)).shape
+    torch.Size([1, 2, 16, 24])
     """
 
     def __init__(
@@ -111,25 +121,28 @@ class NLE(nn.Module):
         count = 1 if share_weights else 3
         self.middle = nn.ModuleList(conv3x3(NLE_WIDTH, NLE_WIDTH) for _ in range(count))
         self.last = conv3x3(NLE_WIDTH, 2)
-        # A ReLU output that falls to zero for every image gets no gradient and stays there, so
-        # both maps start near the middle of the range that they will have to report.
+        # A ReLU output that is zero for every image has no gradient and stays zero, so both maps
+        # start near the middle of their training ranges.
         with torch.no_grad():
             self.last.weight.mul_(0.01)
-            self.last.bias.copy_(mid_range_levels(level_scaling))
+        self.last.bias = nn.Parameter(mid_range_levels(level_scaling))
 
     def forward(self, noisy: Tensor) -> Tensor:
-        """Estimate the noise level maps of a batch (B, 1, H, W)."""
-        skip = features = F.relu(self.first(noisy))
+        """Estimate the noise level maps (B, 2, H, W) of a batch (B, 1, H, W)."""
+        skip = features = F.relu(self.first(noisy))  # (B, 32, H, W)
         for layer in range(3):
-            features = F.relu(self.middle[layer % len(self.middle)](features))
-        return F.relu(self.last(features + skip))
+            features = F.relu(self.middle[layer % len(self.middle)](features))  # (B, 32, H, W)
+        return F.relu(self.last(features + skip))  # (B, 2, H, W)
 
 
 class NBD(nn.Module):
     """Non-blind denoising: a U-Net of 17 convolutions that predicts the residual R. Sec. II-B.
 
     (B, C, H, W) noisy image and level maps -> (B, 1, H, W) residual; H and W multiples of 4.
-    Two average-pooling steps down, two transposed convolutions up, skips are added.
+    Two average poolings down, two transposed convolutions up, skip connections by addition.
+
+    >>> NBD(width=8)(torch.rand(1, 3, 16, 24)).shape
+    torch.Size([1, 1, 16, 24])
     """
 
     def __init__(self, channels: int = 3, width: int = 64, output_kernel: int = 3) -> None:
@@ -144,17 +157,23 @@ class NBD(nn.Module):
         self.output = nn.Conv2d(width, 1, output_kernel, padding=output_kernel // 2)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Predict the residual of a batch (B, C, H, W)."""
-        full = self.enter(inputs)
-        half = self.down1(F.avg_pool2d(full, 2))
-        quarter = self.down2(F.avg_pool2d(half, 2))
-        half = self.decode1(self.up1(quarter) + half)
-        full = self.decode2(self.up2(half) + full)
-        return self.output(full)
+        """Predict the residual (B, 1, H, W) of a batch (B, C, H, W); w is the width."""
+        full = self.enter(inputs)  # (B, w, H, W)
+        half = self.down1(F.avg_pool2d(full, 2))  # (B, 2w, H/2, W/2)
+        quarter = self.down2(F.avg_pool2d(half, 2))  # (B, 4w, H/4, W/4)
+        half = self.decode1(self.up1(quarter) + half)  # (B, 2w, H/2, W/2)
+        full = self.decode2(self.up2(half) + full)  # (B, w, H, W)
+        residual: Tensor = self.output(full)  # (B, 1, H, W)
+        return residual
 
 
 class XBDCNN(nn.Module):
-    """X-BDCNN: g_hat = f + R(f, levels(f)), blind to the noise level. Sec. II-B, Fig. 1."""
+    """X-BDCNN: g_hat = f + R(f, l_hat(f)), blind to the noise level. Sec. II-B, Fig. 1.
+
+    >>> output = XBDCNN(Recipe(width=8))(torch.rand(2, 1, 30, 41))
+    >>> output.image.shape, output.levels.shape
+    (torch.Size([2, 1, 30, 41]), torch.Size([2, 2, 30, 41]))
+    """
 
     def __init__(self, recipe: Recipe = AS_WRITTEN) -> None:
         super().__init__()
@@ -163,38 +182,38 @@ class XBDCNN(nn.Module):
         channels = 3 if recipe.use_nle else 1
         self.nbd = NBD(channels, recipe.width, recipe.output_kernel)
 
-    def forward(self, noisy: Tensor, levels: Tensor | None = None) -> Denoised:
+    def forward(self, noisy: Tensor, levels: Tensor | None = None) -> Denoised[Tensor]:
         """Restore a batch; pass `levels` to replace the estimate by known level maps.
 
         Args:
-            noisy: (B, 1, H, W) in [0, 1], H and W of at least 16 pixels.
+            noisy: (B, 1, H, W) in [0, 1], floating point, H and W of at least 16 pixels.
             levels: (B, 2, H, W) noise level maps in the recipe's units; None to estimate them.
 
         Raises:
-            XbdcnnError: the shape is none of the above, or there is no NLE to feed levels to.
+            XbdcnnError: `noisy` has another shape, or `levels` are given without an NLE.
         """
         require_image_batch(noisy)
         if levels is not None and self.nle is None:
             raise XbdcnnError("this network has no noise level input; call it without `levels`")
-        padded = pad_to_multiple(noisy, 4)
+        padded = pad_to_multiple(noisy, 4)  # (B, 1, H', W'), H' and W' multiples of 4
         if self.nle is None:
             maps, inputs = None, padded
         else:
             maps = self.nle(padded) if levels is None else pad_to_multiple(levels, 4)
-            inputs = torch.cat([padded, maps.to(padded.dtype)], dim=1)
-        restored = padded + self.nbd(inputs)
+            inputs = torch.cat([padded, maps.to(padded.dtype)], dim=1)  # (B, 3, H', W')
+        restored = padded + self.nbd(inputs)  # (B, 1, H', W')
         height, width = noisy.shape[-2:]
-        crop = (..., slice(height), slice(width))
+        crop = (..., slice(height), slice(width))  # back to (H, W)
         return Denoised(restored[crop], None if maps is None else maps[crop])
 
 
 def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
-    """3x3 convolution that keeps height and width."""
+    """Create a 3x3 convolution, zero-padded so that it keeps height and width."""
     return nn.Conv2d(inputs, outputs, kernel_size=3, padding=1)
 
 
 def conv_block(inputs: int, outputs: int, layers: int) -> nn.Sequential:
-    """`layers` 3x3 convolutions, each followed by ReLU; the first changes the channel count."""
+    """Stack `layers` 3x3 convolutions, each followed by ReLU; the first changes the channels."""
     block: list[nn.Module] = []
     for layer in range(layers):
         block += [conv3x3(inputs if layer == 0 else outputs, outputs), nn.ReLU(inplace=True)]
@@ -202,7 +221,11 @@ def conv_block(inputs: int, outputs: int, layers: int) -> nn.Sequential:
 
 
 def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
-    """Mirror (B, C, H, W) at its lower and right border up to multiples of `multiple`."""
+    """Mirror (B, C, H, W) at its lower and right border until H and W divide by `multiple`.
+
+    >>> pad_to_multiple(torch.rand(1, 1, 17, 20), 4).shape
+    torch.Size([1, 1, 20, 20])
+    """
     height, width = image.shape[-2:]
     bottom, right = -height % multiple, -width % multiple
     return F.pad(image, (0, right, 0, bottom), mode="reflect") if bottom or right else image
@@ -218,5 +241,9 @@ def require_image_batch(noisy: Tensor) -> None:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Return the number of trainable parameters."""
+    """Return the number of trainable parameters.
+
+    >>> count_parameters(XBDCNN(AS_RELEASED))
+    4344163
+    """
     return sum(p.numel() for p in network.parameters() if p.requires_grad)

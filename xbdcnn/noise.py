@@ -1,12 +1,12 @@
 """The hybrid Poisson-Gaussian noise of an X-ray detector (Sec. II-A, Eq. 1-2).
 
-Images are in [0, 1]; eta and sigma are stated on the 8-bit grey scale, as in the paper. This
-module is the only one that converts between the two.
+Images have values in [0, 1]; eta and sigma refer to the 8-bit grey scale, as in the paper. Only
+this module converts between the two scales.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -22,21 +22,25 @@ GREY_LEVELS = 255.0
 LevelScaling = Literal["released", "unit"]
 """Units of the level maps: (eta, sigma / 255) or both divided by the top of their range."""
 
-_SCALES: dict[str, tuple[float, float]] = {
-    "released": (1.0, GREY_LEVELS),
-    "unit": (paper.ETA_RANGE[1], paper.SIGMA_RANGE[1]),
-}
+_SCALES = {"released": (1.0, GREY_LEVELS), "unit": (paper.ETA_RANGE[1], paper.SIGMA_RANGE[1])}
+
+_Values = TypeVar("_Values", float, Tensor, NDArray[np.floating])
 
 
 def quantum_noise(
     g: Tensor, eta: float | Tensor, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Eq. 2: p = Poisson(255 eta g) / (255 eta), the photon count back on the grey scale.
+    """Eq. 2: p = Poisson(255 eta g) / (255 eta), the photon counts on the grey scale of g.
 
-    g: (B, 1, H, W) in [0, 1]; eta > 0: photons per grey level, a number or (B,). Where eta is
-    infinite there are infinitely many photons, hence no noise: p = g. Black pixels stay black.
+    g: (B, 1, H, W) in [0, 1], floating point; eta > 0: photons per grey level, a number or (B,).
+    Returns p, shaped like g, not clipped. Infinite eta means no noise: p = g. XbdcnnError if eta
+    is neither a number nor (B,); `add_hybrid_noise` validates the values.
+
+    >>> p = quantum_noise(torch.full((1, 1, 512, 512), 0.5), eta=0.5)
+    >>> round(float((255 * p).std()))  # sqrt(127.5 / 0.5) grey levels
+    16
     """
-    photons_at_white = (GREY_LEVELS * _per_image(eta, g)).expand_as(g)
+    photons_at_white = (GREY_LEVELS * _per_image(eta, g)).expand_as(g)  # (B, 1, H, W)
     finite = torch.isfinite(photons_at_white)
     counts = torch.poisson(torch.where(finite, photons_at_white, 0.0) * g, generator=generator)
     return torch.where(finite, counts / photons_at_white, g)
@@ -45,9 +49,12 @@ def quantum_noise(
 def electronic_noise(
     g: Tensor, sigma: float | Tensor, generator: torch.Generator | None = None
 ) -> Tensor:
-    """n ~ N(0, sigma^2) of Eq. 1, shaped like g, on the [0, 1] scale.
+    """Eq. 1: n ~ N(0, sigma^2), shaped like g, on the [0, 1] scale; "thermal noise" in the paper.
 
-    sigma >= 0: standard deviation in 8-bit grey levels, a number or (B,).
+    sigma >= 0: standard deviation in 8-bit grey levels, a number or (B,), else XbdcnnError.
+
+    >>> round(float(255 * electronic_noise(torch.zeros(1, 1, 512, 512), sigma=10.0).std()))
+    10
     """
     normal = torch.randn(g.shape, generator=generator, device=g.device, dtype=g.dtype)
     return normal * (_per_image(sigma, g) / GREY_LEVELS)
@@ -61,59 +68,62 @@ def add_hybrid_noise(
     clip: bool = True,
     check: bool = True,
 ) -> Tensor:
-    """Eq. 1: f = p + n, quantum plus thermal noise; the variance is g / eta + sigma^2.
+    """Eq. 1: f = p + n, quantum plus electronic noise; the variance is g / eta + sigma^2.
 
     Args:
         g: noise-free image, (B, 1, H, W) or any shape, floating point in [0, 1].
         eta: photons per grey level, > 0; a number, or (B,) for one value per image.
         sigma: standard deviation in 8-bit grey levels, >= 0; a number or (B,).
-        generator: source of randomness on g's device; None for PyTorch's global one.
-        clip: cut f to [0, 1] as an 8-bit detector does (released code).
-        check: validate the input; a training loop turns it off, since it waits for the GPU.
+        generator: random generator on g's device; None for PyTorch's global one.
+        clip: clip f to [0, 1] as an 8-bit detector does (released code).
+        check: validate g, eta and sigma; off in the training loop, since it waits for the GPU.
 
     Returns:
         f, of g's shape, dtype and device. The same generator state gives the same f.
 
     Raises:
-        XbdcnnError: g has non-finite values or leaves [0, 1], eta <= 0, sigma < 0.
+        XbdcnnError: g is not finite or outside [0, 1], eta <= 0, or sigma < 0 or not finite.
+
+    >>> f = add_hybrid_noise(torch.full((1, 1, 512, 512), 0.5), eta=0.6, sigma=10.0)
+    >>> f.shape, round(float((255 * f).std()))  # sqrt(127.5 / 0.6 + 10^2) grey levels
+    (torch.Size([1, 1, 512, 512]), 18)
     """
     if check:
-        _check(bool(((g >= 0) & (g <= 1)).all()), "image")
-        _check(bool((torch.as_tensor(eta) > 0).all()), "eta")
-        _check(bool(torch.isfinite(s := torch.as_tensor(sigma)).all() and (s >= 0).all()), "sigma")
+        _validate(g, eta, sigma)
     f = quantum_noise(g, eta, generator) + electronic_noise(g, sigma, generator)
     return f.clamp(0.0, 1.0) if clip else f
 
 
 def add_hybrid_noise_numpy(
-    g: NDArray[np.floating],
-    eta: float,
-    sigma: float,
-    rng: np.random.Generator,
-    clip: bool = True,
+    g: NDArray[np.floating], eta: float, sigma: float, rng: np.random.Generator, clip: bool = True
 ) -> NDArray[np.float32]:
-    """Eq. 1-2 in NumPy, the twin of `add_hybrid_noise` for one image of any shape.
+    """Eq. 1-2 in NumPy: `add_hybrid_noise` for one image of any shape; returns float32.
 
-    Same units, limits and errors; other random numbers, the same distribution. Returns float32.
+    Units, limits and errors are the same; the random numbers differ, their distribution does not.
     """
-    _check(bool(((g >= 0) & (g <= 1)).all()), "image")
-    _check(eta > 0, "eta")
-    _check(sigma >= 0 and np.isfinite(sigma), "sigma")
+    _validate(g, eta, sigma)
     p = g if np.isinf(eta) else rng.poisson(GREY_LEVELS * eta * g) / (GREY_LEVELS * eta)
     f = p + rng.normal(0.0, sigma / GREY_LEVELS, g.shape)
     return (f.clip(0.0, 1.0) if clip else f).astype(np.float32)
 
 
-def noise_variance(g: Tensor | NDArray, eta: float, sigma: float) -> Tensor | NDArray:
-    """Var f = g / eta + sigma^2 of Eq. 1 before clipping; g in [0, 1], result in grey levels^2."""
+def noise_variance(g: _Values, eta: float, sigma: float) -> _Values:
+    """Var f = g / eta + sigma^2 of Eq. 1 before clipping; g in [0, 1], result in grey levels^2.
+
+    >>> noise_variance(0.4, eta=0.5, sigma=10.0)
+    304.0
+    """
     return GREY_LEVELS * g / eta + sigma**2
 
 
 def implied_mean(psnr: float, eta: float, sigma: float) -> float:
-    """Mean grey level that a noisy PSNR in dB implies, solving MSE = mean / eta + sigma^2.
+    """Mean grey level that a noisy PSNR in dB implies, from MSE = mean / eta + sigma^2.
 
-    Numbers or arrays of them; 8-bit scale, without clipping. The mean must be the same at every
-    level if eta is a gain on that scale: so Table II's first column tells what eta means.
+    Numbers or arrays; 8-bit scale, without clipping. If eta is a gain on that scale, the mean is
+    the same at every noise level, so the first column of Table II tests that reading of eta.
+
+    >>> round(implied_mean(22.5162, eta=0.4, sigma=5.0), 1)  # Table II
+    135.7
     """
     return eta * (GREY_LEVELS**2 / 10 ** (psnr / 10) - sigma**2)
 
@@ -139,26 +149,23 @@ def sample_levels(
 
 
 def level_maps(
-    eta: float | Tensor,
-    sigma: float | Tensor,
-    like: Tensor,
-    scaling: LevelScaling = "released",
+    eta: float | Tensor, sigma: float | Tensor, like: Tensor, scaling: LevelScaling = "released"
 ) -> Tensor:
     """Constant maps of eta and sigma, (B, 2, H, W), the target of the NLE (Sec. II-B).
 
-    Args:
-        eta, sigma: numbers or (B,), in the paper's units.
-        like: (B, 1, H, W), gives batch, height, width, dtype and device.
-        scaling: "released" for (eta, sigma / 255), "unit" for (eta / 1.9, sigma / 20).
+    eta, sigma: numbers or (B,) in the paper's units, else XbdcnnError; like: (B, 1, H, W), gives
+    shape, dtype and device; scaling: "released" (eta, sigma / 255), "unit" (eta / 1.9, sigma / 20).
+
+    >>> level_maps(0.4, 5.0, torch.zeros(1, 1, 8, 8), "unit")[0, :, 0, 0]
+    tensor([0.2105, 0.2500])
     """
     maps = torch.stack([_per_image(level, like)[:, 0] for level in (eta, sigma)], dim=1)
-    scale = torch.tensor(_SCALES[scaling], dtype=like.dtype, device=like.device)
-    maps = maps / scale[:, None, None]
-    return maps.expand(like.shape[0], 2, *like.shape[-2:])
+    scale = torch.tensor(_SCALES[scaling], dtype=like.dtype, device=like.device)  # (2,)
+    return (maps / scale[:, None, None]).expand(like.shape[0], 2, *like.shape[-2:])
 
 
 def levels_from_maps(maps: Tensor, scaling: LevelScaling = "released") -> tuple[Tensor, Tensor]:
-    """Undo `level_maps`: the mean of each map, (B,) eta and (B,) sigma in the paper's units."""
+    """Invert `level_maps`: the mean of each map, (B,) eta and (B,) sigma in the paper's units."""
     scale = torch.tensor(_SCALES[scaling], dtype=maps.dtype, device=maps.device)
     eta, sigma = (maps.mean(dim=(-2, -1)) * scale).unbind(dim=1)
     return eta, sigma
@@ -171,15 +178,15 @@ def mid_range_levels(scaling: LevelScaling = "released") -> Tensor:
 
 
 class PhotonTransfer(NamedTuple):
-    """Photon transfer curve: noise variance against mean signal, and the line through it.
+    """Photon transfer curve: noise variance against mean signal, and the fitted line.
 
-    mean: (bins,) grey levels; variance: (bins,) grey levels^2; count: (bins,) pixels;
+    mean: (bins,) grey levels; variance: (bins,) grey levels^2; pixels: (bins,) their number;
     eta: photons per grey level from the slope; sigma: grey levels from the intercept.
     """
 
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
-    count: NDArray[np.int64]
+    pixels: NDArray[np.int64]
     eta: float
     sigma: float
 
@@ -187,17 +194,14 @@ class PhotonTransfer(NamedTuple):
 def mean_variance(
     clean: NDArray[np.floating], noisy: NDArray[np.floating], bins: int = 64
 ) -> PhotonTransfer:
-    """Recover eta and sigma from a clean/noisy pair by the photon transfer method.
+    """Estimate eta and sigma from a clean and a noisy image by the photon transfer method.
 
-    Groups pixels by clean grey level and fits Var(f - g) = mean / eta + sigma^2, each bin
-    weighted by the inverse variance of its estimate. Bins within four standard deviations of
-    black or white are left out, because clipping changes their variance. J. R. Janesick,
-    Photon Transfer, SPIE Press 2007.
-
-    Raises:
-        XbdcnnError: shapes differ, or fewer than two bins are free of clipping.
+    Groups pixels by clean grey level and fits Var(f - g) = mean / eta + sigma^2, each bin weighted
+    by the inverse variance of its estimate. Bins within four standard deviations of black or white
+    are left out, because clipping changes their variance. Images in [0, 1]; XbdcnnError if their
+    shapes differ or fewer than two bins are left. J. R. Janesick, Photon Transfer, SPIE 2007.
     """
-    _check(clean.shape == noisy.shape, "shape")
+    _require(clean.shape == noisy.shape, "shape")
     level = GREY_LEVELS * np.asarray(clean, np.float64).ravel()
     error = GREY_LEVELS * np.asarray(noisy, np.float64).ravel() - level
     group = np.minimum((level / GREY_LEVELS * bins).astype(int), bins - 1)
@@ -208,14 +212,14 @@ def mean_variance(
     variance = np.bincount(group, error**2, bins)[used] / count[used] - bias**2
     spread = 4 * np.sqrt(variance)
     free = (mean > spread) & (mean < GREY_LEVELS - spread) & (variance > 0)
-    _check(free.sum() >= 2, "contrast")
+    _require(free.sum() >= 2, "contrast")
     precision = np.sqrt(count[used][free]) / variance[free]
     slope, intercept = np.polyfit(mean[free], variance[free], 1, w=precision)
     eta = 1 / slope if slope > 0 else np.inf
     return PhotonTransfer(mean, variance, count[used], eta, float(np.sqrt(max(intercept, 0.0))))
 
 
-_COMPLAINTS = {
+_ERRORS = {
     "image": "the image must be finite and within [0, 1]; load it with xbdcnn.data.load_radiograph",
     "eta": "eta must be greater than 0 (photons per grey level; the paper trains on 0.4 to 1.9)",
     "sigma": "sigma must be finite and at least 0 (8-bit grey levels; the paper trains on 0 to 20)",
@@ -225,15 +229,22 @@ _COMPLAINTS = {
 }
 
 
-def _check(holds: bool, name: str) -> None:
+def _require(holds: bool, name: str) -> None:
     if not holds:
-        raise XbdcnnError(_COMPLAINTS[name])
+        raise XbdcnnError(_ERRORS[name])
+
+
+def _validate(g: Tensor | NDArray[np.floating], eta: float | Tensor, sigma: float | Tensor) -> None:
+    _require(bool(((g >= 0) & (g <= 1)).all()), "image")
+    eta, sigma = torch.as_tensor(eta), torch.as_tensor(sigma)
+    _require(bool((eta > 0).all()), "eta")
+    _require(bool((torch.isfinite(sigma) & (sigma >= 0)).all()), "sigma")
 
 
 def _per_image(level: float | Tensor, g: Tensor) -> Tensor:
-    """Shape a number or a (B,) tensor so that it broadcasts over g's images."""
+    """Reshape a number or a (B,) tensor so that it broadcasts over g's images."""
     level = torch.as_tensor(level, dtype=g.dtype, device=g.device)
     if level.ndim == 0:
         return level.expand((1,) * g.ndim)
-    _check(level.ndim == 1 and level.shape[0] == g.shape[0], "levels")
+    _require(level.ndim == 1 and level.shape[0] == g.shape[0], "levels")
     return level.reshape(-1, *(1,) * (g.ndim - 1))

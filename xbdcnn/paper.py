@@ -1,4 +1,4 @@
-"""The paper as data: its constants, its two tables as printed, and how they have to be read.
+"""The paper as data: its constants, its two tables as printed, and the correction of their columns.
 
 W. Yin, B. Qi, T. Cai, J. Li: X-Ray Image Enhancement Using Blind Denoising Neural Networks.
 """
@@ -32,20 +32,20 @@ EPOCHS = (20, 20)
 """Epochs at each learning rate (Sec. III-A)."""
 
 BATCH_SIZE = 64
-"""Patches per step; from the released code, the text gives none."""
+"""Patches per step, from the released code; the text gives none."""
 
 IMAGES, PATCHES, PATCH_SIZE = 10_000, 320_000, 128
-"""Radiographs, patches cut from them, and patch height and width (Sec. III-A)."""
+"""Radiographs, patches cut from them, and patch height and width in pixels (Sec. III-A)."""
 
 SPLIT_RATIO = (7, 2, 1)
-"""Training, validation and test share; the paper splits patches, not patients (Sec. III-A)."""
+"""Training, validation and test shares; the paper splits patches, not patients (Sec. III-A)."""
 
 TRAINING_HOURS = 30.0
-"""Training time on one RTX 2080 Ti as the paper reports it (Sec. III-A)."""
+"""Hours of training on one RTX 2080 Ti, as reported in the paper (Sec. III-A)."""
 
 
 class Scores(NamedTuple):
-    """One cell of a table: mean SNR and PSNR in dB, mean SSIM, seconds per image if printed."""
+    """One cell of a table: mean SNR and PSNR in dB, mean SSIM, seconds per image or None."""
 
     snr: float
     psnr: float
@@ -62,7 +62,7 @@ TABLE_1: dict[str, Scores] = {
     "X-BDCNN w/o SSIM loss": Scores(40.9966, 35.8403, 0.9838, 0.006),
     "X-BDCNN w/o the NLE": Scores(40.9609, 35.945, 0.9837, 0.005),
 }
-"""Table I as printed: results on the test set, noise levels drawn at random."""
+"""Table I as printed: mean scores on the test set, noise levels drawn at random, by method."""
 
 TABLE_2_NOISY_PSNR: dict[tuple[float, float], float] = {
     (0.4, 5.0): 22.5162,
@@ -124,20 +124,28 @@ TABLE_2: dict[tuple[float, float], dict[str, Scores]] = {
         "X-BDCNN": Scores(39.9653, 35.6824, 0.9840),
     },
 }
-"""Table II as printed: ten radiographs of 1024 x 1024 under strong noise, by (eta, sigma)."""
+"""Table II as printed: mean scores on ten radiographs of 1024 x 1024 pixels under strong noise, by
+(eta, sigma) and method."""
 
 
 def columns_are_swapped(printed: Scores) -> bool:
-    """Tell whether SNR and PSNR of a printed cell must have changed places.
+    """Tell whether the SNR and PSNR columns of a printed cell are interchanged: SNR > PSNR.
 
-    The signal's mean square never exceeds the squared peak, so SNR <= PSNR for every image and
-    for every average over images; a cell that prints SNR > PSNR names its columns wrongly.
+    The mean square of an image never exceeds the squared peak, so SNR <= PSNR for every image and
+    for every mean over images.
+
+    >>> columns_are_swapped(TABLE_1["X-BDCNN"]), columns_are_swapped(TABLE_1["BM3D"])
+    (True, False)
     """
     return printed.snr > printed.psnr
 
 
 def corrected(printed: Scores) -> Scores:
-    """Return a printed cell with SNR and PSNR in the order that is mathematically possible."""
+    """Return a printed cell with SNR <= PSNR: the two are swapped where `columns_are_swapped`.
+
+    >>> corrected(TABLE_1["X-BDCNN"])
+    Scores(snr=36.1196, psnr=41.107, ssim=0.9838, seconds=0.006)
+    """
     if columns_are_swapped(printed):
         return printed._replace(snr=printed.psnr, psnr=printed.snr)
     return printed

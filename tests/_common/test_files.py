@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and numbers say where they come from."""
+"""Files are written atomically; provenance names commit and versions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from xbdcnn._common import provenance
-from xbdcnn._common.files import atomic_path, sha256_of
+from xbdcnn._common.files import atomic_path, sha256_of, write_json, write_text
 
 
 def test_atomic_path_replaces_only_on_success(tmp_path):
@@ -23,26 +23,33 @@ def test_atomic_path_replaces_only_on_success(tmp_path):
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_text_and_json_are_written_as_utf8(tmp_path):
+    write_text("σ = 5\n", tmp_path / "new" / "text.md")
+    assert (tmp_path / "new" / "text.md").read_bytes() == "σ = 5\n".encode()
+    write_json({"sigma": 5}, tmp_path / "facts.json")
+    assert (tmp_path / "facts.json").read_text() == '{\n  "sigma": 5\n}\n'
+
+
 def test_sha256_of_known_content(tmp_path):
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256_of(tmp_path / "abc").startswith("ba7816bf8f01cfea414140de5dae2223")
 
 
-def test_provenance_names_code_versions_and_facts():
+def test_provenance_holds_facts_versions_and_time():
     facts = provenance.provenance(profile="smoke", seed=3)
     assert facts["profile"] == "smoke" and facts["seed"] == 3
     assert {"python", "torch", "numpy", "xbdcnn"} <= set(facts["versions"])
     assert facts["time"].endswith("+00:00")
 
 
-def test_commit_is_unknown_outside_a_checkout(tmp_path, monkeypatch):
+def test_commit_is_unknown_outside_a_clone(tmp_path, monkeypatch):
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "xbdcnn")
     assert provenance.commit() == "unknown"
     (tmp_path / ".git").write_text("not a repository")
     assert provenance.commit() == "unknown"
 
 
-def test_commit_marks_a_changed_checkout(tmp_path, monkeypatch):
+def test_commit_marks_uncommitted_changes(tmp_path, monkeypatch):
     def git(*command):
         identity = ("-c", "user.name=t", "-c", "user.email=t@example.org")
         subprocess.run(

@@ -22,7 +22,7 @@ LEVELS = pytest.mark.parametrize(("eta", "sigma"), [(0.4, 5), (0.8, 15), (1.9, 0
 
 
 def phantom(height: int = 80, width: int = 64) -> np.ndarray:
-    """A bright slope with a soft disc, an edge and a fine stripe pattern, in [0.15, 0.9]."""
+    """Return a ramp with a smooth disc, an edge and a fine stripe pattern, in [0.15, 0.9]."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     disc = 0.25 / (1 + np.exp(np.hypot(y - 30, x - 30) - 18))
     stripes = 0.03 * np.sin(x * 0.9 + y * 0.4)
@@ -34,7 +34,7 @@ def add_noise(g: np.ndarray, eta: float, sigma: float, clip: bool = True) -> np.
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
-    # The tiny offset keeps the figure finite where a method returns the image itself.
+    # The offset keeps the value finite if a method returns the image itself.
     return float(-10 * np.log10(np.mean((a.astype(np.float64) - b) ** 2) + 1e-12))
 
 
@@ -43,7 +43,7 @@ def unclipped_grey(y: float, eta: float, sigma: float, count: int = 300_000) -> 
     return rng.poisson(eta * y, count) / eta + rng.normal(0, 1, count) * sigma
 
 
-def test_registry_names() -> None:
+def test_labels_of_classical_methods() -> None:
     assert list(CLASSICAL) == ["BM3D", "GAT+BM3D", "NLM", "TV"]
 
 
@@ -65,7 +65,7 @@ def test_anscombe_gives_unit_variance(eta: float, sigma: float, y: float) -> Non
     assert stabilised.var() == pytest.approx(1, abs=0.03)
 
 
-def test_anscombe_without_thermal_noise_is_anscombes_of_1948() -> None:
+def test_generalised_transform_without_electronic_noise_is_that_of_anscombe() -> None:
     counts = np.arange(20.0)
     np.testing.assert_allclose(generalised_anscombe(counts, 1, 0), 2 * np.sqrt(counts + 3 / 8))
 
@@ -87,7 +87,7 @@ def test_algebraic_inverse_would_be_biased() -> None:
 
 
 @LEVELS
-def test_inverse_never_falls_and_ends_at_black(eta: float, sigma: float) -> None:
+def test_inverse_is_monotonic_and_starts_at_black(eta: float, sigma: float) -> None:
     d = np.linspace(0, 60, 5000)
     y = inverse_generalised_anscombe(d, eta, sigma)
     assert np.isfinite(y).all()
@@ -111,13 +111,13 @@ def test_raises_psnr(denoise: Callable, eta: float, sigma: float, gain: float) -
 
 
 @METHODS
-def test_weak_noise_is_hardly_touched(denoise: Callable) -> None:
+def test_image_without_noise_is_nearly_unchanged(denoise: Callable) -> None:
     g = phantom()
     assert psnr(denoise(g, eta=1e5, sigma=0), g) > 45
 
 
 @METHODS
-def test_smallest_and_odd_image(denoise: Callable) -> None:
+def test_smallest_and_odd_shapes_are_kept(denoise: Callable) -> None:
     for shape in [(16, 16), (17, 31)]:
         assert denoise(add_noise(phantom(*shape), 0.8, 5), eta=0.8, sigma=5).shape == shape
 
@@ -130,15 +130,15 @@ def test_black_image_stays_black(denoise: Callable) -> None:
     assert restored.max() < 1e-3
 
 
-def test_transform_helps_where_brightness_varies() -> None:
+def test_anscombe_transform_raises_psnr_if_brightness_varies() -> None:
     g = phantom(96, 96)
     g[:, :48] *= 0.1
     noisy = add_noise(g, 0.2, 0)
-    gat, plain = (f(noisy, eta=0.2, sigma=0) for f in (gat_bm3d, bm3d_denoise))
-    assert psnr(gat, g) > psnr(plain, g) + 0.5
+    gat, direct = (f(noisy, eta=0.2, sigma=0) for f in (gat_bm3d, bm3d_denoise))
+    assert psnr(gat, g) > psnr(direct, g) + 0.5
 
 
-def test_fast_bm3d_is_another_but_similar_answer() -> None:
+def test_fast_bm3d_differs_slightly() -> None:
     g = phantom()
     noisy = add_noise(g, 0.8, 5)
     slow, fast = (bm3d_denoise(noisy, eta=0.8, sigma=5, fast=f) for f in (False, True))
@@ -147,10 +147,10 @@ def test_fast_bm3d_is_another_but_similar_answer() -> None:
 
 
 @pytest.mark.parametrize("denoise", [bm3d_denoise, gat_bm3d])
-def test_bm3d_takes_one_thread_unless_told(
+def test_bm3d_uses_one_thread_by_default(
     denoise: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The package's own default is all threads, whose sums differ from run to run."""
+    """By default bm3d uses all threads, and results then differ from run to run."""
     taken = []
 
     def recorded(image, sigma, profile):
@@ -164,7 +164,9 @@ def test_bm3d_takes_one_thread_unless_told(
 
 
 @pytest.mark.parametrize("denoise", [bm3d_denoise, gat_bm3d])
-def test_missing_bm3d_names_the_extra(denoise: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_message_for_missing_bm3d_names_the_extra(
+    denoise: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "bm3d", None)
     with pytest.raises(XbdcnnError, match=r"xbdcnn\[reproduce\]") as caught:
         denoise(phantom(), eta=0.8, sigma=5)

@@ -17,7 +17,7 @@ NETWORKS = [DnCNN, XReCNNStyle]
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Tensors this small gain nothing from threads and lose much on a busy machine."""
+    """Use one thread, which is faster for small tensors on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -102,7 +102,7 @@ def test_restored_is_noisy_minus_residual(make: type[nn.Module]) -> None:
 
 @pytest.mark.parametrize("make", NETWORKS)
 @pytest.mark.parametrize("training", [True, False])
-def test_starts_near_identity(make: type[nn.Module], training: bool) -> None:
+def test_initial_network_is_close_to_identity(make: type[nn.Module], training: bool) -> None:
     noisy = image(4, 1, 48, 48)
     with torch.no_grad():
         residual = noisy - seeded(make).train(training)(noisy).image
@@ -119,7 +119,7 @@ def test_gradient_reaches_every_parameter(make: type[nn.Module]) -> None:
 
 
 @pytest.mark.parametrize("make", NETWORKS)
-def test_learns_with_adam(make: type[nn.Module]) -> None:
+def test_adam_reduces_the_loss(make: type[nn.Module]) -> None:
     network = seeded(make, **({"depth": 5, "width": 24} if make is DnCNN else {"width": 24}))
     ramp = torch.linspace(0.2, 0.8, 32)
     clean = (ramp[:, None] * ramp[None, :]).expand(4, 1, 32, 32)
@@ -162,7 +162,7 @@ def test_channels_last_agrees(make: type[nn.Module]) -> None:
 def test_bf16_autocast_keeps_a_float32_image(make: type[nn.Module]) -> None:
     network, noisy = seeded(make), image(2, 1, 32, 32)
     with torch.no_grad():
-        # Larger than at the start, so that rounding the residual is what the test sees.
+        # Scale up the residual, so that its rounding error is measurable.
         convolutions(network)[-1].weight.mul_(30)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half = network(noisy).image
@@ -170,7 +170,7 @@ def test_bf16_autocast_keeps_a_float32_image(make: type[nn.Module]) -> None:
     half.square().mean().backward()
     assert all(torch.isfinite(p.grad).all() for p in network.parameters())
     residual = noisy - network(noisy).image
-    # 8 bits of mantissa through 17 layers: about a tenth of the residual, none of the image.
+    # With 8 bits of mantissa in 17 layers, the error is about a tenth of the residual.
     assert (noisy - half - residual).std() < 0.25 * residual.std()
 
 

@@ -1,4 +1,4 @@
-"""The benchmark measures what it says: the plain way computes the same, limits bound the rest."""
+"""The benchmark: the reference implementation agrees with the package; tables, plots and files."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import pytest
 import torch
 
 import benchmarks
-from benchmarks import readable, reference, run_benchmark, tasks
+from benchmarks import reference, run_benchmark, tasks
 from benchmarks.__main__ import main
+from benchmarks.report import readable_table
 from benchmarks.roofline import roofline_plot
 from benchmarks.timing import Task, interleave, summarise
 from xbdcnn import metrics, noise
@@ -30,17 +31,17 @@ def network():
     return build_network("xbdcnn", Recipe(**vars(BALANCED) | {"width": 4})).eval()
 
 
-# --- the plain way
+# --- reference implementation
 
 
-def test_plain_ssim_is_the_package_s():
+def test_reference_ssim_loss_agrees_with_the_package():
     clean = torch.rand(2, 1, 32, 40)
     restored = (clean + 0.1 * torch.randn_like(clean)).clamp(0, 1)
     expected = 1 - metrics.ssim_map(restored, clean, border="valid").mean()
     torch.testing.assert_close(reference.ssim_loss(restored, clean), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_plain_noise_has_the_same_moments():
+def test_reference_noise_has_the_variance_of_the_model():
     clean = torch.full((2, 1, 200, 200), 0.5)
     eta, sigma = torch.tensor([0.5, 1.5]), torch.tensor([5.0, 15.0])
     noisy = reference.add_noise(clean, eta, sigma, np.random.default_rng(0))
@@ -50,13 +51,13 @@ def test_plain_noise_has_the_same_moments():
         assert float((255 * image).var()) == pytest.approx(expected, rel=0.05)
 
 
-def test_plain_restoration_is_the_package_s(network):
+def test_reference_restoration_agrees_with_the_package(network):
     image = np.random.default_rng(0).random((36, 48)).astype(np.float32)
     fast = Pretrained(network, BALANCED, {}).denoise(image)
     np.testing.assert_allclose(reference.restore(network, image), fast, atol=1e-5)
 
 
-def test_plain_training_learns():
+def test_reference_training_reduces_the_loss():
     network = build_network("xbdcnn", Recipe(**vars(BALANCED) | {"width": 4}))
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
     clean, eta, sigma = torch.full((4, 1, 32, 32), 0.5), torch.ones(4), torch.full((4,), 10.0)
@@ -68,7 +69,7 @@ def test_plain_training_learns():
 # --- timing
 
 
-def test_rounds_are_interleaved_there_and_back():
+def test_every_second_round_is_in_reverse_order():
     calls = []
     jobs = [Task(n, "ours", lambda n=n: calls.append(n), 1, "images") for n in "abc"]
     times = interleave(jobs, 2, CPU, progress=False)
@@ -81,10 +82,10 @@ def test_rates_speedups_and_fractions():
         Task("matrix product fp32", "limit", print, 1, "", 2e9, 1e6, "fp32"),
         Task("1 x 1 convolution fp32", "limit", print, 1, "", 1e9, 1e6, "fp32"),
         Task("memory", "limit", print, 1, "", bytes=4e9),
-        Task("work", "plain", print, 2, "images", 1e9, 1e8, "fp32"),
+        Task("work", "reference", print, 2, "images", 1e9, 1e8, "fp32"),
         Task("work", "ours", print, 2, "images", 1e9, 1e8, "fp32"),
     ]
-    seconds = {("memory", "limit"): 0.25, ("work", "plain"): 2.0}
+    seconds = {("memory", "limit"): 0.25, ("work", "reference"): 2.0}
     rows = [
         {"name": j.name, "variant": j.variant, "seconds": seconds.get((j.name, j.variant), 0.5)}
         for j in jobs
@@ -98,62 +99,62 @@ def test_rates_speedups_and_fractions():
     # The faster of the two products is the limit.
     assert table.loc[("1 x 1 convolution fp32", "limit"), "fraction"] == 0.5
     assert (ours["gflops"], ours["fraction"], ours["intensity"]) == (2.0, 0.5, 10.0)
-    text = readable(table.reset_index()).set_index(["task", "variant"])
-    assert text.loc[("work", "ours"), "over plain"] == "4.00 x"
+    text = readable_table(table.reset_index()).set_index(["task", "variant"])
+    assert text.loc[("work", "ours"), "speed-up"] == "4.00 x"
     assert text.loc[("memory", "limit"), "GFLOP/s"] == "–"
 
 
 # --- tasks
 
 
-def test_arithmetic_and_traffic_of_the_paper_s_network():
+def test_arithmetic_and_memory_traffic_of_x_bdcnn():
     network = build_network("xbdcnn", BALANCED)
     assert tasks.forward_flops(network, 128) == pytest.approx(18.44e9, rel=0.01)
     assert tasks.forward_flops(network, 256) == 4 * tasks.forward_flops(network, 128)
-    moved = tasks.traffic(network, 128, "fp32")
-    assert moved == 2 * tasks.traffic(network, 128, "bf16")
-    # 16 passes over 64 channels at full resolution, and as much again below, give or take.
+    moved = tasks.memory_traffic(network, 128, "fp32")
+    assert moved == 2 * tasks.memory_traffic(network, 128, "bf16")
+    # About 16 reads and writes of 64 channels at full resolution, and as much at lower resolutions.
     assert 16 < moved / (4 * 64 * 128**2) < 48
 
 
-def test_a_matrix_product_as_a_convolution():
+def test_convolution_equals_matrix_product():
     left, right = torch.randn(8, 8), torch.randn(8, 8)
     product = torch.conv2d(*tasks.as_convolution(left, right))
     torch.testing.assert_close(product[0, :, :, 0].T, left @ right)
 
 
-def test_every_task_runs(tmp_path, monkeypatch):
+def test_every_task_runs_and_has_a_reference(tmp_path, monkeypatch):
     monkeypatch.setattr(tasks, "BALANCED", Recipe(**vars(BALANCED) | {"width": 4}))
     monkeypatch.setattr(tasks, "SIDE", 32)
-    monkeypatch.setattr(benchmarks.tasks, "classical", lambda side: [])
-    found = benchmarks.collect(CPU, tmp_path, quick=True)
+    monkeypatch.setattr(benchmarks.tasks, "classical_methods", lambda side: [])
+    found = benchmarks.collect_tasks(CPU, tmp_path, quick=True)
     for task in found:
         started = time.perf_counter()
         task.run()
         assert time.perf_counter() > started and task.items > 0
     names = {(task.name, task.variant) for task in found}
     assert {"training", "noise", "SSIM loss", "loading", "inference 128"} <= {n for n, _ in names}
-    assert all((name, "plain") in names for name, variant in names if variant == "ours")
+    assert all((name, "reference") in names for name, variant in names if variant == "ours")
 
 
 def test_classical_methods_are_timed_by_name():
-    found = tasks.classical(32)
+    found = tasks.classical_methods(32)
     with_bm3d = ["BM3D", "GAT+BM3D"] if find_spec("bm3d") else []
     assert [task.variant for task in found] == [*with_bm3d, "NLM"]
     assert found[-1].run().shape == (32, 32)
 
 
-# --- files and command
+# --- output files and command line
 
 
-def few(device, folder, quick) -> list[Task]:
+def few_tasks(device, folder, quick) -> list[Task]:
     work = {"flops": 1e6, "bytes": 1e4}
     return [
-        *tasks.limits(device, 16)[:-1],
+        *tasks.machine_limits(device, 16)[:-1],
         Task("memory", "limit", lambda: None, 1, "", bytes=1e6),
         Task(
             "inference 16",
-            "plain",
+            "reference",
             lambda: time.sleep(2e-3),
             1,
             "images",
@@ -164,8 +165,8 @@ def few(device, folder, quick) -> list[Task]:
     ]
 
 
-def test_results_are_written_with_the_machine(tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmarks, "collect", few)
+def test_output_files_name_the_machine(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmarks, "collect_tasks", few_tasks)
     table = run_benchmark(tmp_path, quick=True, rounds=2, progress=False)
     written = pd.read_csv(tmp_path / "benchmark.csv")
     assert list(written["name"]) == list(table["name"])
@@ -173,21 +174,21 @@ def test_results_are_written_with_the_machine(tmp_path, monkeypatch):
     facts = json.loads((tmp_path / "benchmark.json").read_text())
     assert facts["quick"] is True and facts["threads"] >= 1 and "commit" in facts
     text = (tmp_path / "benchmark.md").read_text()
-    assert "over plain" in text and f"2 interleaved rounds in one run on {facts['cpu']} (" in text
+    assert "speed-up" in text and f"2 interleaved rounds in one run on {facts['cpu']} (" in text
     assert "![" in text and (tmp_path / "benchmark.png").stat().st_size > 1000
     assert facts["rounds"] == 2 and ("GPUs were not measured" in text) == (facts["gpu"] is None)
     assert table.iloc[-1]["speedup"] > 1
 
 
-def test_the_command_prints_the_table(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(benchmarks, "collect", few)
+def test_command_prints_the_table(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(benchmarks, "collect_tasks", few_tasks)
     main(["--quick", "-o", str(tmp_path), "--rounds", "1"])
     printed = capsys.readouterr().out
     assert "inference 16" in printed and f"files are in {tmp_path}" in printed
 
 
-def test_roofline_draws_every_point_under_its_roof(tmp_path, monkeypatch):
-    monkeypatch.setattr(benchmarks, "collect", few)
+def test_roofline_plot_shows_every_measurement_and_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmarks, "collect_tasks", few_tasks)
     table = run_benchmark(tmp_path, rounds=1, progress=False)
     figure = roofline_plot(table)
     (axes,) = figure.axes
@@ -195,6 +196,6 @@ def test_roofline_draws_every_point_under_its_roof(tmp_path, monkeypatch):
     labels = {text.get_text() for text in axes.texts}
     products = table[(table["variant"] == "limit") & (table["arithmetic"] == "bf16")]
     fastest = products.loc[products["gflops"].idxmax(), "name"]
-    assert {"inference 16, plain", "inference 16, ours", fastest} <= labels
+    assert {"inference 16, reference", "inference 16, ours", fastest} <= labels
     with pytest.raises(XbdcnnError, match="no limits in this table"):
         roofline_plot(table[table["variant"] != "limit"])

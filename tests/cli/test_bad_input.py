@@ -1,7 +1,7 @@
-"""Whatever is fed in: one line that names the file and the remedy, and nothing else is harmed.
+"""Bad input gives one line that names the file and the remedy, and damages nothing else.
 
-Each case has a name. A bad file among good ones: exit code 1, the good ones done, a summary, and
-nothing half-written. Bad use: exit code 2, and nothing written at all.
+A bad file among good ones: exit code 1, the good ones are restored, a summary is printed, and no
+incomplete file is left. A usage error: exit code 2, and nothing is written.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ GOOD = ("first.png", "last.dcm")
 
 Bad = Callable[[Path], Path | None]
 FILES: dict[str, tuple[Bad, str]] = {}
-"""Name of a case -> what makes the bad file in a folder, and a word of the remedy."""
+"""Name of the bad file -> function that writes it, and a part of the error message."""
 
 
-def file_case(name: str, word: str):
-    """Enter a function that writes to the path it is given, or returns another one."""
+def bad_file(name: str, word: str):
+    """Register a function that writes a bad file to a path, or returns another path."""
 
-    def enter(make: Bad) -> Bad:
+    def register(make: Bad) -> Bad:
         FILES[name] = (make, word)
         return make
 
-    return enter
+    return register
 
 
 def run(*arguments: object):
@@ -61,7 +61,7 @@ def error_lines(result) -> list[str]:
 
 
 def assert_one_line(result, code: int, *words: str) -> None:
-    """The contract of every failure: exit code, one line with these words, no traceback."""
+    """Check exit code, a single line of error with these words, and no traceback."""
     assert result.exit_code == code, (result.output, result.exception)
     assert isinstance(result.exception, SystemExit), result.exception
     assert "Traceback" not in result.output
@@ -98,7 +98,7 @@ def jpeg(mode: str = "L") -> bytes:
 def png_of_size(
     width: int, height: int, depth: int = 8, colour: int = 0, rows: bytes = b""
 ) -> bytes:
-    """A PNG by hand: whatever its header says, it holds only `rows`."""
+    """Return a PNG whose header states any size and whose data are only `rows`."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return (
@@ -110,187 +110,187 @@ def png_of_size(
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
 
-@file_case("missing.png", "no such file; check the path")
+@bad_file("missing.png", "no such file; check the path")
 def _(path):
     return path
 
 
-@file_case("empty.png", "the file is empty; copy or download it again")
-@file_case("empty.dcm", "the file is empty; copy or download it again")
+@bad_file("empty.png", "the file is empty; copy or download it again")
+@bad_file("empty.dcm", "the file is empty; copy or download it again")
 def _(path):
     path.touch()
 
 
-@file_case("truncated.png", "the file is damaged")
+@bad_file("truncated.png", "the file is damaged")
 def _(path):
     path.write_bytes(png()[:300])
 
 
-@file_case("only a signature.png", "the file is damaged")
+@bad_file("only a signature.png", "the file is damaged")
 def _(path):
     path.write_bytes(png()[:8])
 
 
-@file_case("wrong checksum.png", "the file is damaged")
+@bad_file("wrong checksum.png", "the file is damaged")
 def _(path):
     whole = bytearray(png())
     whole[18] ^= 1
     path.write_bytes(whole)
 
 
-@file_case("truncated.jpg", "the file is damaged")
+@bad_file("truncated.jpg", "the file is damaged")
 def _(path):
     path.write_bytes(jpeg()[:-200])
 
 
-@file_case("truncated.tif", "truncated; copy or download it again")
+@bad_file("truncated.tif", "truncated; copy or download it again")
 def _(path):
     tifffile.imwrite(path, SIXTEEN)
     path.write_bytes(path.read_bytes()[:-100])
 
 
-@file_case("only a header.tif", "the file is damaged")
+@bad_file("only a header.tif", "the file is damaged")
 def _(path):
     path.write_bytes(b"II*\0\x08\0\0\0")
 
 
-@file_case("endless list of pages.tif", "at least 16 x 16")
+@bad_file("endless list of pages.tif", "at least 16 x 16")
 def _(path):
     # One directory without entries, followed by itself.
     path.write_bytes(b"II*\0" + struct.pack("<IHI", 8, 0, 8))
 
 
-@file_case("truncated.dcm", "the file is damaged")
+@bad_file("truncated.dcm", "the file is damaged")
 def _(path):
     dicoms.write(path, dicoms.radiograph("CR"))
     path.write_bytes(path.read_bytes()[:-500])
 
 
-@file_case("cut in its header.dcm", "again if it was cut short")
+@bad_file("truncated in its header.dcm", "again if it is truncated")
 def _(path):
     dicoms.write(path, dicoms.radiograph("CR"))
     path.write_bytes(path.read_bytes()[:300])
 
 
-@file_case("letter.png", "export the radiograph as one of these")
+@bad_file("text.png", "export the radiograph as one of these")
 def _(path):
     path.write_text("Dear colleague, this is no radiograph.\n" * 10)
 
 
-@file_case("document.dcm", "export the radiograph as one of these")
+@bad_file("document.dcm", "export the radiograph as one of these")
 def _(path):
     path.write_bytes(b"%PDF-1.7\n" + bytes(500))
 
 
-@file_case("archive.dcm", "export the radiograph as one of these")
+@bad_file("archive.dcm", "export the radiograph as one of these")
 def _(path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("scan.png", png())
 
 
-@file_case("no preamble.dcm", "export the radiograph as one of these")
+@bad_file("no preamble.dcm", "export the radiograph as one of these")
 def _(path):
     dicoms.write(path, dicoms.radiograph("CR"))
     path.write_bytes(path.read_bytes()[132:])
 
 
-@file_case("ten thousand million pixels.png", "crop or reduce it")
+@bad_file("ten gigapixels.png", "crop or reduce it")
 def _(path):
     path.write_bytes(png_of_size(100_000, 100_000))
 
 
-@file_case("as many pixels as a PNG can say.png", "crop or reduce it")
+@bad_file("largest size of a PNG header.png", "crop or reduce it")
 def _(path):
     path.write_bytes(png_of_size(2**31 - 1, 2**31 - 1))
 
 
-@file_case("larger than any detector.png", "crop or reduce it")
+@bad_file("larger than any detector.png", "crop or reduce it")
 def _(path):
     Image.new("1", (9000, 9000)).save(path)
 
 
-@file_case("huge by its header.tif", "crop or reduce it")
+@bad_file("huge by its header.tif", "crop or reduce it")
 def _(path):
     tifffile.imwrite(path, SIXTEEN)
     with tifffile.TiffFile(path, mode="r+") as tiff:
         tiff.pages[0].tags["ImageLength"].overwrite(2_000_000_000)
 
 
-@file_case("a hundred widths.tif", "not two numbers")
+@bad_file("width is a list.tif", "not two numbers")
 def _(path):
     tifffile.imwrite(path, SIXTEEN)
     with tifffile.TiffFile(path, mode="r+") as tiff:
         tiff.pages[0].tags["ImageWidth"].overwrite((SIXTEEN.shape[1],) * 100)
 
 
-@file_case("huge by its header.dcm", "crop or reduce it")
+@bad_file("huge by its header.dcm", "crop or reduce it")
 def _(path):
     dicoms.write(path, dicoms.radiograph("CR", Rows=65535, Columns=65535))
 
 
-@file_case("deflated.dcm", "inflate it with a DICOM tool")
+@bad_file("deflated.dcm", "inflate it with a DICOM tool")
 def _(path):
     header = dicoms.radiograph("CR")
     header.file_meta.TransferSyntaxUID = uid.DeflatedExplicitVRLittleEndian
     dicoms.write(path, header)
 
 
-@file_case("colour.png", "convert the radiograph to grey")
+@bad_file("colour.png", "convert the radiograph to grey")
 def _(path):
     path.write_bytes(png(np.stack([GREY, GREY, 255 - GREY], axis=-1)))
 
 
-@file_case("palette.png", "convert the radiograph to grey")
+@bad_file("palette.png", "convert the radiograph to grey")
 def _(path):
     picture = Image.fromarray(np.stack([GREY, GREY, 255 - GREY], axis=-1))
     picture.quantize(16).save(path)
 
 
-@file_case("colour.jpg", "convert the radiograph to grey")
+@bad_file("colour.jpg", "convert the radiograph to grey")
 def _(path):
     Image.fromarray(np.stack([GREY, GREY, 255 - GREY], axis=-1)).save(path)
 
 
-@file_case("four inks.jpg", "convert the radiograph to grey")
+@bad_file("cmyk.jpg", "convert the radiograph to grey")
 def _(path):
     picture = Image.fromarray(np.stack([GREY, GREY, 255 - GREY], axis=-1)).convert("CMYK")
     picture.save(path, format="JPEG")
 
 
-@file_case("glass.png", "flatten it on an opaque background")
+@bad_file("transparent.png", "flatten it on an opaque background")
 def _(path):
     path.write_bytes(png(np.stack([GREY] * 3 + [GREY], axis=-1)))
 
 
-@file_case("grey glass.png", "flatten it on an opaque background")
+@bad_file("transparent grey.png", "flatten it on an opaque background")
 def _(path):
     path.write_bytes(png(np.stack([GREY, GREY], axis=-1)))
 
 
-@file_case("deep colour.png", "save it as 16-bit grey PNG or TIFF")
+@bad_file("deep colour.png", "save it as 16-bit grey PNG or TIFF")
 def _(path):
     path.write_bytes(png_of_size(20, 20, 16, 2, (b"\0" + b"\x12\x34" * 60) * 20))
 
 
-@file_case("moving.png", "save the wanted one as its own file")
+@bad_file("animated.png", "save the wanted one as its own file")
 def _(path):
     frames = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
     frames[0].save(path, save_all=True, append_images=frames[1:])
 
 
-@file_case("pages.tif", "save the wanted one as its own file")
+@bad_file("pages.tif", "save the wanted one as its own file")
 def _(path):
     tifffile.imwrite(path, np.stack([GREY] * 3), photometric="minisblack")
 
 
-@file_case("twelve bits.tif", "12 bits per pixel; save it with 8 or 16 bits")
+@bad_file("twelve bits.tif", "12 bits per pixel; save it with 8 or 16 bits")
 def _(path):
     tifffile.imwrite(path, GREY.astype(np.uint16), photometric="minisblack")
     with tifffile.TiffFile(path, mode="r+") as tiff:
         tiff.pages[0].tags["BitsPerSample"].overwrite(12)
 
 
-@file_case("palette.tif", "save it as a 2-D grey TIFF")
+@bad_file("palette.tif", "save it as a 2-D grey TIFF")
 def _(path):
     colours = np.zeros((3, 256), np.uint16)
     tifffile.imwrite(path, GREY, photometric="palette", colormap=colours)
@@ -308,24 +308,24 @@ TIFF_PIXELS = {
     "one column.tif": (np.ones((400, 1), np.uint16), "at least 16 x 16"),
 }
 for name, (pixels, word) in TIFF_PIXELS.items():
-    file_case(name, word)(
+    bad_file(name, word)(
         lambda path, pixels=pixels: tifffile.imwrite(path, pixels, photometric="minisblack")
     )
 
 
-@file_case("15 x 15.png", "at least 16 x 16")
+@bad_file("15 x 15.png", "at least 16 x 16")
 def _(path):
     path.write_bytes(png(GREY[:15, :15]))
 
 
-@file_case("no column.png", "the file is damaged")
+@bad_file("no column.png", "the file is damaged")
 def _(path):
     path.write_bytes(png_of_size(0, 40))
 
 
 def dicom_case(name: str, word: str, modality: str = "CR", **tags: object) -> None:
-    """Enter a sound object with some tags that are not."""
-    file_case(name, word)(
+    """Register a valid object with some invalid attributes."""
+    bad_file(name, word)(
         lambda path: dicoms.write(path, dicoms.radiograph(modality, **tags)) and None
     )
 
@@ -334,30 +334,30 @@ dicom_case("15 x 15.dcm", "at least 16 x 16", stored=dicoms.ramp(12, (15, 15)))
 dicom_case("several frames.dcm", "save the wanted one", NumberOfFrames=2)
 dicom_case("colour.dcm", "MONOCHROME1 or 2", PhotometricInterpretation="RGB")
 dicom_case("palette.dcm", "MONOCHROME1 or 2", PhotometricInterpretation="PALETTE COLOR")
-dicom_case("three samples.dcm", "export it anew", SamplesPerPixel=3)
-dicom_case("32 bits.dcm", "export it anew", BitsAllocated=32)
-dicom_case("one bit.dcm", "export it anew", BitsAllocated=1, BitsStored=1, HighBit=0)
-dicom_case("more bits than room.dcm", "export it anew", BitsStored=20, HighBit=19)
+dicom_case("three samples.dcm", "export it again", SamplesPerPixel=3)
+dicom_case("32 bits.dcm", "export it again", BitsAllocated=32)
+dicom_case("one bit.dcm", "export it again", BitsAllocated=1, BitsStored=1, HighBit=0)
+dicom_case("more bits than allocated.dcm", "export it again", BitsStored=20, HighBit=19)
 dicom_case("left-aligned.dcm", "convert it with a DICOM tool", HighBit=15)
-dicom_case("sign unknown.dcm", "export it anew", PixelRepresentation=7)
-dicom_case("all alike.dcm", "every pixel is equal", stored=np.full((20, 20), 7, np.uint16))
+dicom_case("invalid PixelRepresentation.dcm", "export it again", PixelRepresentation=7)
+dicom_case("constant.dcm", "every pixel is equal", stored=np.full((20, 20), 7, np.uint16))
 dicom_case("window too narrow.dcm", "give --window", WindowCenter=5, WindowWidth=0.5)
 dicom_case("window elsewhere.dcm", "give --window", WindowCenter=9e6, WindowWidth=10)
 
 
-@file_case("scaled by nothing.dcm", "give --window BLACK WHITE")
+@bad_file("rescale slope of zero.dcm", "give --window BLACK WHITE")
 def _(path):
     tags = {"RescaleSlope": 0, "RescaleIntercept": 0, "WindowCenter": 5, "WindowWidth": 9}
     dicoms.write(path, dicoms.radiograph("CR", **tags))
 
 
-@file_case("a rotten number.dcm", "cannot be decoded")
+@bad_file("invalid number.dcm", "cannot be decoded")
 def _(path):
     dicoms.write(path, dicoms.radiograph("CR", WindowCenter=1234, WindowWidth=99))
     path.write_bytes(path.read_bytes().replace(b"1234", b"12x4"))
 
 
-@file_case("overlay among the pixels.dcm", "convert it with a DICOM tool")
+@bad_file("overlay within the pixels.dcm", "convert it with a DICOM tool")
 def _(path):
     header = dicoms.radiograph("CR")
     header.add_new(0x60000100, "US", 16)
@@ -366,7 +366,7 @@ def _(path):
 
 
 def without(*names: str) -> Bad:
-    """Write a sound object without some of its tags."""
+    """Return a function that writes a valid object without some attributes."""
 
     def make(path: Path) -> None:
         header = dicoms.radiograph("CR")
@@ -377,14 +377,16 @@ def without(*names: str) -> Bad:
     return make
 
 
-file_case("no pixels.dcm", "choose the image object")(without("PixelData"))
-file_case("no rows.dcm", "cannot be decoded")(without("Rows"))
-file_case("no bits.dcm", "export it anew")(without("BitsStored"))
-file_case("no meaning.dcm", "MONOCHROME1 or 2")(without("PhotometricInterpretation"))
+bad_file("no pixels.dcm", "choose the image object")(without("PixelData"))
+bad_file("no rows.dcm", "cannot be decoded")(without("Rows"))
+bad_file("no bits.dcm", "export it again")(without("BitsStored"))
+bad_file("no PhotometricInterpretation.dcm", "MONOCHROME1 or 2")(
+    without("PhotometricInterpretation")
+)
 
 
 def with_syntax(syntax: str, content: bytes | None = None) -> Bad:
-    """Claim a transfer syntax, whatever the pixel data are."""
+    """Return a function that writes an object with a given, possibly wrong, transfer syntax."""
 
     def make(path: Path) -> None:
         header = dicoms.radiograph("CR")
@@ -398,35 +400,35 @@ def with_syntax(syntax: str, content: bytes | None = None) -> Bad:
     return make
 
 
-file_case("film.dcm", "decompress it with a DICOM tool")(with_syntax(uid.MPEG2MPML, b"\0" * 64))
-file_case("rotten JPEG 2000.dcm", "cannot be decoded")(
+bad_file("video.dcm", "decompress it with a DICOM tool")(with_syntax(uid.MPEG2MPML, b"\0" * 64))
+bad_file("damaged JPEG 2000.dcm", "cannot be decoded")(
     with_syntax(uid.JPEG2000Lossless, b"\xff\x4f\xff\x51" + bytes(60))
 )
-file_case("rotten JPEG-LS.dcm", "cannot be decoded")(
+bad_file("damaged JPEG-LS.dcm", "cannot be decoded")(
     with_syntax(uid.JPEGLSLossless, b"\xff\xd8\xff\xf7" + bytes(60))
 )
-file_case("rotten JPEG.dcm", "cannot be decoded")(with_syntax(uid.JPEGBaseline8Bit, jpeg()[:50]))
-file_case("rotten run lengths.dcm", "cannot be decoded")(with_syntax(uid.RLELossless, bytes(64)))
+bad_file("damaged JPEG.dcm", "cannot be decoded")(with_syntax(uid.JPEGBaseline8Bit, jpeg()[:50]))
+bad_file("damaged run lengths.dcm", "cannot be decoded")(with_syntax(uid.RLELossless, bytes(64)))
 
 
-@file_case("syntax of nobody.dcm", "decompress it with a DICOM tool")
+@bad_file("unknown transfer syntax.dcm", "decompress it with a DICOM tool")
 def _(path):
     dicoms.write(path, dicoms.radiograph("CR"))
     known, unknown = b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.9.9\0"
     path.write_bytes(path.read_bytes().replace(known, unknown, 1))
 
 
-@file_case("computed tomogram.dcm", "no CR, DX or RF image")
+@bad_file("computed tomogram.dcm", "not a CR, DX or RF image")
 def _(path):
     path.write_bytes(Path(get_testdata_file("CT_small.dcm", download=False)).read_bytes())
 
 
-@file_case("radiotherapy plan.dcm", "choose the image object")
+@bad_file("radiotherapy plan.dcm", "choose the image object")
 def _(path):
     path.write_bytes(Path(get_testdata_file("rtplan.dcm", download=False)).read_bytes())
 
 
-@file_case("boxes within boxes.dcm", "cannot be decoded")
+@bad_file("deeply nested sequences.dcm", "cannot be decoded")
 def _(path):
     dicoms.write(path, dicoms.radiograph("CR"))
     whole = path.read_bytes()
@@ -435,22 +437,22 @@ def _(path):
     path.write_bytes(whole[: whole.index(b"\x20\x00\x0d\x00UI")] + opening * 5000)
 
 
-@file_case("loop of links.png", "check the path")
+@bad_file("loop of links.png", "check the path")
 def _(path):
     path.symlink_to(path)
 
 
-@file_case("link to nowhere.png", "no such file; check the path")
+@bad_file("broken link.png", "no such file; check the path")
 def _(path):
     path.symlink_to(path.with_name("nowhere"))
 
 
-@file_case("pipe.png", "no such file; check the path")
+@bad_file("pipe.png", "no such file; check the path")
 def _(path):
-    os.mkfifo(path)  # opening it would wait for ever
+    os.mkfifo(path)  # opening it would block
 
 
-@file_case("n" * 300 + ".png", "shorten the name")
+@bad_file("n" * 300 + ".png", "shorten the name")
 def _(path):
     return path
 
@@ -469,8 +471,8 @@ def test_one_bad_file_among_good_ones(tmp_path, good, weights, name):
     assert result.stdout.splitlines()[-1] == f"2 of 3 radiographs restored into {out}"
 
 
-def test_there_are_sixty_cases_and_more():
-    assert len(FILES) + len(USES) + len(WEIGHTS) + len(TABLES) >= 60
+def test_at_least_sixty_cases_are_covered():
+    assert len(FILES) + len(USAGE_ERRORS) + len(WEIGHTS) + len(TABLES) >= 60
 
 
 def test_debug_shows_where_a_file_failed_and_goes_on(tmp_path, good, weights):
@@ -484,7 +486,7 @@ ODD_NAMES = ["ünïcödé ☢.png", "-o.png", "a" * 240 + ".png", "two\nlines.pn
 
 
 @pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
-def test_odd_names_are_no_obstacle(tmp_path, weights, name):
+def test_unusual_file_names_are_accepted(tmp_path, weights, name):
     path = tmp_path / os.fsdecode(name)
     path.write_bytes(png())
     result = run("denoise", path, "-o", tmp_path / "out", "--network", weights)
@@ -493,21 +495,21 @@ def test_odd_names_are_no_obstacle(tmp_path, weights, name):
     assert len(result.stdout.splitlines()) == 2
 
 
-# --- bad use --------------------------------------------------------------------------------
+# --- usage errors ---------------------------------------------------------------------------
 
-USES = {
+USAGE_ERRORS = {
     "no input": ([], "Missing argument"),
     "no output": (["{good}"], "name a folder for the results"),
-    "unknown network": (["{good}", "-o", "{out}", "--network", "nobody"], "choose from"),
+    "unknown network": (["{good}", "-o", "{out}", "--network", "unet"], "choose from"),
     "empty folder": (["{empty}", "-o", "{out}"], "no PNG, TIFF, JPEG or DICOM file"),
-    "pattern that fits nothing": (["{empty}/*.png", "-o", "{out}"], "check it"),
+    "pattern that matches nothing": (["{empty}/*.png", "-o", "{out}"], "check it"),
     "output is a file": (["{good}", "-o", "{good}"], "not a folder"),
     "output is a loop of links": (["{good}", "-o", "{loop}"], "not a folder"),
     "output is the input": (["{good}", "-o", "{folder}", "--overwrite"], "choose another"),
     "output is a link to the input": (["{good}", "-o", "{link}", "--overwrite"], "choose another"),
     "one name twice": (["{good}", "{twin}", "-o", "{out}"], "rename one of them"),
     "window without width": (["{good}", "-o", "{out}", "--window", "7", "7"], "two different"),
-    "window of nothing": (["{good}", "-o", "{out}", "--window", "nan", "7"], "two different"),
+    "window with NaN": (["{good}", "-o", "{out}", "--window", "nan", "7"], "two different"),
     "window of words": (
         ["{good}", "-o", "{out}", "--window", "a", "b"],
         "Invalid value for '--window'",
@@ -515,9 +517,9 @@ USES = {
 }
 
 
-@pytest.mark.parametrize("name", USES)
-def test_bad_use_writes_nothing(tmp_path, good, weights, name):
-    arguments, word = USES[name]
+@pytest.mark.parametrize("name", USAGE_ERRORS)
+def test_usage_error_writes_nothing(tmp_path, good, weights, name):
+    arguments, word = USAGE_ERRORS[name]
     places = {key: tmp_path / key for key in ("out", "empty", "loop", "link", "twins")}
     places |= {"good": good[0], "folder": good[0].parent, "twin": places["twins"] / GOOD[0]}
     places["empty"].mkdir()
@@ -532,7 +534,7 @@ def test_bad_use_writes_nothing(tmp_path, good, weights, name):
     assert sorted(tmp_path.rglob("*")) == before and result.stdout == ""
 
 
-OTHER_USES = {
+OTHER_USAGE_ERRORS = {
     "profile with a typo": (["reproduce", "--profile", "quikc"], "choose from smoke, quick"),
     "train with a typo": (["train", "xbdcnnn"], "choose from dncnn"),
     "evaluate with a typo": (["evaluate", "--profile", "cpuu"], "choose from smoke, quick"),
@@ -542,9 +544,9 @@ OTHER_USES = {
 }
 
 
-@pytest.mark.parametrize("name", OTHER_USES)
-def test_bad_use_of_other_commands(name):
-    arguments, word = OTHER_USES[name]
+@pytest.mark.parametrize("name", OTHER_USAGE_ERRORS)
+def test_usage_errors_of_other_commands(name):
+    arguments, word = OTHER_USAGE_ERRORS[name]
     assert_one_line(run(*arguments), 2, word)
 
 
@@ -552,7 +554,7 @@ def test_bad_use_of_other_commands(name):
 
 
 def header_of(**facts: object) -> Callable[[Path], None]:
-    """Save sound tensors under a header that says something else."""
+    """Return a function that saves valid tensors with a header that does not fit them."""
 
     def make(path: Path) -> None:
         from safetensors.torch import save_file
@@ -566,7 +568,7 @@ def header_of(**facts: object) -> Callable[[Path], None]:
 
 
 def changed(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
-    """Change the bytes of sound weights."""
+    """Return a function that saves valid weights and changes their bytes."""
 
     def make(path: Path) -> None:
         header_of()(path)
@@ -599,8 +601,8 @@ WEIGHTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "of an absurd width": (header_of(recipe={"width": 10**9}), "weights do not fit their network"),
     "of a negative width": (header_of(recipe={"width": -8}), "weights do not fit their network"),
     "of no width": (header_of(recipe={"width": "wide"}), "weights do not fit their network"),
-    "of nobody": (header_of(architecture="unet"), "unknown architecture"),
-    "of the future": (header_of(recipe={"depth": 17}), "update xbdcnn"),
+    "of an unknown architecture": (header_of(architecture="unet"), "unknown architecture"),
+    "of a later version": (header_of(recipe={"depth": 17}), "update xbdcnn"),
     "without a recipe": (header_of(recipe={}, architecture=None), "weights do not fit"),
     "not a number": (of_nan, "holds NaN or infinity"),
 }
@@ -633,16 +635,16 @@ TABLES = {
     "absolute path": (ROW + "/secret.png,1,test\n", "not a plain file name"),
     "same image twice": (ROW + "a.png,1,test\na.png,1,test\n", "remove the repeated row"),
     "unknown split": (ROW + "a.png,1,tset\n", "use train, val, test"),
-    "some without split": (ROW + "a.png,1,test\nb.png,2,\n", "fill all or none"),
+    "some without split": (ROW + "a.png,1,test\nb.png,2,\n", "fill in all or none"),
     "no patients": ("image\na.png\n", "needs the columns"),
     "empty table": ("", "needs the columns"),
     "not text": ("\0" * 99, "needs the columns"),
-    "images that are gone": (ROW + "c.png,1,test\n", "no radiograph found"),
+    "absent images": (ROW + "c.png,1,test\n", "no radiograph found"),
 }
 
 
 @pytest.mark.parametrize("name", TABLES)
-@pytest.mark.filterwarnings("ignore:.*are absent and left out")
+@pytest.mark.filterwarnings("ignore:.*are absent and omitted")
 def test_bad_tables_of_images(tmp_path, name):
     text, word = TABLES[name]
     folder = tmp_path / "data"
@@ -669,7 +671,7 @@ def test_a_tampered_image_of_the_sample_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(pooch, "HTTPDownloader", lambda **_: deliver)
     monkeypatch.setattr(pooch.core.time, "sleep", lambda _: None)
     result = run("fetch-sample", tmp_path / "sample")
-    assert_one_line(result, 1, "0 of 340 images are there", "run it again to resume")
+    assert_one_line(result, 1, "0 of 340 images are complete", "run it again to resume")
     assert not (tmp_path / "sample" / "manifest.csv").exists()
 
 
@@ -682,11 +684,11 @@ NOTEBOOKS = {
         {"00_a": PARAMETERS.replace("data = None\n", "")},
         "00_a.py: unknown parameter data",
     ),
-    "needs what was never run": (
+    "needs a notebook that was not run": (
         {"00_a": PARAMETERS + '# %% tags=["needs:01_b"]\n1\n', "01_b": PARAMETERS},
         "run 01_b first",
     ),
-    "a circle of needs": (
+    "circular needs": (
         {
             "00_a": PARAMETERS + '# %% tags=["needs:01_b"]\n1\n',
             "01_b": PARAMETERS + '# %% tags=["needs:00_a"]\n1\n',
@@ -717,11 +719,11 @@ def test_a_dead_kernel(tmp_path):
     assert_one_line(result, 1, "00_a", "Kernel died", "00_a.failed.ipynb")
 
 
-def test_a_rotten_record(tmp_path):
+def test_a_damaged_record_of_a_reproduction(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "provenance.json").write_text('{"notebooks": [')
     result = reproduced(tmp_path, {"00_a": PARAMETERS})
-    assert_one_line(result, 1, "provenance.json", "delete it to start anew")
+    assert_one_line(result, 1, "provenance.json", "delete it to start")
 
 
 # --- disks ----------------------------------------------------------------------------------
@@ -736,7 +738,7 @@ def assert_all_fail(result, out: Path, word: str) -> None:
     assert not out.exists() or not list(out.iterdir())
 
 
-def test_a_disk_that_takes_only_a_part_of_a_file(tmp_path, good, weights):
+def test_a_disk_that_limits_the_file_size(tmp_path, good, weights):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200, hard))
     try:
@@ -772,7 +774,7 @@ def test_an_output_folder_below_a_file(tmp_path, good, weights):
     assert all("check the path" in line for line in error_lines(result))
 
 
-def test_a_file_that_must_not_be_read(tmp_path, good, weights, monkeypatch):
+def test_an_unreadable_file_among_good_ones(tmp_path, good, weights, monkeypatch):
     locked = tmp_path / "locked.png"
     locked.write_bytes(png())
     real = open
@@ -788,7 +790,7 @@ def test_a_file_that_must_not_be_read(tmp_path, good, weights, monkeypatch):
     assert "2 of 3" in result.stdout
 
 
-def test_a_folder_that_must_not_be_listed(tmp_path, good, weights, monkeypatch):
+def test_an_unreadable_folder_among_good_files(tmp_path, good, weights, monkeypatch):
     locked = tmp_path / "locked"
     locked.mkdir()
     real = Path.iterdir
@@ -804,10 +806,10 @@ def test_a_folder_that_must_not_be_listed(tmp_path, good, weights, monkeypatch):
     assert "2 of 3" in result.stdout
 
 
-def test_no_memory_left(tmp_path, good, weights, monkeypatch):
-    """More bytes are asked for than any machine has; what PyTorch raises is no MemoryError."""
+def test_out_of_memory_is_one_line_per_file(tmp_path, good, weights, monkeypatch):
+    """PyTorch raises a RuntimeError, not a MemoryError, if it cannot allocate."""
     monkeypatch.setattr(
-        "xbdcnn.inference.pretrained.as_unit_range", lambda noisy: torch.empty(2**60)
+        "xbdcnn.inference.pretrained.to_unit_range", lambda noisy: torch.empty(2**60)
     )
     result = run("denoise", *good, "-o", tmp_path / "out", "--network", weights)
     assert_all_fail(result, tmp_path / "out", "not enough memory")

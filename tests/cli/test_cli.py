@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it writes, and its exit codes."""
+"""The command line: output, written files and exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from xbdcnn import __version__
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.cli import app, batch
-from xbdcnn.data import load_radiograph, open_scan, save_scan
+from xbdcnn.data import load_radiograph, open_radiograph, save_radiograph
 from xbdcnn.inference.pretrained import load_pretrained
 from xbdcnn.study.profiles import PROFILES
 
@@ -43,7 +43,7 @@ def ramp() -> np.ndarray:
 
 @pytest.fixture
 def scans(tmp_path, ramp) -> Path:
-    """A folder of good and bad files of every kind."""
+    """A folder of good and bad files of every format."""
     folder = tmp_path / "scans"
     folder.mkdir()
     eight, sixteen = (ramp * 255).astype(np.uint8), (ramp * 65535).astype(np.uint16)
@@ -93,27 +93,30 @@ def test_version():
         (["denoise", "--bogus"], "No such option: --bogus; see 'xbdcnn denoise --help'"),
         (["denoise"], "Missing argument 'IN...'; see 'xbdcnn denoise --help'"),
         (["denoise", "a.png"], "Missing option '--output' / '-o'; name a folder"),
-        (["denoise", "a.png", "-o", "x", "--network", "nobody"], "unknown network 'nobody'; choo"),
+        (["denoise", "a.png", "-o", "x", "--network", "unet"], "unknown network 'unet'; choo"),
         (["denoise", "a.png", "-o", "x", "--precision", "f"], "unknown precision 'f'; choose from"),
-        (["denoise", "a.png", "-o", "x", "--resume", "--overwrite"], "--resume keeps what is"),
-        (["reproduce", "--from", "x", "--only", "06"], "--from repeats every notebook on record"),
+        (["denoise", "a.png", "-o", "x", "--resume", "--overwrite"], "--resume keeps existing"),
+        (
+            ["reproduce", "--from", "x", "--only", "06"],
+            "--from repeats every notebook of the record",
+        ),
         (["reproduce", "--from", "x"], "x: no record of a reproduction; name a provenance.json"),
         (["evaluate", "--table", "3"], "Invalid value for '--table': "),
         (["evaluate", "--profile", "huge"], "unknown profile 'huge'; choose from smoke, quick"),
         (["reproduce", "--profile", "huge"], "unknown profile 'huge'; choose from smoke, quick"),
-        (["train", "nobody"], "unknown network 'nobody'; choose from dncnn"),
+        (["train", "unet"], "unknown network 'unet'; choose from dncnn"),
         (["train", "dncnn", "--profile", "huge"], "unknown profile 'huge'"),
         (["train", "dncnn", "--patches", "0"], "Invalid value for '--patches': "),
     ],
 )
-def test_bad_use_is_one_line_and_exit_code_2(arguments, message):
+def test_usage_error_is_one_line_and_exit_code_2(arguments, message):
     result = CliRunner().invoke(app, arguments, prog_name="xbdcnn")
     assert result.exit_code == 2
     assert result.stdout == "" and len(result.stderr.splitlines()) == 1
     assert errors(result)[0].startswith(message)
 
 
-def test_unknown_notebook_is_bad_use(tmp_path):
+def test_unknown_notebook_is_usage_error(tmp_path):
     (tmp_path / "00_first.py").write_text("# %%\n")
     result = run("reproduce", "--only", "77", "--notebooks", tmp_path)
     assert result.exit_code == 2
@@ -126,7 +129,7 @@ def test_missing_weights_are_one_line_and_exit_code_1(scans, tmp_path):
     assert errors(result)[0].startswith("none.safetensors: no such weights")
 
 
-def test_debug_shows_the_error_itself(scans, tmp_path):
+def test_debug_raises_the_error(scans, tmp_path):
     result = run("--debug", "denoise", scans, "-o", tmp_path, "--network", "none.safetensors")
     assert isinstance(result.exception, XbdcnnError)
 
@@ -137,7 +140,7 @@ def test_denoise_a_mixed_folder(scans, tmp_path, weights):
     result = run("denoise", scans, "-o", out, "--network", weights)
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
-    assert lines[-1] == f"6 of 8 radiographs restored into {out}; 1 other files passed over"
+    assert lines[-1] == f"6 of 8 radiographs restored into {out}; 1 other files skipped"
     assert len(lines) == 7 and all(" is black, " in line for line in lines[:-1])
     assert [Path(line.split(":")[0]).name for line in errors(result)] == ["broken.png", "empty.dcm"]
     assert {path.name for path in out.iterdir()} == {
@@ -161,7 +164,7 @@ def test_denoise_a_mixed_folder(scans, tmp_path, weights):
         ("PNG", "1.2.3", "1.2.3.png"),
     ],
 )
-def test_png_and_tiff_stay_what_they_are_whatever_they_are_called(scans, ramp, kind, name, made):
+def test_png_and_tiff_keep_their_format_whatever_their_suffix(scans, ramp, kind, name, made):
     Image.fromarray((ramp * 255).astype(np.uint8)).save(scans / name, format=kind)
     assert batch.output_name(scans / name) == made
 
@@ -177,7 +180,7 @@ def test_png_and_tiff_stay_what_they_are_whatever_they_are_called(scans, ramp, k
         ("real.tif", np.float32, "real.tif"),
     ],
 )
-def test_output_is_what_the_network_makes_with_the_bits_of_the_input(
+def test_output_is_the_network_output_in_the_bit_depth_of_the_input(
     scans, tmp_path, weights, name, dtype, made
 ):
     result = run("denoise", scans / name, "-o", tmp_path / "out", "--network", weights)
@@ -194,7 +197,7 @@ def test_output_is_what_the_network_makes_with_the_bits_of_the_input(
     ("name", "made"),
     [("chest.dcm", "chest.dcm"), ("1.2.840.10008", "1.2.840.10008"), ("odd.png", "odd.dcm")],
 )
-def test_dicom_stays_dicom(tmp_path, weights, name, made):
+def test_dicom_input_gives_dicom_output(tmp_path, weights, name, made):
     dicoms.write(tmp_path / name, dicoms.radiograph("CR"))
     result = run("denoise", tmp_path / name, "-o", tmp_path / "out", "--network", weights)
     assert result.exit_code == 0, result.stderr
@@ -205,8 +208,8 @@ def test_dicom_stays_dicom(tmp_path, weights, name, made):
 
 def test_float_pixels_in_a_file_called_png_keep_16_bits(tmp_path, ramp):
     tifffile.imwrite(tmp_path / "odd.png", ramp.astype(np.float32))
-    scan = open_scan(tmp_path / "odd.png")
-    save_scan(scan, scan.stored, tmp_path / "new.png", "")
+    radiograph = open_radiograph(tmp_path / "odd.png")
+    save_radiograph(radiograph, radiograph.stored, tmp_path / "new.png", "")
     assert np.asarray(Image.open(tmp_path / "new.png")).dtype == np.uint16
 
 
@@ -218,7 +221,7 @@ def test_window_is_given_in_stored_values(tmp_path, weights, ramp):
     assert run(*arguments, "--window", 7, 7).exit_code == 2
 
 
-def test_a_folder_is_searched_by_content_and_the_rest_counted(tmp_path, weights):
+def test_folder_is_searched_by_content_and_other_files_are_counted(tmp_path, weights):
     folder = tmp_path / "disc"
     folder.mkdir()
     for name in ("IM0001", "1.2.3.4567", "DICOMDIR"):
@@ -228,24 +231,26 @@ def test_a_folder_is_searched_by_content_and_the_rest_counted(tmp_path, weights)
     result = run("denoise", folder, "-o", tmp_path / "out", "--network", weights)
     assert result.exit_code == 0, result.stderr
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"IM0001", "1.2.3.4567"}
-    assert result.stdout.splitlines()[-1].endswith("; 2 other files passed over")
+    assert result.stdout.splitlines()[-1].endswith("; 2 other files skipped")
 
 
-def test_patterns_that_no_shell_has_expanded(scans, tmp_path, weights):
+def test_quoted_patterns_are_expanded(scans, tmp_path, weights):
     options = ["-o", tmp_path / "out", "--network", weights]
     result = run("denoise", scans / "ei*.*", *options)
     assert result.exit_code == 0 and "2 of 2" in result.stdout
     result = run("denoise", tmp_path / "**" / "sixteen.*", *options)
     assert result.exit_code == 0 and "2 of 2" in result.stdout
     again = run("denoise", tmp_path / "**" / "sixteen.*", *options, "--resume")
-    assert again.exit_code == 0 and "0 of 0" in again.stdout and "2 were there" in again.stdout
-    assert "; 2 other files passed over" in again.stdout
+    assert (
+        again.exit_code == 0 and "0 of 0" in again.stdout and "2 restored already" in again.stdout
+    )
+    assert "; 2 other files skipped" in again.stdout
     above = run("denoise", tmp_path / "scans" / "ei*.png", "-o", tmp_path, *options[2:])
     assert above.exit_code == 0 and "1 of 1" in above.stdout
     within = run("denoise", scans / "ei*.*", "-o", scans, *options[2:])
     assert within.exit_code == 2 and "is an input" in errors(within)[0]
     result = run("denoise", scans / "nobody*.png", *options)
-    assert result.exit_code == 2 and "no file fits this pattern" in errors(result)[0]
+    assert result.exit_code == 2 and "no file matches this pattern" in errors(result)[0]
 
 
 def test_existing_output_is_kept_unless_overwriting_is_allowed(scans, tmp_path, weights):
@@ -271,7 +276,7 @@ def test_an_input_is_never_an_output(scans, tmp_path, weights):
     result = run("denoise", inputs[0], "-o", tmp_path, "--network", weights)
     assert result.exit_code == 1 and "exists already" in errors(result)[0]
     with pytest.raises(XbdcnnError, match="would both become"):
-        batch.plan(inputs, tmp_path)
+        batch.plan_outputs(inputs, tmp_path)
     assert (scans / "eight.png").read_bytes() == before
 
 
@@ -291,7 +296,7 @@ def test_same_file_twice_is_done_once(scans, tmp_path, weights):
     assert result.exit_code == 0 and "1 of 1" in result.stdout
 
 
-def test_folders_that_cannot_be_used(scans, tmp_path, weights):
+def test_unusable_folders_are_refused(scans, tmp_path, weights):
     (tmp_path / "void").mkdir()
     result = run("denoise", tmp_path / "void", "-o", tmp_path / "out", "--network", weights)
     assert result.exit_code == 2 and "no PNG, TIFF, JPEG or DICOM file" in errors(result)[0]
@@ -324,16 +329,16 @@ def test_restoring_prints_the_levels_too(scans, tmp_path, weights):
     np.testing.assert_allclose(stored.astype(float), restored * 65535.0, rtol=0, atol=1)
 
 
-def test_resuming_keeps_what_is_there_and_does_the_rest(scans, tmp_path, weights):
+def test_resume_keeps_existing_outputs_and_restores_the_rest(scans, tmp_path, weights):
     out = tmp_path / "out"
     assert run("denoise", scans / "eight.png", "-o", out, "--network", weights).exit_code == 0
-    (out / "eight.png").write_bytes(b"kept as it is")
+    (out / "eight.png").write_bytes(b"unchanged")
     names = [scans / "eight.png", scans / "sixteen.png"]
     result = run("denoise", *names, "-o", out, "--network", weights, "--resume")
     assert result.exit_code == 0, result.stderr
-    assert (out / "eight.png").read_bytes() == b"kept as it is"
-    said = f"1 of 1 radiographs restored into {out}; 1 were there already"
-    assert result.stdout.splitlines()[-1] == said
+    assert (out / "eight.png").read_bytes() == b"unchanged"
+    expected = f"1 of 1 radiographs restored into {out}; 1 restored already"
+    assert result.stdout.splitlines()[-1] == expected
     assert (out / "sixteen.png").is_file()
 
 
@@ -363,16 +368,16 @@ def test_train_then_evaluate_with_those_weights(tmp_path, monkeypatch):
     options = ["--profile", "smoke", "--table", "1", "--weights", run_folder, "--output", out]
     result = run("evaluate", *options)
     assert result.exit_code == 0, result.output
-    assert "X-BDCNN (balanced)" in result.stdout and f"tables are in {out}" in result.stdout
+    assert "X-BDCNN (balanced)" in result.stdout and f"tables: {out}" in result.stdout
     assert "X-BDCNN (balanced)" in set(pd.read_csv(out / "table_1.csv")["method"])
     assert not (out / "table_2.csv").exists()
     again = run("evaluate", *options[:-1], tmp_path / "again", "--compare", out)
-    assert f"PSNR of 2 rows at most 0 dB from {out / 'table_1.csv'}" in again.stdout
+    assert f"PSNR of 2 rows differs by at most 0 dB from {out / 'table_1.csv'}" in again.stdout
     result = run("evaluate", *options, "--compare", tmp_path / "again" / "typo")
     assert result.exit_code == 1 and "table_1.csv: not there; name a folder" in errors(result)[0]
 
 
-def test_the_best_network_is_trained_longer(tmp_path, monkeypatch):
+def test_every_network_is_trained_with_its_budget(tmp_path, monkeypatch):
     seen = {}
 
     def train_named(name, source, config, folder, width, count, pool):
@@ -392,7 +397,7 @@ def test_the_best_network_is_trained_longer(tmp_path, monkeypatch):
     assert seen["xbdcnn"] == (32, 4)
 
 
-def test_trials_spend_what_they_are_given(tmp_path, monkeypatch):
+def test_trials_use_the_given_budget(tmp_path, monkeypatch):
     seen = []
 
     def run_series(name, source, folder, output, seeds, budget):
@@ -401,22 +406,22 @@ def test_trials_spend_what_they_are_given(tmp_path, monkeypatch):
 
     monkeypatch.setattr("xbdcnn.study.trials.run_series", run_series)
     options = ["--seed", "0", "--seed", "2", "--patches", "64", "--batch-size", "4"]
-    result = run("trials", "flips", *options)
+    result = run("trials", "choices", *options)
     assert result.exit_code == 0 and "30" in result.stdout
     assert run("trials", "recipe").exit_code == 0
-    assert seen == [("flips", [0, 2], 64, 4), ("recipe", [0], 24_000, 16)]
+    assert seen == [("choices", [0, 2], 64, 4), ("recipe", [0], 24_000, 16)]
     result = run("trials", "colour")
-    assert result.exit_code == 2 and "recipe, ablation, flips" in result.output
+    assert result.exit_code == 2 and "recipe, ablation, choices" in result.output
 
 
-def test_audit_writes_what_was_asked_for(tmp_path, monkeypatch):
+def test_audit_runs_the_requested_experiments(tmp_path, monkeypatch):
     table = pd.DataFrame({"method": ["X-BDCNN"]})
     monkeypatch.setattr(
         "xbdcnn.study.audit.experiments.run_experiments",
         lambda names, source, output: {names[0]: table},
     )
-    result = run("audit", "calibration", "--output", tmp_path)
-    assert result.exit_code == 0 and "audit_calibration.csv, 1 rows" in result.stdout
+    result = run("audit", "out-of-range", "--output", tmp_path)
+    assert result.exit_code == 0 and "audit_out_of_range.csv, 1 rows" in result.stdout
 
 
 def test_fetch_sample_passes_the_destination_on(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Nothing of a patient's leaves the DICOM object, nothing is unpickled, nobody is called."""
+"""No patient data leave the DICOM object, nothing is unpickled, no connection is opened."""
 
 from __future__ import annotations
 
@@ -16,21 +16,27 @@ from typer.testing import CliRunner
 
 from xbdcnn.cli import app
 
-SECRETS = [*dicoms.PLANTED.values(), "Quixotewitz", "Dulcinea", "Panzawright", "11 SEP 2003"]
+SECRETS = [
+    *dicoms.IDENTIFYING_VALUES.values(),
+    "Quixotewitz",
+    "Dulcinea",
+    "Panzawright",
+    "11 SEP 2003",
+]
 
 
 def run(*arguments: object):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def rotten_headers() -> dict[str, pydicom.Dataset]:
-    """Objects that fail in as many ways as a decoder has words for, secrets in every text."""
-    name = dicoms.PLANTED["PatientName"]
+def defective_headers() -> dict[str, pydicom.Dataset]:
+    """Objects with the patient's name in defective attributes, by the defect."""
+    name = dicoms.IDENTIFYING_VALUES["PatientName"]
     unreadable = dicoms.radiograph("CR", dicoms.ramp(12, (64, 64)))
     unreadable.compress(JPEG2000Lossless, generate_instance_uid=False)
     unreadable.PixelData = unreadable.PixelData[:200] + bytes(len(unreadable.PixelData) - 200)
     return {
-        "sound": dicoms.radiograph("CR", SeriesDescription=name, ImageComments=name),
+        "valid": dicoms.radiograph("CR", SeriesDescription=name, ImageComments=name),
         "photometric": dicoms.radiograph("CR", PhotometricInterpretation=name),
         "modality": dicoms.radiograph("CR", SOPClassUID="1.2.840.10008.5.1.4.1.1.2"),
         "window": dicoms.radiograph(
@@ -41,8 +47,8 @@ def rotten_headers() -> dict[str, pydicom.Dataset]:
     }
 
 
-def in_a_number(path: Path, tag: bytes, text: str) -> None:
-    """Put a name where a number has to be, as a broken exporter does."""
+def put_text_in_number(path: Path, tag: bytes, text: str) -> None:
+    """Write text into a numeric attribute, as a defective exporter does."""
     content = path.read_bytes()
     place = content.index(tag) + 8
     length = int.from_bytes(content[place - 2 : place], "little")
@@ -57,15 +63,15 @@ def assert_no_secret(*texts: str) -> None:
             assert secret.lower() not in text.lower()
 
 
-def test_no_patient_in_logs_names_or_the_text_that_is_added(tmp_path, weights, caplog, recwarn):
+def test_no_patient_in_messages_file_names_or_added_text(tmp_path, weights, caplog, recwarn):
     folder, out = tmp_path / "scans", tmp_path / "out"
     folder.mkdir()
-    for name, header in rotten_headers().items():
+    for name, header in defective_headers().items():
         dicoms.write(folder / f"{name}.dcm", header)
     header = dicoms.radiograph("CR", WindowCenter=100000000000, WindowWidth=100000000000)
     dicoms.write(folder / "number.dcm", header)
-    in_a_number(folder / "number.dcm", b"\x28\x00\x50\x10DS", "Quixotewitz")
-    caplog.clear()  # making such files is not silent
+    put_text_in_number(folder / "number.dcm", b"\x28\x00\x50\x10DS", "Quixotewitz")
+    caplog.clear()  # writing such files gives warnings
     recwarn.clear()
     result = run("denoise", folder, "-o", out, "--network", weights)
     assert result.exit_code == 1 and len(result.stderr.splitlines()) >= 3
@@ -75,13 +81,13 @@ def test_no_patient_in_logs_names_or_the_text_that_is_added(tmp_path, weights, c
         derived = pydicom.dcmread(path)
         assert_no_secret(path.name, derived.DerivationDescription)
         assert_no_secret(str(derived.ContributingEquipmentSequence[0]), str(derived.file_meta))
-        # The patient module stays: without it the object would belong to nobody.
-        assert derived.PatientName == dicoms.PLANTED["PatientName"]
-    assert "sound.dcm" in {path.name for path in out.iterdir()}
+        # The patient module is kept: the derived object belongs to the patient.
+        assert derived.PatientName == dicoms.IDENTIFYING_VALUES["PatientName"]
+    assert "valid.dcm" in {path.name for path in out.iterdir()}
 
 
 def test_no_patient_in_a_weight_file_or_a_record(tmp_path, monkeypatch):
-    """Provenance names the source of the images, never a file or its header."""
+    """Provenance names the source of the images, not files or header values."""
     folder = tmp_path / "data"
     (folder / "images").mkdir(parents=True)
     for number in range(12):
@@ -107,7 +113,7 @@ def test_no_patient_in_a_weight_file_or_a_record(tmp_path, monkeypatch):
 
 @pytest.fixture
 def no_network(monkeypatch):
-    """Any attempt to reach out is an error."""
+    """Make every attempt to use the network an error."""
 
     def refuse(*arguments, **options):
         raise AssertionError(f"network access: {arguments}")
@@ -118,7 +124,7 @@ def no_network(monkeypatch):
         monkeypatch.setattr(socket, name, refuse)
 
 
-def test_the_guard_against_the_network_works(no_network):
+def test_network_guard_raises(no_network):
     import urllib.request
 
     with pytest.raises(AssertionError, match="network access"):
@@ -126,7 +132,7 @@ def test_the_guard_against_the_network_works(no_network):
 
 
 @pytest.mark.parametrize("options", [["--estimate-only"], ["-o", "{out}"]])
-def test_denoising_calls_nobody(tmp_path, no_network, options):
+def test_denoising_opens_no_connection(tmp_path, no_network, options):
     path = dicoms.write(tmp_path / "a.dcm", dicoms.radiograph("CR"))
     options = [option.format(out=tmp_path / "out") for option in options]
     result = run("denoise", path, *options)
@@ -141,13 +147,13 @@ UNSAFE_CALLS = {"eval", "exec", "os.system", "os.popen", "pd.read_pickle"}
 
 
 def unsafe(tree: ast.AST) -> list[str]:
-    """What in a file could run code that comes from data."""
+    """Return the imports and calls of a module that could run code from data."""
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found += [a.name for a in node.names if a.name.partition(".")[0] in UNSAFE_MODULES]
         elif isinstance(node, ast.ImportFrom) and node.module in UNSAFE_MODULES:
-            # The name of an exception is no way to unpickle anything.
+            # Importing the exception alone is safe.
             found += [a.name for a in node.names if a.name != "UnpicklingError"]
         elif isinstance(node, ast.Call):
             found += unsafe_call(node)
@@ -182,18 +188,18 @@ def test_the_search_for_unsafe_code_finds_it(text):
 
 
 @pytest.mark.parametrize("text", ["network.eval()", "torch.load(p, weights_only=True)"])
-def test_the_search_for_unsafe_code_spares_what_is_safe(text):
+def test_the_search_for_unsafe_code_accepts_safe_code(text):
     assert not unsafe(ast.parse(text))
 
 
-def test_no_code_is_ever_taken_from_data():
+def test_no_code_is_loaded_from_data():
     assert len(SOURCES) > 50
     found = {path.name: unsafe(ast.parse(path.read_text(encoding="utf-8"))) for path in SOURCES}
     assert not {name: calls for name, calls in found.items() if calls}
 
 
-def test_the_only_address_is_that_of_the_sample():
-    """A module that fetches anything would have to name where from."""
+def test_only_the_sample_module_contains_addresses():
+    """A module that downloads anything would contain an address."""
     named = {
         (path.name, host)
         for path in (ROOT / "xbdcnn").rglob("*.py")
@@ -203,7 +209,7 @@ def test_the_only_address_is_that_of_the_sample():
 
 
 def test_servers_listen_on_this_machine_only():
-    """Neither the Makefile nor a notebook opens a port to others or takes the token away."""
+    """Neither the Makefile nor a module serves other machines or removes the token."""
     for path in (ROOT / "Makefile", *SOURCES):
         if path != Path(__file__):
             text = path.read_text(encoding="utf-8")

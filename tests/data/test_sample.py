@@ -19,7 +19,7 @@ SPLITS = ["train", "train", "val", "test", "table2"]
 
 
 class Server:
-    """A web folder on 127.0.0.1 that records requests; names in `failing_once` fail once."""
+    """A server on 127.0.0.1 that records requests; names in `failing_once` fail once."""
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files, self.requests, self.failing_once = dict(files), [], set()
@@ -74,8 +74,8 @@ def registry(tmp_path, pngs):
         table = csv.writer(stream)
         table.writerow(["image", "patient_id", "split", "sha256"])
         for name, split in zip(NAMES, SPLITS, strict=True):
-            (whole := tmp_path / "whole.png").write_bytes(pngs[name])
-            table.writerow([name, name[:8], split, sha256_of(whole)])
+            (complete := tmp_path / "complete.png").write_bytes(pngs[name])
+            table.writerow([name, name[:8], split, sha256_of(complete)])
     return path
 
 
@@ -98,7 +98,7 @@ def test_full_fetch(fetch, server, registry, pngs, capsys):
     ]  # fmt: skip
 
 
-def test_a_whole_sample_needs_no_network(fetch, server):
+def test_a_complete_sample_needs_no_network(fetch, server):
     fetch()
     server.close()
     server.requests.clear()
@@ -117,7 +117,7 @@ def test_resume_after_404(fetch, server, pngs, tmp_path):
     assert sorted(server.requests) == NAMES[2:] and (folder / MANIFEST).is_file()
 
 
-def test_damaged_file_is_fetched_anew(fetch, server, pngs):
+def test_damaged_file_is_fetched_again(fetch, server, pngs):
     folder = fetch()
     (folder / "images" / NAMES[1]).write_bytes(pngs[NAMES[1]][:30])
     server.requests.clear()
@@ -134,7 +134,7 @@ def test_wrong_bytes_from_the_server_are_never_kept(fetch, server, tmp_path, png
     assert list((folder / "images").iterdir()) == [] and not (folder / MANIFEST).exists()
 
 
-def test_failure_takes_the_mark_of_wholeness_away(fetch, server, pngs):
+def test_failure_removes_the_manifest(fetch, server, pngs):
     folder = fetch()
     (folder / "images" / NAMES[4]).unlink()
     server.files.clear()
@@ -149,13 +149,13 @@ def test_no_network(fetch, server):
         fetch()
 
 
-def test_a_passing_failure_is_retried(server, registry, tmp_path):
+def test_a_temporary_failure_is_retried(server, registry, tmp_path):
     server.failing_once = {NAMES[0]}
     folder = fetch_sample(tmp_path / "sample", server.url, False, registry, retries=1)
     assert server.requests.count(NAMES[0]) == 2 and (folder / MANIFEST).is_file()
 
 
-def test_other_data_is_left_alone(fetch, tmp_path):
+def test_another_data_set_is_not_changed(fetch, tmp_path):
     folder = tmp_path / "sample"
     folder.mkdir()
     (folder / MANIFEST).write_text("image,patient_id\nmine.png,1\n")

@@ -22,7 +22,7 @@ from xbdcnn.data import (
 
 
 @pytest.fixture(autouse=True)
-def no_data_at_hand(tmp_path, monkeypatch):
+def no_local_data(tmp_path, monkeypatch):
     """Hide XBDCNN_DATA and the user's cache; return what XBDCNN_DATA was."""
     monkeypatch.setattr(source, "sample_folder", lambda: tmp_path / "cache" / "chestxray8-sample")
     given = os.environ.get("XBDCNN_DATA")
@@ -138,7 +138,7 @@ def test_nih_layout_with_one_images_folder_and_missing_files(tmp_path):
 
 
 @pytest.mark.parametrize("below", [".", "images"])
-def test_bare_layout_takes_the_patient_from_the_name(tmp_path, below):
+def test_layout_without_table_takes_the_patient_from_the_file_name(tmp_path, below):
     for name in ("00000013_005.png", "00000013_006.png", "knee.TIF", "other.dcm"):
         (tmp_path / below).mkdir(exist_ok=True)
         (tmp_path / below / name).write_bytes(b"not opened while indexing")
@@ -168,14 +168,14 @@ def test_patient_split_keeps_patients_together_in_7_2_1(index):
     assert (index["split"] == "").all()  # the input is untouched
 
 
-def test_image_split_parts_patients(index):
+def test_image_split_separates_images_of_a_patient(index):
     split = split_index(index, "image")
     shares = split["split"].value_counts(normalize=True)
     np.testing.assert_allclose(shares[["train", "val", "test"]], [0.7, 0.2, 0.1], atol=0.01)
     assert split.groupby("patient_id")["split"].nunique().max() > 1
 
 
-def test_patch_split_parts_images_as_the_paper_did(index):
+def test_patch_split_separates_patches_of_an_image_as_in_the_paper(index):
     split = split_index(index, "patch")
     assert len(split) == 32 * len(index) and not split.duplicated(["image", "patch"]).any()
     assert set(split["patch"]) == set(range(32))
@@ -183,7 +183,7 @@ def test_patch_split_parts_images_as_the_paper_did(index):
     np.testing.assert_allclose(shares[["train", "val", "test"]], [0.7, 0.2, 0.1], atol=1e-3)
     tested = set(split.loc[split["split"] == "test", "image"])
     trained = set(split.loc[split["split"] == "train", "image"])
-    assert len(tested & trained) > 0.9 * len(tested)  # siblings in training: the paper's leak
+    assert len(tested & trained) > 0.9 * len(tested)  # test images are in training, too
 
 
 @pytest.mark.parametrize("level", ["patient", "image", "patch"])
@@ -301,9 +301,9 @@ def test_named_folders_never_fall_back(tmp_path, monkeypatch):
         find_source()
 
 
-def test_unfinished_sample_is_not_used_in_silence():
+def test_incomplete_sample_gives_a_warning():
     put_png(source.sample_folder() / "images" / "00000001_000.png")
-    with pytest.warns(UserWarning, match="resumes it"):
+    with pytest.warns(UserWarning, match="resumes the download"):
         assert find_source().index is None
 
 
@@ -317,7 +317,7 @@ def test_folder_without_splits_is_split_by_patient(tmp_path):
     assert [image.shape for image in source.images("table2", 2)] == [(16, 16)] * 2
 
 
-def test_own_splits_are_used_as_they_are(tmp_path):
+def test_splits_of_the_manifest_are_used(tmp_path):
     for k, _ in enumerate(SPLITS):
         put_png(tmp_path / "images" / f"{k}.png", grey=50 * k)
     write_manifest(tmp_path, [f"{k}.png,{k},{split}" for k, split in enumerate(SPLITS)])
@@ -331,7 +331,7 @@ def test_incomplete_or_empty_splits(tmp_path):
     for name in ("a.png", "b.png"):
         put_png(tmp_path / "images" / name)
     write_manifest(tmp_path, ["a.png,1,train", "b.png,2,"])
-    with pytest.raises(XbdcnnError, match="fill all or none"):
+    with pytest.raises(XbdcnnError, match="fill in all or none"):
         find_source(tmp_path)
     write_manifest(tmp_path, ["a.png,1,train", "b.png,2,train"])
     for split in ("val", "table2"):
@@ -360,10 +360,10 @@ def test_fingerprint_follows_images_splits_and_manifest(tmp_path):
     assert len(set(seen)) == len(seen)
 
 
-def test_real_sample(no_data_at_hand):
-    if not no_data_at_hand:
-        pytest.skip("XBDCNN_DATA is not set: no ChestX-ray8 images at hand")
-    source = find_source(no_data_at_hand)
+def test_real_sample(no_local_data):
+    if not no_local_data:
+        pytest.skip("XBDCNN_DATA is not set: there are no ChestX-ray8 images")
+    source = find_source(no_local_data)
     assert source.name in ("ChestX-ray8 sample", "ChestX-ray8")
     images = source.images("table2")
     assert [image.shape for image in images] == [(1024, 1024)] * 10
@@ -372,7 +372,7 @@ def test_real_sample(no_data_at_hand):
     assert groups.max() == 1
 
 
-def test_the_built_in_radiograph_can_be_asked_for_by_name(monkeypatch, tmp_path):
+def test_builtin_radiograph_is_selected_by_name(monkeypatch, tmp_path):
     monkeypatch.setenv("XBDCNN_DATA", str(tmp_path))
     assert find_source("builtin").name == "built-in radiograph"
     monkeypatch.setenv("XBDCNN_DATA", "builtin")

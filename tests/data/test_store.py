@@ -1,4 +1,4 @@
-"""The patch store: cut once, the same by any number of processes, mended if it is damaged."""
+"""The patch store: independent of the number of processes, resumable, repaired if damaged."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_patches_are_seeded_pieces_of_the_images_in_order(index, tmp_path):
     np.testing.assert_array_equal(np.load(tmp_path / "store" / "patches.npy"), found.patches)
 
 
-def test_several_processes_cut_the_same(index, tmp_path):
+def test_several_processes_give_the_same_patches(index, tmp_path):
     alone, together = (
         build(index, tmp_path / name, workers=workers) for name, workers in (("a", 1), ("b", 2))
     )
@@ -57,14 +57,14 @@ def test_several_processes_cut_the_same(index, tmp_path):
     np.testing.assert_array_equal(alone.patches, together.patches)
 
 
-def test_a_finished_store_is_only_checked(index, tmp_path, monkeypatch):
+def test_a_complete_store_is_not_cut_again(index, tmp_path, monkeypatch):
     first = build(index, tmp_path)
     done = count_cuts(monkeypatch)
     assert build(index, tmp_path).digest == first.digest and done == []
 
 
-def test_an_interrupted_store_goes_on_where_it_stopped(index, tmp_path, monkeypatch):
-    whole = build(index, tmp_path / "whole")
+def test_an_interrupted_store_is_completed(index, tmp_path, monkeypatch):
+    complete = build(index, tmp_path / "complete")
     cut = store.cut_block
 
     def killed(block):
@@ -76,29 +76,29 @@ def test_an_interrupted_store_goes_on_where_it_stopped(index, tmp_path, monkeypa
         patch.setattr(store, "cut_block", killed)
         build(index, tmp_path / "broken")
     done = count_cuts(monkeypatch)
-    assert build(index, tmp_path / "broken").digest == whole.digest
+    assert build(index, tmp_path / "broken").digest == complete.digest
     assert done == [2, 4]
 
 
-def test_a_damaged_block_is_cut_anew(index, tmp_path, monkeypatch):
-    whole = build(index, tmp_path)
+def test_a_damaged_block_is_cut_again(index, tmp_path, monkeypatch):
+    complete = build(index, tmp_path)
     raw = bytearray((tmp_path / "patches.npy").read_bytes())
     raw[-1] ^= 1  # the last pixel of the last block
     (tmp_path / "patches.npy").write_bytes(raw)
     done = count_cuts(monkeypatch)
-    assert build(index, tmp_path).digest == whole.digest and done == [4]
+    assert build(index, tmp_path).digest == complete.digest and done == [4]
 
 
 @pytest.mark.parametrize("spoil", ["truncate", "remove"])
-def test_a_store_without_its_patches_is_made_anew(index, tmp_path, spoil):
-    whole = build(index, tmp_path)
-    expected = whole.patches.copy()
+def test_a_store_without_patches_is_built_again(index, tmp_path, spoil):
+    complete = build(index, tmp_path)
+    expected = complete.patches.copy()
     path = tmp_path / "patches.npy"
     path.unlink() if spoil == "remove" else path.write_bytes(path.read_bytes()[:500])
     np.testing.assert_array_equal(build(index, tmp_path).patches, expected)
 
 
-def test_writing_to_the_patches_leaves_the_file_alone(index, tmp_path):
+def test_writing_to_the_patches_does_not_change_the_file(index, tmp_path):
     build(index, tmp_path).patches[:] = 0
     assert np.load(tmp_path / "patches.npy").any()
 
@@ -107,7 +107,7 @@ def test_writing_to_the_patches_leaves_the_file_alone(index, tmp_path):
 def test_a_store_of_something_else_is_refused(index, tmp_path, changed):
     build(index, tmp_path / "store")
     other = index[1:] if changed == "images" else index
-    with pytest.raises(XbdcnnError, match="store: patches of other images or settings"):
+    with pytest.raises(XbdcnnError, match="store: holds patches of other images or settings"):
         build(other, tmp_path / "store", seed=1 if changed == "seed" else 0)
 
 
@@ -131,10 +131,12 @@ def test_unusable_images_are_named(index, tmp_path, workers):
         build_store(index, tmp_path / "b", 3, 24, workers=workers, progress=False)
 
 
-def test_a_full_disk_is_noticed_before_anything_is_cut(index, tmp_path, monkeypatch):
+def test_too_little_disk_space_is_refused_before_cutting(index, tmp_path, monkeypatch):
     usage = store.shutil.disk_usage(tmp_path)._replace(free=100)
     monkeypatch.setattr(store.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(XbdcnnError, match=r"patches\.npy: needs 0\.0 GB, 0\.0 are free; make room"):
+    with pytest.raises(
+        XbdcnnError, match=r"patches\.npy: needs 0\.0 GB, 0\.0 GB are free; free some space"
+    ):
         build(index, tmp_path)
     assert not (tmp_path / "patches.npy").exists()
 

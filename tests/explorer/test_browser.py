@@ -1,7 +1,7 @@
-"""The noise explorer as people meet it: served by Voilà, driven in headless Chromium.
+"""The noise explorer in a browser: served by Voilà, controlled in headless Chromium.
 
-Screenshots and measured times go to build/explorer/; `make still` names figures/explorer/ instead,
-where the book takes the pictures from.
+Screenshots and measured times are written to build/explorer/, and by `make static-page` to
+figures/explorer/, where the book takes its pictures from.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from xbdcnn.explorer.canvas import SCRIPT
 
 OUTPUT = ROOT / os.environ.get("XBDCNN_SCREENSHOTS", "build/explorer")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 60_000
-"""Milliseconds; far more than needed, because the machine may be busy."""
+TIMEOUT = 60_000
+"""Timeout in milliseconds; long, because the machine may be busy."""
 
 pytestmark = pytest.mark.slow
 
 
 def browser_path() -> str:
-    """Path of a Chromium; without one a test is skipped, on CI it fails."""
+    """Path of Chromium; without it the test is skipped, or fails on CI."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         message = "no Chromium found; install one, for instance with `apt-get install chromium`"
@@ -50,7 +50,7 @@ def browser_path() -> str:
 def browser() -> Iterator[Browser]:
     path = browser_path()
     with sync_playwright() as playwright:
-        # Chromium's sandbox refuses to run as root, as which a container often runs tests.
+        # Chromium's sandbox does not run as root, as tests in a container often do.
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(
             executable_path=path, args=[*sandbox, "--enable-precise-memory-info"]
@@ -90,45 +90,45 @@ def wait_for_port(port: int, process: subprocess.Popen, log: Path) -> None:
     pytest.fail(f"Voilà does not answer:\n{log.read_text()}")
 
 
-def open_page(browser: Browser, address: str, complaints: list[str]) -> Page:
-    """The explorer in a window of 1024 pixels; whatever the console reports goes to complaints."""
+def open_page(browser: Browser, address: str, errors: list[str]) -> Page:
+    """Open the explorer in a window of 1024 pixels; errors of the console are added to `errors`."""
     page = browser.new_page(viewport={"width": 1024, "height": 1180})
-    page.set_default_timeout(PATIENCE)
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    # Voilà's page asks a server for icons, which the explorer does without.
-    page.route(re.compile(r"^https?://(?!127\.0\.0\.1)"), answer_for_icons(complaints))
+    page.set_default_timeout(TIMEOUT)
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    # Voilà's page requests icons from a server, which the explorer does not use.
+    page.route(re.compile(r"^https?://(?!127\.0\.0\.1)"), answer_for_icons(errors))
     page.goto(address)
-    settled(page)
+    wait_for_restoration(page)
     return page
 
 
-def answer_for_icons(complaints: list[str]):
+def answer_for_icons(errors: list[str]):
     def answer(route) -> None:
         if "fontawesome" not in route.request.url:
-            complaints.append(f"asks the network for {route.request.url}")
+            errors.append(f"requests {route.request.url}")
         route.fulfill(body="", content_type="text/css")
 
     return answer
 
 
 @pytest.fixture
-def complaints() -> list[str]:
+def errors() -> list[str]:
     return []
 
 
 @pytest.fixture
-def page(browser, server, complaints) -> Iterator[Page]:
+def page(browser, server, errors) -> Iterator[Page]:
     """A freshly opened explorer; the test fails if its console reports an error."""
-    page = open_page(browser, server[0], complaints)
+    page = open_page(browser, server[0], errors)
     yield page
     page.close()
-    assert complaints == []
+    assert errors == []
 
 
-def settled(page: Page) -> None:
-    """Wait until the restoration has caught up."""
-    expect(slot(page, "caption-restored")).to_contain_text("restored ·", timeout=PATIENCE)
+def wait_for_restoration(page: Page) -> None:
+    """Wait until the restoration of the current state is shown."""
+    expect(slot(page, "caption-restored")).to_contain_text("restored ·", timeout=TIMEOUT)
 
 
 def slot(page: Page, name: str) -> Locator:
@@ -136,7 +136,7 @@ def slot(page: Page, name: str) -> Locator:
 
 
 def picture(page: Page, name: str) -> str:
-    """What a canvas shows, as text that changes with any pixel."""
+    """Data URL of a canvas, which changes with every pixel."""
     return page.locator(f'canvas[data-picture="{name}"]').evaluate("canvas => canvas.toDataURL()")
 
 
@@ -160,7 +160,7 @@ def screenshot(page: Page, name: str) -> None:
 
 
 def record(**numbers: float) -> None:
-    """Add to the measured numbers, and show them with `pytest -s`."""
+    """Add to measured.json, and print (visible with `pytest -s`)."""
     OUTPUT.mkdir(parents=True, exist_ok=True)
     file = OUTPUT / "measured.json"
     known = json.loads(file.read_text()) if file.exists() else {}
@@ -172,7 +172,7 @@ def test_opens_complete_within_1024_pixels(page):
     assert page.evaluate("document.documentElement.scrollWidth") <= 1024
     for name in ("clean", "noisy", "restored", "residual", "eta", "sigma", "overview"):
         assert page.locator(f'canvas[data-picture="{name}"]').evaluate("c => c.width") > 100, name
-    expect(slot(page, "scores")).not_to_contain_text("…", timeout=PATIENCE)
+    expect(slot(page, "scores")).not_to_contain_text("…", timeout=TIMEOUT)
     assert "photons" in slot(page, "sentence").inner_text()
     assert page.locator("svg polyline").count() == 6
     screenshot(page, "1-open")
@@ -185,8 +185,8 @@ def test_each_slider_moves_by_key_and_by_pointer(page, label):
         before = {name: picture(page, name) for name in ("clean", *names)}
         numbers = {name: slot(page, name).inner_text() for name in ("scores", "sentence")}
         move(page, handle(page, label))
-        expect(slot(page, "sentence")).not_to_have_text(numbers["sentence"], timeout=PATIENCE)
-        settled(page)
+        expect(slot(page, "sentence")).not_to_have_text(numbers["sentence"], timeout=TIMEOUT)
+        wait_for_restoration(page)
         assert slot(page, "scores").inner_text() != numbers["scores"]
         assert picture(page, "clean") == before["clean"]
         assert all(picture(page, name) != before[name] for name in names)
@@ -218,10 +218,10 @@ def test_every_control_can_be_reached_by_tab(page):
     assert text.count("data-frame=") == 4 and "data-region" in text
 
 
-def test_method_and_seed(page):
+def test_method_and_seed_change_the_pictures(page):
     noisy = picture(page, "noisy")
     choose(page, "method", "TV")
-    expect(slot(page, "caption-restored")).to_have_text("restored · TV", timeout=PATIENCE)
+    expect(slot(page, "caption-restored")).to_have_text("restored · TV", timeout=TIMEOUT)
     assert picture(page, "noisy") == noisy
     assert "estimates no levels" in slot(page, "maps-note").inner_text()
     sentence, before = slot(page, "sentence").inner_text(), picture(page, "restored")
@@ -230,24 +230,24 @@ def test_method_and_seed(page):
     page.wait_for_function(
         "old => document.querySelector('[data-picture=noisy]').toDataURL() != old", arg=noisy
     )
-    settled(page)
+    wait_for_restoration(page)
     assert picture(page, "restored") != before
     assert slot(page, "sentence").inner_text() == sentence
 
 
 def test_region_is_moved_by_click_and_by_key(page):
     choose(page, "radiograph", "built-in: chest, larger")
-    expect(slot(page, "caption-overview")).to_contain_text("drag", timeout=PATIENCE)
-    settled(page)
+    expect(slot(page, "caption-overview")).to_contain_text("drag", timeout=TIMEOUT)
+    wait_for_restoration(page)
     box = page.locator("[data-region] rect")
     assert float(box.get_attribute("x")) == float(box.get_attribute("y")) == 192
     clean = picture(page, "clean")
     page.locator("[data-region]").click(position={"x": 10, "y": 10})
-    expect(box).to_have_attribute("x", "0", timeout=PATIENCE)
-    settled(page)
+    expect(box).to_have_attribute("x", "0", timeout=TIMEOUT)
+    wait_for_restoration(page)
     assert picture(page, "clean") != clean
     page.keyboard.press("ArrowDown")
-    expect(box).to_have_attribute("y", "32", timeout=PATIENCE)
+    expect(box).to_have_attribute("y", "32", timeout=TIMEOUT)
     expect(slot(page, "message")).to_be_empty()
 
 
@@ -266,8 +266,8 @@ def test_lens_and_line_follow_pointer_and_keys(page):
         "old => document.querySelector('[data-slot=profile]').innerHTML != old", arg=profile
     )
     choose(page, "radiograph", "built-in: field 1")
-    expect(slot(page, "caption-overview")).to_contain_text("drag", timeout=PATIENCE)
-    settled(page)
+    expect(slot(page, "caption-overview")).to_contain_text("drag", timeout=TIMEOUT)
+    wait_for_restoration(page)
     frame.hover(position={"x": 100, "y": 260})
     screenshot(page, "2-lens")
     page.mouse.move(2, 2)
@@ -284,30 +284,30 @@ def test_upload_of_a_bad_and_of_a_good_file(page, tmp_path):
     Image.linear_gradient("L").save(good)
     clean = picture(page, "clean")
     upload(page, bad)
-    expect(slot(page, "message")).to_contain_text("holiday.png: not a PNG", timeout=PATIENCE)
+    expect(slot(page, "message")).to_contain_text("holiday.png: not a PNG", timeout=TIMEOUT)
     assert picture(page, "clean") == clean
     upload(page, good)
-    expect(slot(page, "message")).to_be_empty(timeout=PATIENCE)
-    settled(page)
+    expect(slot(page, "message")).to_be_empty(timeout=TIMEOUT)
+    wait_for_restoration(page)
     assert page.locator('canvas[data-picture="clean"]').evaluate("c => c.width") == 256
     assert page.locator("select").first.evaluate("s => s.value") == "upload: mine.png"
 
 
-def test_a_large_dicom_file_passes_the_server(page):
+def test_large_dicom_file_can_be_uploaded(page):
     from pydicom.data import get_testdata_file
 
     upload(page, get_testdata_file("RG1_UNCR.dcm", download=False))
-    expect(slot(page, "caption-overview")).to_contain_text("drag", timeout=PATIENCE)
-    settled(page)
+    expect(slot(page, "caption-overview")).to_contain_text("drag", timeout=TIMEOUT)
+    wait_for_restoration(page)
     expect(slot(page, "message")).to_be_empty()
 
 
-def test_dark_theme_is_readable(browser, server, complaints):
-    page = open_page(browser, server[0] + "?theme=dark", complaints)
+def test_dark_theme_is_readable(browser, server, errors):
+    page = open_page(browser, server[0] + "?theme=dark", errors)
     handle(page, "η").focus()
     page.keyboard.press("Home")
-    expect(slot(page, "caption-noisy")).to_contain_text("η 0.10", timeout=PATIENCE)
-    settled(page)
+    expect(slot(page, "caption-noisy")).to_contain_text("η 0.10", timeout=TIMEOUT)
+    wait_for_restoration(page)
     colours = page.evaluate(
         """() => [getComputedStyle(document.querySelector('[data-slot=sentence]')).color,
                   getComputedStyle(document.body).backgroundColor]"""
@@ -316,46 +316,46 @@ def test_dark_theme_is_readable(browser, server, complaints):
     assert text - ground > 3 * 128
     screenshot(page, "3-dark")
     page.close()
-    assert complaints == []
+    assert errors == []
 
 
 def test_static_page_works_from_a_folder_without_a_server(browser, tmp_path):
     index = write_page(tmp_path, (0.2, 0.6, 1.9), (0.0, 10.0), method="TV")
-    complaints: list[str] = []
+    errors: list[str] = []
     page = browser.new_page(viewport={"width": 1024, "height": 1100})
-    page.set_default_timeout(PATIENCE)
-    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(request.url))
+    page.set_default_timeout(TIMEOUT)
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("requestfailed", lambda request: errors.append(request.url))
     page.goto(index.as_uri())
-    expect(slot(page, "sentence")).to_contain_text("83 photons", timeout=PATIENCE)
+    expect(slot(page, "sentence")).to_contain_text("83 photons", timeout=TIMEOUT)
     scores = slot(page, "scores").inner_text()
     page.locator("#eta").focus()
     page.keyboard.press("ArrowRight")
-    expect(slot(page, "sentence")).to_contain_text("264 photons", timeout=PATIENCE)
+    expect(slot(page, "sentence")).to_contain_text("264 photons", timeout=TIMEOUT)
     assert slot(page, "scores").inner_text() != scores
     assert page.locator("output").first.inner_text() == "1.9"
     page.locator("[data-frame=noisy]").hover(position={"x": 100, "y": 200})
     assert page.locator(".xb-lens").first.is_visible()
     screenshot(page, "4-static")
     page.close()
-    assert complaints == []
+    assert errors == []
 
 
 HOLD = """async (source) => {
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
-  const stage = (await import(url)).default, said = [], state = {};
+  const explorer = (await import(url)).default, sent = [], state = {};
   const model = {
     get: (name) => state[name] ?? null,
-    set: (name, value) => (said.push(value), (state[name] = value)),
+    set: (name, value) => (sent.push(value), (state[name] = value)),
     save_changes() {}, send() {}, on() {}, off() {},
   };
   document.body.innerHTML =
     '<input id=outside><div class=xb-explorer><input id=a><input id=b><p></p></div>';
-  const leave = stage.render({ model, el: document.querySelector('p') });
+  const leave = explorer.render({ model, el: document.querySelector('p') });
   const at = (id) => document.getElementById(id);
   const press = (id, type) => at(id).dispatchEvent(new Event(type, { bubbles: true }));
-  const after = (act) => (said.splice(0), act(), [...said]);
+  const after = (act) => (sent.splice(0), act(), [...sent]);
   at('a').focus();
   return [
     after(() => (press('b', 'pointerdown'), at('b').focus())),
@@ -366,10 +366,10 @@ HOLD = """async (source) => {
     after(() => (leave(), press('a', 'pointerdown'))),
   ];
 }"""
-"""What the stage's script says of presses, focus and releases in and beside the explorer."""
+"""Values of "held" that the script sends for presses, focus and releases in and outside of it."""
 
 
-def test_a_control_is_held_until_its_release_wherever_the_focus_goes(browser):
+def test_control_is_held_until_its_release_despite_focus_changes(browser):
     page = browser.new_page()
     assert page.evaluate(HOLD, SCRIPT) == [[True], [False], [], [True], [False], []]
     page.close()
@@ -386,14 +386,14 @@ WATCH = """() => {
   onPaint('restored', () => (window.restored = performance.now()));
   document.addEventListener('pointerup', () => (window.released = performance.now()), true);
 }"""
-"""Counts frames and takes the times of release and restoration in the page itself."""
+"""Counts frames, and records the times of release and restoration, in the page."""
 
 
-def test_drag_is_fluent_and_restoration_follows_the_release(page):
+def test_drag_updates_noise_and_restoration_follows_the_release(page):
     page.evaluate(WATCH)
     rates, delays = zip(*(dragged(page, seconds=2) for _ in range(3)), strict=True)
     record(frames_per_second=round(median(rates), 1), seconds_to_restore=round(median(delays), 2))
-    # Wide bounds, because other work may hold the cores; the recorded numbers are the result.
+    # Wide bounds, because the machine may be busy; the recorded numbers are the result.
     assert median(rates) > 0.3 and 0 < median(delays) < 20
 
 
@@ -411,11 +411,13 @@ def dragged(page: Page, seconds: float) -> tuple[float, float]:
     shown = page.evaluate("frames") - before
     rate = shown / (time.perf_counter() - started)
     page.mouse.up()
-    settled(page)
+    # The kernel may still be handling changes of the drag when the pointer is released.
+    page.wait_for_function("window.restored > window.released")
+    wait_for_restoration(page)
     return rate, page.evaluate("restored - released") / 1000
 
 
-def test_a_thousand_moves_leave_the_memory_as_it_was(page, server):
+def test_a_thousand_changes_leak_no_memory(page, server):
     kernels = [
         p for p in server[1].children(recursive=True) if "ipykernel" in " ".join(p.cmdline())
     ]
@@ -426,7 +428,7 @@ def test_a_thousand_moves_leave_the_memory_as_it_was(page, server):
     growth = {name: round(after[name] / before[name] - 1, 4) for name in before}
     record(**{f"memory_growth_{name}": value for name, value in growth.items()})
     assert growth["kernel"] < 0.05
-    # The browser frees what it likes when it likes; a leaked picture per move would be 600 MB.
+    # The browser frees memory at its own times; one leaked picture per change would be 600 MB.
     assert after["browser"] - before["browser"] < 30e6
 
 
@@ -434,11 +436,11 @@ def moves(page: Page, count: int) -> None:
     handle(page, "η").focus()
     for step in range(count):
         page.keyboard.press("ArrowLeft" if step // 20 % 2 else "ArrowRight")
-    settled(page)
+    wait_for_restoration(page)
 
 
 def memory(page: Page, kernels: list[psutil.Process]) -> dict[str, float]:
-    """Bytes that the kernels and the page's script hold, after a collection of garbage."""
+    """Bytes used by the kernels and the page's script after garbage collection."""
     session = page.context.new_cdp_session(page)
     session.send("HeapProfiler.collectGarbage")
     heap = page.evaluate("performance.memory.usedJSHeapSize")

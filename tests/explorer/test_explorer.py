@@ -1,4 +1,4 @@
-"""The noise explorer without a browser, and the two notebooks that rest on it."""
+"""The noise explorer without a browser, and the exercises of notebook 10."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from xbdcnn.explorer import Explorer, State, captions, choices, drawing, explore
 from xbdcnn.explorer.background import LatestOnly
 from xbdcnn.explorer.canvas import SCRIPT, Canvas
 from xbdcnn.explorer.choices import collect_images, collect_methods, read_upload
-from xbdcnn.explorer.views import crop, describe, quality, restore, simulate
+from xbdcnn.explorer.views import crop, denoise_state, describe, quality, simulate
 from xbdcnn.inference import weights as weight_files
 from xbdcnn.inference import zoo
 from xbdcnn.inference.pretrained import Levels
@@ -49,15 +49,15 @@ def nothing(noisy, eta, sigma):
 
 
 def broken(noisy, eta, sigma):
-    raise XbdcnnError("<no luck>")
+    raise XbdcnnError("<broken>")
 
 
-RESTORERS = {"none": nothing, "darker": darker, "broken": broken}
+METHODS = {"none": nothing, "darker": darker, "broken": broken}
 
 
 @pytest.fixture(autouse=True)
 def one_thread():
-    """On a busy machine two threads spend their time waiting for each other at every product."""
+    """Use one thread, since on a busy machine two wait for each other at every product."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -66,17 +66,17 @@ def one_thread():
 
 @pytest.fixture
 def explorer() -> Explorer:
-    return Explorer({"ramp": RAMP, "flat": np.full((64, 64), 0.5, np.float32)}, RESTORERS, pause=0)
+    return Explorer({"ramp": RAMP, "flat": np.full((64, 64), 0.5, np.float32)}, METHODS, pause=0)
 
 
 @pytest.fixture
 def tiny_weights(tmp_path, monkeypatch) -> None:
-    """Two small untrained networks in the place of the shipped ones."""
+    """Replace the shipped networks by two small untrained ones."""
     monkeypatch.setattr(weight_files, "WEIGHTS", tmp_path)
     monkeypatch.setattr(weight_files, "CHECKSUMS", tmp_path / "checksums.json")
     choices._loaded.cache_clear()
-    for name, recipe in (("xbdcnn", replace(BALANCED, width=4)), ("dncnn", zoo.PLAIN_MSE)):
-        architecture = zoo.entry(name).architecture
+    for name, recipe in (("xbdcnn", replace(BALANCED, width=4)), ("dncnn", zoo.MSE_ONLY)):
+        architecture = zoo.find_entry(name).architecture
         network = build_network(architecture, recipe)
         save_weights(network, tmp_path / "new.safetensors", architecture, recipe, name=name)
         ship.ship(tmp_path / "new.safetensors", name)
@@ -85,14 +85,14 @@ def tiny_weights(tmp_path, monkeypatch) -> None:
 
 
 def pictures(explorer: Explorer) -> dict[str, np.ndarray]:
-    return dict(explorer.stage.pictures)
+    return dict(explorer.canvas.pictures)
 
 
 def text(explorer: Explorer, slot: str) -> str:
-    return explorer.stage.texts[slot]
+    return explorer.canvas.texts[slot]
 
 
-# What it computes
+# Computation: views
 
 
 @pytest.mark.parametrize(("eta", "sigma"), [(0.4, 5.0), (1.9, 20.0)])
@@ -112,7 +112,7 @@ def test_simulation_depends_on_the_state_alone():
     np.testing.assert_array_equal(first, simulate(RAMP, replace(state, method="darker")))
 
 
-def test_simulation_refuses_what_the_noise_model_refuses():
+def test_simulation_rejects_bad_noise_levels():
     with pytest.raises(XbdcnnError, match="eta"):
         simulate(RAMP, State(eta=0.0))
 
@@ -120,7 +120,7 @@ def test_simulation_refuses_what_the_noise_model_refuses():
 def test_view_agrees_with_metrics_and_adds_up():
     state = State(method="darker")
     noisy = simulate(RAMP, state)
-    view = restore(RAMP, noisy, state, RESTORERS)
+    view = denoise_state(RAMP, noisy, state, METHODS)
     np.testing.assert_array_equal(view.restored, noisy * np.float32(0.5))
     np.testing.assert_allclose(view.residual + view.restored, noisy, atol=1e-7)
     for scores, image in ((view.before, noisy), (view.after, view.restored)):
@@ -128,22 +128,22 @@ def test_view_agrees_with_metrics_and_adds_up():
         assert scores.snr == metrics.snr(image, RAMP)
         assert scores.ssim == metrics.ssim(image, RAMP, data_range=1.0, window="gaussian")
     assert view.levels == pytest.approx((2 * state.eta, state.sigma - 5))
-    assert restore(RAMP, noisy, State(), RESTORERS).levels is None
+    assert denoise_state(RAMP, noisy, State(), METHODS).levels is None
 
 
 def test_unknown_method_is_named_with_the_choices():
     with pytest.raises(XbdcnnError, match=r"'magic'.*none, darker"):
-        restore(RAMP, RAMP, State(method="magic"), RESTORERS)
+        denoise_state(RAMP, RAMP, State(method="magic"), METHODS)
 
 
-def test_crop_takes_the_centre_or_a_corner_and_never_leaves_the_image():
+def test_crop_takes_the_centre_or_a_corner_within_the_image():
     image = np.arange(400 * 500, dtype=np.float32).reshape(400, 500)
     assert crop(image).shape == (384, 384)
     assert crop(image)[0, 0] == image[8, 58]
     assert crop(image, (16, 116))[-1, -1] == image[-1, -1]
     assert crop(RAMP).shape == RAMP.shape
     for corner in ((17, 0), (0, 117), (-1, 0)):
-        with pytest.raises(XbdcnnError, match="leaves the radiograph of 400 x 500"):
+        with pytest.raises(XbdcnnError, match="exceeds the radiograph of 400 x 500"):
             crop(image, corner)
 
 
@@ -151,7 +151,7 @@ def test_noise_is_white_and_structure_is_not():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(256, 256)).astype(np.float32)
     assert abs(whiteness(noise)) < 4 / 256
-    # Neighbours in a mean of three pixels share two of them, and in a staircase every other step.
+    # Adjacent means of three pixels share two of them; a checkerboard alternates.
     smooth = (noise[:, :-2] + noise[:, 1:-1] + noise[:, 2:]) / 3
     assert whiteness(smooth) == pytest.approx(2 / 3, abs=0.02)
     assert whiteness(np.indices((64, 64)).sum(0).astype(np.float32) % 2) < -0.95
@@ -178,20 +178,20 @@ def test_histogram_counts_every_pixel_once():
 
 def test_describe_counts_photons():
     text = describe(State(eta=0.5, sigma=16.0), 128.0)
-    # 64 photons; sqrt(128 / 0.5) = 16 grey levels, as much as the thermal noise: half each.
-    assert "64 photons" in text and "fluctuates by 16.0" in text
-    assert "makes 22.6" in text and "50% of the noise variance" in text
+    # 64 photons; sqrt(128 / 0.5) = 16 grey levels, equal to the electronic noise.
+    assert "64 photons" in text and "16.0 grey levels of quantum noise" in text
+    assert "the total is 22.6" in text and "50% of the noise variance" in text
     assert text.endswith(".") and "\n" not in text
 
 
 def test_describe_black_without_noise():
-    assert "nothing to fluctuate" in describe(State(sigma=0.0), 0.0)
+    assert "no noise" in describe(State(sigma=0.0), 0.0)
 
 
-# What it draws
+# Pictures and text: drawing and captions
 
 
-def test_quality_table_waits_and_the_conventions_are_named():
+def test_quality_table_marks_missing_scores_and_conventions_are_named():
     score = quality(RAMP * np.float32(0.9), RAMP)
     assert drawing.quality_table(State(), score).count("…") == 3
     done = drawing.quality_table(State(eta=0.6), score, score, Levels(0.71, 9.4))
@@ -208,7 +208,7 @@ def test_grey_limits_are_fixed():
     assert drawing.indices(ramp).dtype == np.uint8
 
 
-def test_level_maps_are_drawn_against_the_truth():
+def test_level_maps_are_relative_to_the_true_levels():
     state = State(eta=0.8, sigma=30.0)
     maps = np.array([[[0.2, 0.8, 3.2, 0.0]], [[10.0, 30.0, 50.0, 0.0]]], np.float32)
     drawn = drawing.level_indices(maps, state)
@@ -218,7 +218,12 @@ def test_level_maps_are_drawn_against_the_truth():
 
 @pytest.mark.parametrize(
     ("correlation", "verdict"),
-    [(0.004, "white, like noise"), (-0.05, "nearly white"), (-0.4, "structure"), (None, "nothing")],
+    [
+        (0.004, "white, as noise is"),
+        (-0.05, "nearly white"),
+        (-0.4, "structure"),
+        (None, "nothing was removed"),
+    ],
 )
 def test_whiteness_meter_gives_a_verdict(correlation, verdict):
     meter = drawing.whiteness_meter(correlation)
@@ -239,17 +244,17 @@ def test_overview_keeps_the_proportions():
     assert drawing.overview(RAMP).shape == RAMP.shape
 
 
-# What there is to choose from
+# Radiographs and methods: choices
 
 
-def test_images_to_choose_from():
+def test_built_in_images_are_offered():
     builtin = collect_images(Source("built-in radiograph"))
     shapes = [image.shape for image in builtin.values()]
     assert shapes == [(384, 384), (768, 768), (448, 448), (448, 448)]
     np.testing.assert_array_equal(builtin["built-in: whole chest"], builtin_crop(384))
 
 
-def test_images_of_a_folder_come_after_the_built_in_ones(tmp_path):
+def test_images_of_a_folder_follow_the_built_in_ones(tmp_path):
     import pandas as pd
 
     path = tmp_path / "0001.png"
@@ -266,7 +271,7 @@ def as_png(image: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def test_upload_is_read_by_its_content():
+def test_upload_is_recognised_by_its_content():
     np.testing.assert_allclose(read_upload("x.png", as_png(RAMP)), RAMP, atol=0.5 / 255 + 1e-6)
     from pydicom.data import get_testdata_file
 
@@ -275,13 +280,13 @@ def test_upload_is_read_by_its_content():
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture"])
-def test_bad_upload_is_named_without_any_folder(content):
+def test_error_for_a_bad_upload_names_the_file_without_its_folder(content):
     with pytest.raises(XbdcnnError, match=r"^holiday\.png: ") as caught:
         read_upload("holiday.png", content)
     assert "upload" not in str(caught.value)
 
 
-def test_methods_are_what_is_installed(tiny_weights, monkeypatch):
+def test_methods_are_those_installed(tiny_weights, monkeypatch):
     labels = list(collect_methods())
     assert labels[:3] == ["none", "DnCNN", "X-BDCNN (balanced)"]
     assert {"NLM", "TV"} <= set(labels)
@@ -289,7 +294,7 @@ def test_methods_are_what_is_installed(tiny_weights, monkeypatch):
     assert [label for label in collect_methods() if "BM3D" in label] == []
 
 
-def test_methods_do_what_the_package_does(tiny_weights):
+def test_methods_equal_those_of_the_package(tiny_weights):
     methods = collect_methods()
     noisy = simulate(RAMP, State())
     np.testing.assert_array_equal(methods["none"](noisy, 0.6, 10.0).image, noisy)
@@ -304,10 +309,10 @@ def test_methods_do_what_the_package_does(tiny_weights):
     assert methods["DnCNN"](noisy, 0.6, 10.0).levels is None
 
 
-# The newest request only
+# Background: LatestOnly
 
 
-def test_overtaken_requests_are_never_run():
+def test_superseded_requests_are_never_run():
     done, gate = [], threading.Event()
 
     def work(request):
@@ -315,16 +320,16 @@ def test_overtaken_requests_are_never_run():
         done.append(request)
 
     background = LatestOnly(work)
-    background.ask(0)
-    time.sleep(0.05)  # the first is under way
+    background.submit(0)
+    time.sleep(0.05)  # the first has started
     for request in range(1, 10):
-        background.ask(request)
+        background.submit(request)
     gate.set()
     background.wait()
     assert done == [0, 9]
 
 
-def test_an_equal_request_that_comes_later_is_answered_again():
+def test_equal_request_during_the_work_is_run_again():
     done, begun, gate = [], threading.Event(), threading.Event()
 
     def work(request):
@@ -333,90 +338,90 @@ def test_an_equal_request_that_comes_later_is_answered_again():
         done.append(request)
 
     background = LatestOnly(work)
-    background.ask(State(seed=1))
+    background.submit(State(seed=1))
     begun.wait(5)
-    background.ask(State(seed=1))
+    background.submit(State(seed=1))
     gate.set()
     background.wait()
     assert done == [State(seed=1)] * 2
 
 
-def test_a_pause_spares_the_work():
+def test_requests_within_the_pause_are_run_once():
     done = []
     background = LatestOnly(done.append)
     for request in range(5):
-        background.ask(request, pause=0.05)
+        background.submit(request, pause=0.05)
     background.wait()
-    background.ask("later")
+    background.submit("later")
     background.wait()
     assert done == [4, "later"]
 
 
-def test_a_pause_can_be_cut_short():
+def test_pause_can_be_skipped():
     done = []
     background = LatestOnly(done.append)
-    background.ask("slow", pause=60)
+    background.submit("slow", pause=60)
     assert done == []
-    background.hurry()
+    background.skip_pause()
     background.wait()
     assert done == ["slow"]
 
 
 @pytest.mark.parametrize("held", [None, True])
-def test_a_control_that_is_held_puts_the_restoration_off_until_its_release(held):
-    explorer = Explorer({"ramp": RAMP}, RESTORERS, State(method="darker"), pause=60)
-    explorer.stage.held = held
+def test_restoration_waits_until_a_held_control_is_released(held):
+    explorer = Explorer({"ramp": RAMP}, METHODS, State(method="darker"), pause=60)
+    explorer.canvas.held = held
     explorer.controls["sigma"].value = 3.0
     time.sleep(0.05)
     assert "restoring" in text(explorer, "caption-restored")
-    explorer.stage.held = False
+    explorer.canvas.held = False
     explorer.wait()
     assert "restored" in text(explorer, "caption-restored")
-    explorer.controls["sigma"].value = 4.0  # its last value may reach us after the release
+    explorer.controls["sigma"].value = 4.0  # the last value may arrive after the release
     explorer.wait()
     assert "restored" in text(explorer, "caption-restored")
 
 
-# The stage
+# Canvas
 
 
 @pytest.fixture
 def sent(monkeypatch) -> list[tuple[dict, list]]:
-    """Every message that stages send to the browser."""
+    """Every message that is sent to the browser."""
     messages = []
     monkeypatch.setattr(Canvas, "send", lambda self, *message: messages.append(message))
     return messages
 
 
-def test_stage_sends_what_changed_in_one_message_and_repeats_all_for_a_new_view(sent):
-    stage = Canvas()
+def test_canvas_sends_changes_in_one_message_and_everything_to_a_new_view(sent):
+    canvas = Canvas()
     picture = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    stage.show({"clean": picture}, {"sentence": "a"}, (0, 0, 2, 3, 2, 3))
-    stage.show({"eta": picture}, {"help": "b"})
-    stage._handle_custom_msg({"ready": True}, [])
-    (first, bytes_1), (second, _), (all_of_it, bytes_3) = sent
+    canvas.show({"clean": picture}, {"sentence": "a"}, (0, 0, 2, 3, 2, 3))
+    canvas.show({"eta": picture}, {"help": "b"})
+    canvas._handle_custom_msg({"ready": True}, [])
+    (first, bytes_1), (second, _), (everything, bytes_3) = sent
     shape = {"height": 2, "width": 3}
     assert first["pictures"] == [{"name": "clean", "palette": "grey"} | shape]
     assert [bytes(buffer) for buffer in bytes_1] == [picture.tobytes()]
     assert second["pictures"] == [{"name": "eta", "palette": "diverging"} | shape]
     assert second["region"] == (0, 0, 2, 3, 2, 3)
-    assert all_of_it["texts"] == {"sentence": "a", "help": "b"} and len(bytes_3) == 2
+    assert everything["texts"] == {"sentence": "a", "help": "b"} and len(bytes_3) == 2
 
 
-def test_stage_has_a_place_for_everything_that_is_shown(explorer):
+def test_canvas_has_a_slot_for_every_picture_and_text(explorer):
     explorer.controls["method"].value = "darker"
     explorer.wait()
-    for name in explorer.stage.pictures:
+    for name in explorer.canvas.pictures:
         assert f'"{name}"' in SCRIPT, name
-    for slot in explorer.stage.texts:
+    for slot in explorer.canvas.texts:
         stem, _, picture = slot.partition("caption-")
         assert f'"{stem}"' in SCRIPT or f'"{picture}"' in SCRIPT, slot
 
 
-# The widget
+# Widget
 
 
-def test_widget_opens_complete_and_labelled(explorer):
+def test_initial_widget_is_complete_and_labelled(explorer):
     assert explorer.state == State(image="ramp")
     shown = pictures(explorer)
     assert all(
@@ -430,8 +435,8 @@ def test_widget_opens_complete_and_labelled(explorer):
     assert int(explorer.box.layout.max_width.removesuffix("px")) <= 1024
 
 
-def test_noise_follows_at_once_and_restoration_later():
-    explorer = Explorer({"ramp": RAMP}, RESTORERS, pause=0.2)
+def test_noise_is_shown_immediately_and_restoration_later():
+    explorer = Explorer({"ramp": RAMP}, METHODS, pause=0.2)
     before, sentence = pictures(explorer), text(explorer, "sentence")
     explorer.controls["eta"].value = 0.2
     moved = pictures(explorer)
@@ -445,14 +450,14 @@ def test_noise_follows_at_once_and_restoration_later():
     assert "restoring" not in text(explorer, "caption-restored")
 
 
-def test_pictures_are_those_of_the_pure_functions(explorer):
+def test_pictures_equal_those_of_the_pure_functions(explorer):
     explorer.controls["sigma"].value = 25.0
     explorer.controls["method"].value = "darker"
     explorer.controls["seed"].value = 7
     explorer.wait()
     state = State(eta=0.6, sigma=25.0, seed=7, image="ramp", method="darker")
     assert explorer.state == state
-    view = restore(RAMP, simulate(RAMP, state), state, RESTORERS)
+    view = denoise_state(RAMP, simulate(RAMP, state), state, METHODS)
     expected = {
         "clean": drawing.indices(RAMP),
         "noisy": drawing.indices(view.noisy),
@@ -471,7 +476,7 @@ def test_pictures_are_those_of_the_pure_functions(explorer):
     assert "structure" in text(explorer, "whiteness")
 
 
-def test_a_method_without_estimate_leaves_no_old_map_behind(explorer):
+def test_method_without_level_maps_removes_the_old_maps(explorer):
     explorer.controls["method"].value = "darker"
     explorer.wait()
     explorer.controls["method"].value = "none"
@@ -480,62 +485,62 @@ def test_a_method_without_estimate_leaves_no_old_map_behind(explorer):
     assert "estimates no levels" in text(explorer, "maps-note")
 
 
-def test_eta_is_what_its_readout_says(explorer, sent):
+def test_eta_equals_its_readout(explorer, sent):
     noisy = pictures(explorer)["noisy"]
     sent.clear()
-    explorer.controls["eta"].value = 10**-0.22  # where a browser puts a slider that starts at 0.6
+    explorer.controls["eta"].value = 10**-0.22  # the nearest step of a browser's slider to 0.6
     assert explorer.state.eta == 0.6
     np.testing.assert_array_equal(pictures(explorer)["noisy"], noisy)
-    assert sent == [], "nothing has moved, so nothing is restored anew"
+    assert sent == [], "nothing has changed, so nothing is computed"
 
 
-def test_another_radiograph(explorer):
-    explorer.stage.line = (1, 1, 90, 120)
+def test_another_radiograph_resets_the_line(explorer):
+    explorer.canvas.line = (1, 1, 90, 120)
     explorer.controls["image"].value = "flat"
     explorer.wait()
     shown = pictures(explorer)
     assert {shown[name].shape for name in ("clean", "noisy", "restored")} == {(64, 64)}
-    assert explorer.stage.line is None and "63 pixels" in text(explorer, "profile")
+    assert explorer.canvas.line is None and "63 pixels" in text(explorer, "profile")
 
 
-def test_region_follows_the_browser_and_starts_anew_with_another_radiograph():
-    explorer = Explorer({"large": LARGE, "ramp": RAMP}, RESTORERS, pause=0)
-    assert explorer.stage.region == (58, 108, 384, 384, 500, 600)
-    explorer.stage.set_state({"corner": [100, 200]})
+def test_region_follows_the_browser_and_is_reset_by_another_radiograph():
+    explorer = Explorer({"large": LARGE, "ramp": RAMP}, METHODS, pause=0)
+    assert explorer.canvas.region == (58, 108, 384, 384, 500, 600)
+    explorer.canvas.set_state({"corner": [100, 200]})
     explorer.wait()
     assert explorer.state.corner == (100, 200)
     np.testing.assert_array_equal(
         pictures(explorer)["clean"], drawing.indices(LARGE[100:484, 200:584])
     )
-    assert explorer.stage.region[:2] == (100, 200)
+    assert explorer.canvas.region[:2] == (100, 200)
     explorer.controls["image"].value = "ramp"
     explorer.wait()
     assert explorer.state.corner is None and text(explorer, "message") == ""
-    assert explorer.stage.region == (0, 0, 96, 128, 96, 128)
+    assert explorer.canvas.region == (0, 0, 96, 128, 96, 128)
 
 
-def test_a_region_outside_is_an_error_in_the_widget():
-    explorer = Explorer({"large": LARGE}, RESTORERS, pause=0)
-    explorer.stage.set_state({"corner": [400, 0]})
+def test_region_outside_the_radiograph_shows_an_error():
+    explorer = Explorer({"large": LARGE}, METHODS, pause=0)
+    explorer.canvas.set_state({"corner": [400, 0]})
     explorer.wait()
-    assert "leaves the radiograph" in text(explorer, "message")
+    assert "exceeds the radiograph" in text(explorer, "message")
 
 
-def test_line_changes_the_profile_and_nothing_else(explorer, sent):
-    explorer.stage.set_state({"line": [0, 64, 95, 64]})
+def test_line_changes_only_the_profile(explorer, sent):
+    explorer.canvas.set_state({"line": [0, 64, 95, 64]})
     (message, buffers), *others = sent
     assert message["texts"].keys() == {"profile"} and not buffers and not others
     assert "95 pixels" in message["texts"]["profile"]
 
 
 def uploaded(explorer: Explorer, name: str, content: bytes) -> None:
-    """What the browser sends once the user has chosen a file."""
+    """Set the state that the browser sends after the user has chosen a file."""
     file = {"name": name, "type": "", "size": len(content), "last_modified": 0}
     explorer.upload.set_state({"value": [file | {"content": memoryview(content)}]})
     explorer.wait()
 
 
-def test_upload_is_shown_and_the_next_one_takes_its_place(explorer):
+def test_upload_is_shown_and_replaces_an_earlier_one(explorer):
     uploaded(explorer, "one.png", as_png(RAMP[:64]))
     assert explorer.state.image == "upload: one.png"
     assert pictures(explorer)["clean"].shape == (64, 128)
@@ -547,7 +552,7 @@ def test_upload_is_shown_and_the_next_one_takes_its_place(explorer):
     assert explorer._images.keys() == {"ramp", "flat", "upload: two.png"}
 
 
-def test_bad_upload_shows_the_reason_and_keeps_what_was_there(explorer):
+def test_bad_upload_shows_the_error_and_keeps_the_pictures(explorer):
     before = pictures(explorer)
     uploaded(explorer, "<holiday>.png", b"no")
     assert "&lt;holiday&gt;.png: not a PNG" in text(explorer, "message")
@@ -556,27 +561,27 @@ def test_bad_upload_shows_the_reason_and_keeps_what_was_there(explorer):
     assert text(explorer, "message") == ""
 
 
-def test_errors_show_in_the_widget_and_go_away(explorer):
+def test_error_is_shown_until_the_next_result(explorer):
     restored = pictures(explorer)["restored"]
     explorer.controls["method"].value = "broken"
     explorer.wait()
-    assert "XbdcnnError: &lt;no luck&gt;" in text(explorer, "message")
-    assert not pictures(explorer)["restored"].any(), "an old picture must not stay"
+    assert "XbdcnnError: &lt;broken&gt;" in text(explorer, "message")
+    assert not pictures(explorer)["restored"].any(), "the old picture is removed"
     explorer.controls["method"].value = "none"
     explorer.wait()
     assert text(explorer, "message") == ""
     np.testing.assert_array_equal(pictures(explorer)["restored"], restored)
 
 
-def test_errors_of_the_noise_show_too():
-    explorer = Explorer({"bright": RAMP + 1}, RESTORERS, pause=0)
+def test_errors_of_the_noise_simulation_are_shown():
+    explorer = Explorer({"bright": RAMP + 1}, METHODS, pause=0)
     assert "within [0, 1]" in text(explorer, "message")
     explorer.controls["sigma"].value = 3.0
     explorer.wait()
     assert "within [0, 1]" in text(explorer, "message")
 
 
-def test_a_result_that_comes_too_late_is_dropped(sent):
+def test_result_of_an_earlier_state_is_discarded(sent):
     gate, begun = threading.Event(), threading.Event()
 
     def slow(noisy, eta, sigma):
@@ -584,13 +589,13 @@ def test_a_result_that_comes_too_late_is_dropped(sent):
         gate.wait(5)
         return Denoised(noisy * np.float32(0.1))
 
-    explorer = Explorer({"ramp": RAMP}, RESTORERS | {"slow": slow}, pause=0)
+    explorer = Explorer({"ramp": RAMP}, METHODS | {"slow": slow}, pause=0)
     explorer.controls["method"].value = "slow"
     begun.wait(5)
     sent.clear()
     explorer.controls["method"].value = "darker"
-    # The quick method is not kept waiting by the slow one, which is still under way.
-    explorer._lanes["darker"].wait()
+    # The fast method does not wait for the slow one, which is running.
+    explorer._workers["darker"].wait()
     gate.set()
     explorer.wait()
     shown = [message["texts"]["caption-restored"] for message, _ in sent]
@@ -600,11 +605,11 @@ def test_a_result_that_comes_too_late_is_dropped(sent):
 
 
 @pytest.mark.slow
-def test_a_thousand_moves_leave_nothing_behind():
-    """Memory grows by less than 5 %, and no widget, figure or thread is left over."""
+def test_a_thousand_changes_leak_no_memory_or_objects():
+    """Memory grows by less than 5 %, and no widget, figure or thread remains."""
     import matplotlib.pyplot as plt
 
-    explorer = Explorer({"small": RAMP}, RESTORERS, pause=0)
+    explorer = Explorer({"small": RAMP}, METHODS, pause=0)
     process = psutil.Process()
 
     def moves(count: int) -> tuple[int, ...]:
@@ -620,32 +625,32 @@ def test_a_thousand_moves_leave_nothing_behind():
     memory = process.memory_info().rss
     assert moves(500) == before
     growth = process.memory_info().rss / memory - 1
-    print(f"\n1000 moves: memory {growth:+.2%}")
+    print(f"\n1000 changes: memory {growth:+.2%}")
     assert growth < 0.05
 
 
-def test_ten_moves_fit_into_a_second():
-    explorer = Explorer({"chest": builtin_crop(384)}, RESTORERS, pause=0.5)
+def test_a_change_takes_less_than_a_tenth_of_a_second():
+    explorer = Explorer({"chest": builtin_crop(384)}, METHODS, pause=0.5)
     times = []
     for step in range(12):
         started = time.perf_counter(), time.thread_time()
         explorer.controls["sigma"].value = 5.0 + step
         times.append((time.perf_counter() - started[0], time.thread_time() - started[1]))
     seconds, work = np.median(times, axis=0)
-    print(f"\na move: {1e3 * seconds:.0f} ms, of which {1e3 * work:.0f} ms on the processor")
-    # The time on the processor, since a busy machine makes a thread wait for its turn.
+    print(f"\na change: {1e3 * seconds:.0f} ms, of which {1e3 * work:.0f} ms of CPU time")
+    # CPU time, because on a busy machine the elapsed time includes waiting.
     assert work < 0.1
     explorer.wait()
 
 
-def test_explore_opens_on_the_balanced_network_if_it_is_shipped(tiny_weights, monkeypatch):
+def test_explore_starts_with_the_balanced_network_if_it_is_shipped(tiny_weights, monkeypatch):
     source = Source("built-in radiograph")
     assert explore(source).state.method == "X-BDCNN (balanced)"
     weight_files.CHECKSUMS.write_text("{}")
     assert explore(source).state.method == "none"
 
 
-# The exercises
+# Exercises
 
 
 def exercise_cells() -> list:

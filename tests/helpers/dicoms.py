@@ -1,4 +1,4 @@
-"""Synthetic CR, DX and RF objects for the tests, complete enough for an independent validator."""
+"""Synthetic CR, DX and RF objects for the tests, valid according to an independent validator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CLASSES = {
     "DX": "1.2.840.10008.5.1.4.1.1.1.1",
     "RF": "1.2.840.10008.5.1.4.1.1.12.2",
 }
-PLANTED = {
+IDENTIFYING_VALUES = {
     "PatientName": "Quixotewitz^Dulcinea",
     "PatientID": "PID-7318842",
     "PatientBirthDate": "19320417",
@@ -28,10 +28,10 @@ PLANTED = {
     "InstitutionName": "Rocinante General",
     "StationName": "WINDMILL7",
 }
-"""What would identify the patient, and must be found in no log and no name."""
+"""Values that identify the patient; they must not appear in messages or file names."""
 
 
-def code(value: str, scheme: str, meaning: str) -> pydicom.Sequence:
+def code_sequence(value: str, scheme: str, meaning: str) -> pydicom.Sequence:
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
     return pydicom.Sequence([item])
@@ -44,7 +44,7 @@ def radiograph(
     kind: str = "MONOCHROME2",
     **tags: object,
 ) -> Dataset:
-    """A single-frame object of (H, W) stored numbers; further attributes by keyword."""
+    """Return a single-frame object of (H, W) stored values; further attributes by keyword."""
     stored = ramp(bits) if stored is None else stored
     header = Dataset()
     header.SpecificCharacterSet = "ISO_IR 100"
@@ -59,7 +59,11 @@ def radiograph(
     header.Rows, header.Columns = stored.shape
     header.BitsAllocated, header.BitsStored, header.HighBit = 8 * stored.itemsize, bits, bits - 1
     header.PixelRepresentation = int(stored.dtype.kind == "i")
-    for keyword, value in {**PLANTED, **OF_MODALITY[modality](kind, bits), **tags}.items():
+    for keyword, value in {
+        **IDENTIFYING_VALUES,
+        **MODALITY_ATTRIBUTES[modality](kind, bits),
+        **tags,
+    }.items():
         setattr(header, keyword, value)
     header.add_new("PixelData", "OW" if stored.itemsize == 2 else "OB", stored.tobytes())
     header.file_meta = FileMetaDataset()
@@ -69,15 +73,15 @@ def radiograph(
     return header
 
 
-def _of_cr(kind: str, bits: int) -> dict[str, object]:
+def _cr_attributes(kind: str, bits: int) -> dict[str, object]:
     return {"BodyPartExamined": "CHEST", "ViewPosition": "PA"}
 
 
-def _of_dx(kind: str, bits: int) -> dict[str, object]:
+def _dx_attributes(kind: str, bits: int) -> dict[str, object]:
     return {
         "ImageType": ["ORIGINAL", "PRIMARY", ""],
         "PresentationIntentType": "FOR PRESENTATION",
-        "AnatomicRegionSequence": code("51185008", "SCT", "Chest"),
+        "AnatomicRegionSequence": code_sequence("51185008", "SCT", "Chest"),
         "ImageLaterality": "U",
         "PixelIntensityRelationship": "LOG",
         "PixelIntensityRelationshipSign": 1 if kind == "MONOCHROME1" else -1,
@@ -97,7 +101,7 @@ def _of_dx(kind: str, bits: int) -> dict[str, object]:
     }
 
 
-def _of_rf(kind: str, bits: int) -> dict[str, object]:
+def _rf_attributes(kind: str, bits: int) -> dict[str, object]:
     return {"PixelIntensityRelationship": "LIN", "KVP": 70, "RadiationSetting": "SC"} | {
         "Laterality": "",
         "XRayTubeCurrent": 10,
@@ -106,11 +110,11 @@ def _of_rf(kind: str, bits: int) -> dict[str, object]:
     }
 
 
-OF_MODALITY = {"CR": _of_cr, "DX": _of_dx, "RF": _of_rf}
+MODALITY_ATTRIBUTES = {"CR": _cr_attributes, "DX": _dx_attributes, "RF": _rf_attributes}
 
 
 def ramp(bits: int = 12, shape: tuple[int, int] = (24, 40)) -> np.ndarray:
-    """Noise on a ramp over the middle of the range of `bits`."""
+    """Return a noisy ramp over the middle half of the range of `bits`."""
     grey = np.linspace(0.25, 0.75, shape[0] * shape[1]).reshape(shape)
     grey = grey + np.random.default_rng(0).normal(0, 0.02, shape)
     return np.round(grey * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)

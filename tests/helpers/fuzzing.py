@@ -1,8 +1,8 @@
-"""Feed mutated files to the readers and count what becomes of them; see tests/structure/test_fuzz.py.
+"""Read mutated files and count the outcomes; see tests/structure/test_fuzz.py.
 
 python tests/helpers/fuzzing.py KIND COUNT SEED    prints one JSON object
 
-A process of its own, so that its memory can be limited, and a crash of a decoder be seen.
+It runs as a separate process, so that its memory can be limited and a crash be detected.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from PIL import Image
 from pydicom import uid
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.data import load_radiograph, open_scan, save_scan
+from xbdcnn.data import load_radiograph, open_radiograph, save_radiograph
 from xbdcnn.inference.weights import build_network, load_network, save_weights
 from xbdcnn.models import Recipe
 
-SLOWEST_ALLOWED = 10.0
-"""Seconds of processor time for one file; what waits instead runs into the caller's limit."""
+TIME_LIMIT = 10.0
+"""Seconds of processor time for one file; the caller limits the elapsed time."""
 
-MEMORY_ALLOWED = 2 * 2**30
-"""Bytes beyond what the process holds before the first file."""
+MEMORY_LIMIT = 2 * 2**30
+"""Bytes in addition to the memory of the process before the first file."""
 
-INTERESTING = (0, 1, 7, 8, 15, 16, 127, 128, 255, 256, 32767, 32768, 65535)
-"""Numbers at which fields tend to overflow."""
+BOUNDARY_VALUES = (0, 1, 7, 8, 15, 16, 127, 128, 255, 256, 32767, 32768, 65535)
+"""Values at which fields of a header tend to overflow."""
 
 
 def seeds_png(folder: Path) -> list[bytes]:
@@ -90,28 +90,28 @@ def _saved(picture: Image.Image, kind: str, **options: object) -> bytes:
     return stream.getvalue()
 
 
-def use_image(path: Path) -> None:
-    """All that `denoise` does to a file, with a network that answers at once."""
-    scan = open_scan(path)
+def process_image(path: Path) -> None:
+    """Read, change and write a file as `denoise` does, without a network."""
+    radiograph = open_radiograph(path)
     load_radiograph(path)
-    restored = scan.restored(np.float32(0.5) * scan.unit + np.float32(0.25))
-    assert restored.shape == scan.stored.shape and restored.dtype == scan.stored.dtype
-    target = path.with_name("out.dcm" if scan.header is not None else "out.tif")
-    save_scan(scan, restored, target, "Mutated.")
-    assert (open_scan(target).stored == restored).all()
+    restored = radiograph.restored(np.float32(0.5) * radiograph.unit + np.float32(0.25))
+    assert restored.shape == radiograph.stored.shape and restored.dtype == radiograph.stored.dtype
+    target = path.with_name("out.dcm" if radiograph.header is not None else "out.tif")
+    save_radiograph(radiograph, restored, target, "Mutated.")
+    assert (open_radiograph(target).stored == restored).all()
 
 
 KINDS: dict[str, tuple[Callable[[Path], list[bytes]], Callable[[Path], object]]] = {
-    "png": (seeds_png, use_image),
-    "jpeg": (seeds_jpeg, use_image),
-    "tiff": (seeds_tiff, use_image),
-    "dicom": (seeds_dicom, use_image),
+    "png": (seeds_png, process_image),
+    "jpeg": (seeds_jpeg, process_image),
+    "tiff": (seeds_tiff, process_image),
+    "dicom": (seeds_dicom, process_image),
     "safetensors": (seeds_safetensors, load_network),
 }
 
 
 def mutated(content: bytes, kind: str, rng: random.Random) -> bytes:
-    """Change up to eight places, most of them in the header; a PNG gets its checksums mended."""
+    """Change up to eight positions, mostly in the header; repair the checksums of most PNGs."""
     data = bytearray(content)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
         place = rng.randrange(min(len(data), rng.choice((40, 200, 1500, len(data)))))
@@ -133,7 +133,7 @@ def _set(data: bytearray, place: int, rng: random.Random) -> None:
 
 def _number(data: bytearray, place: int, rng: random.Random) -> None:
     kind = rng.choice(("<H", ">H", "<I", ">I"))
-    number = struct.pack(kind, rng.choice(INTERESTING))
+    number = struct.pack(kind, rng.choice(BOUNDARY_VALUES))
     data[place : place + len(number)] = number
 
 
@@ -152,7 +152,7 @@ def _remove(data: bytearray, place: int, rng: random.Random) -> None:
 
 
 def _with_checksums(data: bytes) -> bytes:
-    """Mend the checksums of a PNG's chunks, without which few mutations would get any further."""
+    """Correct the checksums of a PNG, without which the decoder would stop at most mutations."""
     out, place = bytearray(data[:8]), 8
     while place + 12 <= len(data):
         length = int.from_bytes(data[place : place + 4])
@@ -163,14 +163,14 @@ def _with_checksums(data: bytes) -> bytes:
 
 
 def fuzz(kind: str, count: int, seed: int) -> dict[str, object]:
-    """Try `count` mutations; every outcome but success and XbdcnnError is a failure."""
+    """Try `count` mutations; every outcome other than success and XbdcnnError is a failure."""
     make_seeds, use = KINDS[kind]
     rng, outcomes, failures, slowest = random.Random(f"{kind} {seed}"), Counter(), [], 0.0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         seeds = make_seeds(folder)
         path = folder / f"case.{kind}"
-        for content in seeds:  # what is mutated must be sound to begin with
+        for content in seeds:  # the unchanged files must be valid
             path.write_bytes(content)
             use(path)
         before = _limit_memory()
@@ -197,10 +197,10 @@ def fuzz(kind: str, count: int, seed: int) -> dict[str, object]:
 
 
 def _limit_memory() -> int:
-    """Allow 2 GB more than now; return the resident bytes of now."""
+    """Limit the memory to 2 GB more than at present; return the resident bytes at present."""
     pages = [int(number) for number in Path("/proc/self/statm").read_text().split()]
     size, resident = (number * resource.getpagesize() for number in pages[:2])
-    resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY_ALLOWED, -1))
+    resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY_LIMIT, -1))
     return resident
 
 

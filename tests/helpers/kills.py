@@ -1,6 +1,6 @@
-"""Long work that is killed at random moments and started again; see tests/structure/test_kills.py.
+"""Kill long jobs at random times and start them again; see tests/structure/test_kills.py.
 
-python tests/helpers/kills.py KIND FOLDER    begins or goes on; prints "ready", then a digest of the result
+python tests/helpers/kills.py KIND FOLDER    start or resume a job; print "ready", then its digest
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ with open(tables / "NUMBER.csv", "w") as stream:
         time.sleep(0.01)
 """
 
-LEAVING = 10.0
-"""Seconds within which the helpers of a killed process have to leave by themselves."""
+EXIT_TIMEOUT = 10.0
+"""Seconds within which the child processes of a killed process must exit."""
 
 
-class Toll(NamedTuple):
-    """What came of killing one kind of work: how often, and what was lost."""
+class KillResult(NamedTuple):
+    """Number of kills of one kind of job, and the failures."""
 
     kind: str
     tried: int
@@ -54,11 +54,11 @@ class Toll(NamedTuple):
     failures: list[str]
 
 
-# --- the work -------------------------------------------------------------------------------
+# --- the jobs -------------------------------------------------------------------------------
 
 
 def training(folder: Path) -> str:
-    """Train a narrow network with a checkpoint after every step; digest of its weights."""
+    """Train a narrow network with checkpoints at every step; return the digest of its weights."""
     from xbdcnn.models import Recipe
     from xbdcnn.training.batches import TrainConfig
     from xbdcnn.training.loop import train
@@ -76,7 +76,7 @@ def training(folder: Path) -> str:
 
 
 def store(folder: Path) -> str:
-    """Cut patches with two processes; digest of every byte of the store."""
+    """Cut patches with two processes; return the digest of the store."""
     from xbdcnn.data import build_store
     from xbdcnn.data import store as module
 
@@ -90,9 +90,9 @@ def store(folder: Path) -> str:
 
 
 def denoise(folder: Path) -> str:
-    """Restore a folder of pictures and DICOM files; digest of all pixels, inputs included."""
+    """Restore a folder of pictures and DICOM files; return the digest of all pixels."""
     from xbdcnn.cli import app
-    from xbdcnn.data import open_scan
+    from xbdcnn.data import open_radiograph
     from xbdcnn.models import Recipe
 
     scans, out, weights = folder / "scans", folder / "out", folder / "tiny.safetensors"
@@ -107,14 +107,14 @@ def denoise(folder: Path) -> str:
         save_weights(network, weights, "xbdcnn", recipe, name="tiny")
     ready()
     options = ["-o", str(out), "--network", str(weights), "--precision", "fp32", "--resume"]
-    with suppress(SystemExit):  # what is missing then, shows when the results are read
+    with suppress(SystemExit):  # missing results are detected below
         app(["denoise", str(scans), *options])
     paths = [f / name for f in (scans, out) for name in sorted(p.name for p in scans.iterdir())]
-    return _digest(open_scan(path).stored.tobytes() for path in paths)
+    return _digest(open_radiograph(path).stored.tobytes() for path in paths)
 
 
 def reproduction(folder: Path) -> str:
-    """Run two notebooks; digest of their tables, which must be those on record."""
+    """Run two notebooks; return the digest of their tables, which must match the record."""
     from xbdcnn.study.reproduce.freshness import is_intact, read_record
     from xbdcnn.study.reproduce.pipeline import reproduce
 
@@ -136,7 +136,7 @@ KINDS: dict[str, Callable[[Path], str]] = {
 
 
 def ready() -> None:
-    """Say that preparations are over: from here on the process may be killed."""
+    """Print that the preparations are complete and the process may be killed."""
     print("ready", flush=True)
 
 
@@ -158,11 +158,11 @@ def _digest(parts) -> str:
     return digest.hexdigest()
 
 
-# --- the killing ----------------------------------------------------------------------------
+# --- kills ----------------------------------------------------------------------------------
 
 
 def begin(kind: str, folder: Path) -> subprocess.Popen:
-    """Start or continue the work, and wait until it is ready."""
+    """Start or resume a job, and wait until it is ready."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, __file__, kind, str(folder)]
     with open(folder / "stderr.txt", "a", encoding="utf-8") as log:
@@ -172,46 +172,46 @@ def begin(kind: str, folder: Path) -> subprocess.Popen:
 
 
 def finish(kind: str, folder: Path) -> tuple[str, float]:
-    """Let the work run to its end; return its digest, empty if it failed, and its seconds."""
+    """Run a job to its end; return its digest, empty if it failed, and its seconds."""
     process, started = begin(kind, folder), time.perf_counter()
-    said = process.communicate(timeout=300)[0].splitlines()
-    return said[-1] if process.returncode == 0 else "", time.perf_counter() - started
+    lines = process.communicate(timeout=300)[0].splitlines()
+    return lines[-1] if process.returncode == 0 else "", time.perf_counter() - started
 
 
 def kill(kind: str, folder: Path, seconds: float) -> tuple[bool, list[int]]:
-    """Kill the work after some seconds: whether it still ran, and helpers that would not leave."""
+    """Kill a job after some seconds; return whether it was running, and its remaining children."""
     process = begin(kind, folder)
     time.sleep(seconds)
-    helpers = psutil.Process(process.pid).children(recursive=True)
+    children = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
     process.stdout.close()
-    left = psutil.wait_procs(helpers, timeout=LEAVING)[1]
-    for helper in left:
-        helper.kill()
-    return process.returncode == -signal.SIGKILL, [helper.pid for helper in left]
+    left = psutil.wait_procs(children, timeout=EXIT_TIMEOUT)[1]
+    for child in left:
+        child.kill()
+    return process.returncode == -signal.SIGKILL, [child.pid for child in left]
 
 
-def kill_often(kind: str, folder: Path, kills: int, per_run: int, seed: int) -> Toll:
-    """Kill the same work up to `per_run` times, then let it end; again until `kills` are reached.
+def kill_repeatedly(kind: str, folder: Path, kills: int, per_run: int, seed: int) -> KillResult:
+    """Kill a job up to `per_run` times, then run it to its end; repeat until `kills` are reached.
 
-    A failure is a result that is not that of an uninterrupted run, or a helper that stays.
+    A failure is a result that differs from that of an uninterrupted run, or a remaining child.
     """
     rng = random.Random(seed)
-    expected, seconds = finish(kind, folder / "whole")
-    assert expected, (folder / "whole" / "stderr.txt").read_text()
+    expected, seconds = finish(kind, folder / "uninterrupted")
+    assert expected, (folder / "uninterrupted" / "stderr.txt").read_text()
     tried, failures = 0, []
     for run in range(kills):
         place = folder / f"run-{run}"
         for _ in range(min(per_run, kills - tried)):
             hit, left = kill(kind, place, rng.uniform(0, seconds))
             tried += hit
-            failures += [f"{place.name}: {len(left)} helpers stayed"] if left else []
+            failures += [f"{place.name}: {len(left)} child processes remain"] if left else []
         if (found := finish(kind, place)[0]) != expected:
             failures.append(f"{place.name}: {found or (place / 'stderr.txt').read_text()[-2000:]}")
         if tried >= kills:
             break
-    return Toll(kind, tried, len(failures), failures)
+    return KillResult(kind, tried, len(failures), failures)
 
 
 if __name__ == "__main__":

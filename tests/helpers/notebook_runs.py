@@ -1,4 +1,4 @@
-"""Tiny notebooks, and runs of them that nothing outside their folder influences."""
+"""Tiny notebooks, and reproductions of them that depend on nothing outside their folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def write(folder: Path, name: str, code: str, *tags: str) -> Path:
 
 
 def isolate(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Neither the tester's images nor edits of the package during the tests play a part."""
+    """Exclude the images of this machine, and changes of the package during the tests."""
     patch.delenv("XBDCNN_DATA", raising=False)
     patch.setattr("xbdcnn.data.source.sample_folder", lambda: folder / "no-sample")
-    patch.setattr(freshness, "package_digest", lambda: "this package")
+    patch.setattr(freshness, "dependency_digest", lambda source: "this package")

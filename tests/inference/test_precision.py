@@ -1,4 +1,4 @@
-"""Bfloat16 is used where the machine has it, and never for the first and the last filter."""
+"""Bfloat16 is used on processors that support it, except for the first and the last filter."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import torch
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.inference.precision import (
-    Exact,
-    chosen_precision,
-    in_bfloat16,
+    Float32Layer,
     native_bfloat16,
+    resolve_precision,
+    to_bfloat16,
 )
 from xbdcnn.inference.weights import build_network
 from xbdcnn.models import BALANCED
@@ -19,35 +19,35 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
-    ("units", "native"),
+    ("capabilities", "native"),
     [({"avx512_bf16": True}, True), ({"bf16": True}, True), ({"avx512_bf16": False}, False),
      ({"avx512_f": True}, False), ({}, False)],
 )  # fmt: skip
-def test_native_bfloat16_is_what_the_cpu_names(units, native, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units, raising=False)
+def test_native_bfloat16_follows_the_capabilities_of_the_cpu(capabilities, native, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert native_bfloat16(CPU) is native
-    assert chosen_precision("auto", CPU) == ("bf16" if native else "fp32")
-    assert chosen_precision("bf16", CPU) == "bf16"
+    assert resolve_precision("auto", CPU) == ("bf16" if native else "fp32")
+    assert resolve_precision("bf16", CPU) == "bf16"
 
 
-def test_a_pytorch_that_cannot_tell_computes_in_float32(monkeypatch):
+def test_auto_is_float32_if_pytorch_has_no_get_capabilities(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    assert chosen_precision("auto", CPU) == "fp32"
+    assert resolve_precision("auto", CPU) == "fp32"
 
 
 def test_unknown_precision_is_refused():
     with pytest.raises(XbdcnnError, match="unknown precision 'double'; choose from auto, fp32"):
-        chosen_precision("double", CPU)
+        resolve_precision("double", CPU)
 
 
-def test_the_copy_rounds_all_filters_but_the_first_and_the_last():
+def test_bfloat16_copy_rounds_all_filters_except_the_first_and_the_last():
     network = build_network("xbdcnn", BALANCED)
-    copy = in_bfloat16(network)
-    first, last = (m.layer for m in copy.modules() if isinstance(m, Exact))
-    exact = {id(p) for layer in (first, last) for p in layer.parameters()}
+    copy = to_bfloat16(network)
+    first, last = (m.layer for m in copy.modules() if isinstance(m, Float32Layer))
+    unrounded = {id(p) for layer in (first, last) for p in layer.parameters()}
     assert first is copy.nle.first.layer and last is copy.nbd.output.layer
     for parameter in copy.parameters():
-        assert parameter.dtype == (torch.float32 if id(parameter) in exact else torch.bfloat16)
+        assert parameter.dtype == (torch.float32 if id(parameter) in unrounded else torch.bfloat16)
     assert {p.dtype for p in network.parameters()} == {torch.float32}
     with torch.inference_mode():
         restored, levels = copy(torch.rand(1, 1, 16, 16).bfloat16())

@@ -1,4 +1,4 @@
-"""Pretrained networks take and return ordinary arrays, whole or in tiles."""
+"""Pretrained networks restore NumPy arrays, in one piece or in tiles."""
 
 from __future__ import annotations
 
@@ -63,15 +63,15 @@ def test_bad_images_are_refused(image, word):
 
 
 @pytest.mark.parametrize("architecture", ["xbdcnn", "dncnn", "xrecnn"])
-def test_tiles_give_the_whole_image(architecture):
-    recipe = None if architecture == "xbdcnn" else zoo.PLAIN_MSE
+def test_tiles_give_the_result_of_the_whole_image(architecture):
+    recipe = None if architecture == "xbdcnn" else zoo.MSE_ONLY
     model = untrained(architecture, recipe)
     image = RANDOM.random((301, 214)).astype(np.float32)
     whole, tiled = (model.denoise(image, tile) for tile in (None, 96))
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
-def test_tiled_estimates_agree():
+def test_tiles_give_the_estimate_of_the_whole_image():
     model = untrained()
     image = RANDOM.random((200, 150)).astype(np.float32)
     np.testing.assert_allclose(model.estimate(image, 64), model.estimate(image, None), rtol=1e-4)
@@ -82,16 +82,16 @@ def test_tiled_estimates_agree():
     [((1024, 700), "bf16", 1), ((1028, 16), "bf16", 2), ((616, 616), "fp32", 1),
      ((6000, 6000), "fp32", 144), ((6000, 6000), "bf16", 100)],
 )  # fmt: skip
-def test_no_tile_is_larger_than_memory_allows(shape, precision, count):
+def test_default_tiles_respect_the_largest_sides(shape, precision, count):
     plan = replace(untrained(), precision=precision)._plan(shape, "auto")
     assert len(plan) == count
-    sides = {h.stop - h.start for tile in plan for h in tile.halo}
-    limits = pretrained.LARGEST_WHOLE if count == 1 else pretrained.LARGEST_TILE
+    sides = {h.stop - h.start for tile in plan for h in tile.padded}
+    limits = pretrained.MAX_WHOLE_SIDE if count == 1 else pretrained.MAX_TILE_SIDE
     assert max(sides) <= limits[precision]
 
 
 @pytest.mark.parametrize("tile", [15, 12, 98])
-def test_odd_tiles_are_refused(tile):
+def test_invalid_tile_sizes_are_refused(tile):
     with pytest.raises(XbdcnnError, match="multiple of 4"):
         untrained().denoise(np.zeros((32, 32)), tile)
 
@@ -99,29 +99,40 @@ def test_odd_tiles_are_refused(tile):
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_image_and_levels_come_from_one_pass(precision, monkeypatch):
     model = replace(untrained(), precision=precision)
-    assert model.field.halo == 52
+    assert model.receptive_field.overlap == 52
     image = np.round(RANDOM.random((40, 52)) * 65535).astype(np.uint16)
     calls = []
-    forward = model.computing.forward
-    monkeypatch.setattr(model.computing, "forward", lambda x: calls.append(x.shape) or forward(x))
+    forward = model.inference_network.forward
+    monkeypatch.setattr(
+        model.inference_network, "forward", lambda x: calls.append(x.shape) or forward(x)
+    )
     restored, levels = model.restore(image)
     assert calls == [(1, 1, 40, 52)]
     np.testing.assert_array_equal(restored, model.denoise(image))
     assert levels == model.estimate(image)
 
 
-def test_progress_goes_by_tiles(capsys):
+def test_level_maps_are_in_the_units_of_the_paper_and_average_to_the_estimate():
+    model = untrained()
+    image = RANDOM.random((40, 52)).astype(np.float32)
+    restored, levels = model.restore(image, 32, maps=True)
+    assert levels.shape == (2, 40, 52) and levels.dtype == np.float32
+    np.testing.assert_array_equal(restored, model.denoise(image, 32))
+    np.testing.assert_allclose(levels.mean(axis=(1, 2)), model.estimate(image, 32), rtol=1e-4)
+
+
+def test_progress_bar_counts_tiles(capsys):
     untrained().restore(np.zeros((64, 64)), tile=32, progress=True)
     assert "4/4" in capsys.readouterr().err
 
 
-def test_networks_without_nle_estimate_nothing():
+def test_networks_without_nle_refuse_to_estimate():
     model = untrained(recipe=replace(WITHOUT_NLE, width=8))
     with pytest.raises(XbdcnnError, match="estimates no noise level"):
         model.estimate(np.zeros((32, 32)))
 
 
-def test_load_from_a_file_of_one_s_own(tmp_path):
+def test_load_pretrained_accepts_a_weight_file(tmp_path):
     recipe = replace(BALANCED, width=8)
     path = tmp_path / "mine.safetensors"
     save_weights(build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="mine")
@@ -130,7 +141,7 @@ def test_load_from_a_file_of_one_s_own(tmp_path):
 
 
 @pytest.mark.parametrize("name", zoo.shipped_names())
-def test_bfloat16_stays_within_a_fiftieth_of_a_decibel_on_average(name):
+def test_bfloat16_changes_the_mean_psnr_by_less_than_0_02_db(name):
     differences = []
     clean = find_source("builtin").images("test", 1)[0][160:288, 160:288]
     exact, fast = (load_pretrained(name, precision=p) for p in ("fp32", "bf16"))
@@ -139,22 +150,22 @@ def test_bfloat16_stays_within_a_fiftieth_of_a_decibel_on_average(name):
         restored, quick = exact.denoise(noisy), fast.denoise(noisy)
         assert not np.array_equal(restored, quick)
         differences.append(abs(metrics.psnr(quick, clean) - metrics.psnr(restored, clean)))
-    # One cell of this network lies at 0.021 dB; all other networks keep the bound in every cell.
+    # One case of this network differs by 0.021 dB; for the others the bound holds in every case.
     worst = 0.03 if name == "xbdcnn-without-ssim" else 0.02
     assert np.mean(differences) < 0.02 and max(differences) < worst
 
 
 @pytest.mark.parametrize("name", zoo.shipped_names())
-def test_the_fast_layout_agrees_with_the_plain_one(name):
+def test_channels_last_and_tiles_agree_with_the_unmodified_network(name):
     noisy = RANDOM.random((100, 90)).astype(np.float32)
-    plain, _ = load_network(shipped_path(name))
+    unmodified, _ = load_network(shipped_path(name))
     with torch.inference_mode():
-        expected = plain(torch.from_numpy(noisy)[None, None]).image[0, 0].clamp(0, 1)
+        expected = unmodified(torch.from_numpy(noisy)[None, None]).image[0, 0].clamp(0, 1)
     exact = load_pretrained(name, precision="fp32")
     np.testing.assert_allclose(exact.denoise(noisy, 64), expected, atol=1e-4)
 
 
-def test_precision_follows_the_machine_unless_it_is_chosen(monkeypatch):
+def test_precision_follows_the_processor_unless_it_is_chosen(monkeypatch):
     for native, expected in ((True, "bf16"), (False, "fp32")):
         monkeypatch.setattr(precision, "native_bfloat16", lambda device, native=native: native)
         assert load_pretrained("xbdcnn").precision == expected
@@ -166,12 +177,12 @@ def test_precision_follows_the_machine_unless_it_is_chosen(monkeypatch):
 PEAK = r"""
 import re, sys
 import numpy as np
-from xbdcnn import zoo
 from xbdcnn.inference.pretrained import Pretrained
+from xbdcnn.inference.weights import build_network
 from xbdcnn.models import BALANCED
 
 def peak():
-    # ru_maxrss would begin with what the parent process had.
+    # ru_maxrss includes the peak of the parent process.
     return 1024 * int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
 
 network = build_network("xbdcnn", BALANCED).eval()
@@ -186,10 +197,10 @@ print(peak() - before)
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_six_thousand_pixels_squared_fit_in_two_gigabytes(precision):
+def test_image_of_6000_x_6000_pixels_needs_less_than_two_gigabytes(precision):
     command = [sys.executable, "-c", PEAK, precision]
     peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    print(f"{precision}: {int(peak) / 1e9:.2f} GB beyond the interpreter")
+    print(f"{precision}: {int(peak) / 1e9:.2f} GB more than after the imports")
     assert 0.1e9 < int(peak) < 2e9
 
 

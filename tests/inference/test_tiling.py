@@ -1,4 +1,4 @@
-"""Tiles overlap by what the network sees, no more and no less, and cover every pixel once."""
+"""Tiles overlap by exactly the receptive field and cover every pixel once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xbdcnn.inference import zoo
-from xbdcnn.inference.tiling import Field, receptive_field, tiles
+from xbdcnn.inference.tiling import ReceptiveField, receptive_field, tiles
 from xbdcnn.inference.weights import build_network
 from xbdcnn.models import AS_RELEASED, BALANCED, WITHOUT_NLE
 
@@ -19,13 +19,13 @@ NETWORKS = {
     "xbdcnn": ("xbdcnn", replace(BALANCED, width=4)),
     "as released": ("xbdcnn", replace(AS_RELEASED, width=4)),
     "without the NLE": ("xbdcnn", replace(WITHOUT_NLE, width=4)),
-    "dncnn": ("dncnn", zoo.PLAIN_MSE),
-    "xrecnn": ("xrecnn", zoo.PLAIN_MSE),
+    "dncnn": ("dncnn", zoo.MSE_ONLY),
+    "xrecnn": ("xrecnn", zoo.MSE_ONLY),
 }
 
 
-def positive(name: str) -> torch.nn.Module:
-    """A network in float64 in which nothing cancels and no ReLU is closed."""
+def positive_network(name: str) -> torch.nn.Module:
+    """Return a float64 network with positive weights, so that every ReLU is active."""
     network = build_network(*NETWORKS[name]).double().eval()
     for parameter in network.parameters():
         parameter.data = torch.full_like(parameter, 0.1 if parameter.ndim > 1 else 0.0)
@@ -36,10 +36,10 @@ def positive(name: str) -> torch.nn.Module:
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_reach_is_what_finite_differences_find(name):
-    network = positive(name)
-    reach, grid = receptive_field(network)
-    window = slice(56, 56 + grid)
+def test_receptive_field_agrees_with_finite_differences(name):
+    network = positive_network(name)
+    radius, stride = receptive_field(network)
+    window = slice(56, 56 + stride)
     dark = torch.zeros(1, 1, 120, 16, dtype=torch.float64)
 
     def changes(row: int) -> bool:
@@ -49,34 +49,38 @@ def test_the_reach_is_what_finite_differences_find(name):
             before, after = (network(image).image[..., window, :] for image in (dark, lit))
         return not torch.equal(before, after)
 
-    assert changes(window.start - reach) and changes(window.stop - 1 + reach)
-    assert not changes(window.start - reach - 1) and not changes(window.stop + reach)
+    assert changes(window.start - radius) and changes(window.stop - 1 + radius)
+    assert not changes(window.start - radius - 1) and not changes(window.stop + radius)
 
 
-def test_the_field_of_x_bdcnn_is_49_pixels_on_a_grid_of_4():
-    assert receptive_field(build_network("xbdcnn", BALANCED)) == Field(49, 4)
-    assert Field(49, 4).halo == 52 and Field(48, 4).halo == 48 and Field(17, 1).halo == 17
+def test_receptive_field_of_x_bdcnn_has_radius_49_and_stride_4():
+    assert receptive_field(build_network("xbdcnn", BALANCED)) == ReceptiveField(49, 4)
+    assert (
+        ReceptiveField(49, 4).overlap == 52
+        and ReceptiveField(48, 4).overlap == 48
+        and ReceptiveField(17, 1).overlap == 17
+    )
 
 
 @settings(deadline=None)
 @given(
     st.tuples(st.integers(16, 300), st.integers(16, 300)),
     st.integers(4, 40),
-    st.sampled_from([Field(49, 4), Field(17, 1), Field(5, 2)]),
+    st.sampled_from([ReceptiveField(49, 4), ReceptiveField(17, 1), ReceptiveField(5, 2)]),
 )
-def test_tiles_cover_every_pixel_once_and_begin_on_the_grid(shape, quads, field):
-    seen = np.zeros(shape, int)
-    for window, halo, inner in tiles(shape, 4 * quads, field):
-        seen[window] += 1
-        for w, h, i, length in zip(window, halo, inner, shape, strict=True):
-            assert w.start % field.grid == h.start % field.grid == 0
+def test_tiles_cover_every_pixel_once_and_start_at_multiples_of_the_stride(shape, quads, field):
+    count = np.zeros(shape, int)
+    for window, padded, inner in tiles(shape, 4 * quads, field):
+        count[window] += 1
+        for w, p, i, length in zip(window, padded, inner, shape, strict=True):
+            assert w.start % field.stride == p.start % field.stride == 0
             assert w.stop - w.start <= 4 * quads
-            assert h.start == 0 or w.start - h.start >= field.reach
-            assert h.stop == length or h.stop - w.stop >= field.reach
-            assert (h.start + i.start, h.start + i.stop) == (w.start, w.stop)
-    assert (seen == 1).all()
+            assert p.start == 0 or w.start - p.start >= field.radius
+            assert p.stop == length or p.stop - w.stop >= field.radius
+            assert (p.start + i.start, p.start + i.stop) == (w.start, w.stop)
+    assert (count == 1).all()
 
 
-def test_tiles_are_of_about_equal_size():
-    windows = [tile.window[1] for tile in tiles((16, 1100), 1024, Field(49, 4))]
+def test_tiles_are_of_nearly_equal_size():
+    windows = [tile.window[1] for tile in tiles((16, 1100), 1024, ReceptiveField(49, 4))]
     assert [w.stop - w.start for w in windows] == [552, 548]

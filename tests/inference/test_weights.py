@@ -1,4 +1,4 @@
-"""Weights on disk: small, verified, refused when they do not fit."""
+"""Weight files: round trip, verification, and errors for unusable files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 import ship
 import torch
 
+from xbdcnn import load_pretrained
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.inference import weights as weight_files
 from xbdcnn.inference import zoo
@@ -33,7 +34,7 @@ def weights(tmp_path):
     return path, network
 
 
-def test_round_trip_costs_no_more_than_half_precision(weights):
+def test_round_trip_keeps_weights_to_half_precision(weights):
     path, network = weights
     loaded, header = load_network(path)
     assert recipe_from(header["recipe"]) == SMALL
@@ -43,11 +44,11 @@ def test_round_trip_costs_no_more_than_half_precision(weights):
 
 
 def test_batch_norm_statistics_keep_full_precision(tmp_path):
-    network = build_network("xrecnn", zoo.PLAIN_MSE)
+    network = build_network("xrecnn", zoo.MSE_ONLY)
     statistics = {n: b for n, b in network.named_buffers() if b.is_floating_point()}
     for buffer in statistics.values():
         buffer.fill_(1e-7 / 3)
-    save_weights(network, tmp_path / "x.safetensors", "xrecnn", zoo.PLAIN_MSE)
+    save_weights(network, tmp_path / "x.safetensors", "xrecnn", zoo.MSE_ONLY)
     loaded, _ = load_network(tmp_path / "x.safetensors")
     assert statistics
     for name, buffer in loaded.named_buffers():
@@ -55,9 +56,9 @@ def test_batch_norm_statistics_keep_full_precision(tmp_path):
             assert torch.equal(buffer, statistics[name])
 
 
-def test_building_is_fixed_by_the_seed_and_leaves_the_global_state():
+def test_initial_weights_depend_on_the_seed_only():
     before = torch.get_rng_state()
-    first, again, other = (build_network("dncnn", zoo.PLAIN_MSE, s) for s in (1, 1, 2))
+    first, again, other = (build_network("dncnn", zoo.MSE_ONLY, s) for s in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), before)
     weight = "residual.0.weight"
     assert torch.equal(first.state_dict()[weight], again.state_dict()[weight])
@@ -66,7 +67,7 @@ def test_building_is_fixed_by_the_seed_and_leaves_the_global_state():
 
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(XbdcnnError, match="xbdcnn-as-written"):
-        zoo.entry("nonsense")
+        zoo.find_entry("nonsense")
     with pytest.raises(XbdcnnError, match="dncnn"):
         build_network("resnet", AS_WRITTEN)
 
@@ -86,12 +87,12 @@ def test_missing_file_is_named(tmp_path):
 
 def test_weights_of_another_network_are_refused(tmp_path):
     path = tmp_path / "odd.safetensors"
-    save_weights(build_network("dncnn", zoo.PLAIN_MSE), path, "xbdcnn", SMALL)
+    save_weights(build_network("dncnn", zoo.MSE_ONLY), path, "xbdcnn", SMALL)
     with pytest.raises(XbdcnnError, match=r"odd\.safetensors: weights do not fit"):
         load_network(path)
 
 
-def test_headers_of_a_later_version_are_refused():
+def test_headers_with_unknown_fields_are_refused():
     values = {"loss_weights": [1, 0, 0, 0], "colour": "red"}
     with pytest.raises(XbdcnnError, match="colour"):
         recipe_from(values)
@@ -103,14 +104,25 @@ def test_shipping_records_the_checksum_and_loading_verifies_it(tmp_path, monkeyp
     target = ship.ship(weights[0], "xbdcnn")
     assert shipped_path("xbdcnn") == target
     assert zoo.shipped_names() == ["xbdcnn"]
-    with pytest.raises(XbdcnnError, match="no shipped weights for 'dncnn'"):
-        shipped_path("dncnn")
     target.write_bytes(target.read_bytes()[:-1] + b"\xff")
     with pytest.raises(XbdcnnError, match="SHA-256"):
         shipped_path("xbdcnn")
 
 
-def test_level_errors_belong_to_bytes_not_to_names(tmp_path, monkeypatch, weights):
+def test_message_for_missing_weights_lists_choices_and_remedy(tmp_path, monkeypatch, weights):
+    monkeypatch.setattr(weight_files, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(weight_files, "CHECKSUMS", tmp_path / "checksums.json")
+    targets = [ship.ship(weights[0], name) for name in ("xbdcnn", "dncnn")]
+    with pytest.raises(
+        XbdcnnError, match=r"for 'xrecnn'; choose from dncnn, xbdcnn, pass .*`xbdcnn"
+    ):
+        load_pretrained("xrecnn")
+    targets[0].unlink()
+    with pytest.raises(XbdcnnError, match=r"xbdcnn\.safetensors: .* reinstall .* from dncnn$"):
+        load_pretrained("xbdcnn")
+
+
+def test_level_errors_belong_to_the_bytes_of_a_weight_file(tmp_path, monkeypatch, weights):
     monkeypatch.setattr(weight_files, "WEIGHTS", tmp_path)
     monkeypatch.setattr(weight_files, "CHECKSUMS", tmp_path / "checksums.json")
     monkeypatch.setattr(weight_files, "LEVEL_ERRORS", tmp_path / "level_errors.json")
@@ -126,18 +138,18 @@ def test_level_errors_belong_to_bytes_not_to_names(tmp_path, monkeypatch, weight
     assert level_error(first) is None and level_error(second)["eta"] == 0.4
 
 
-def test_every_shipped_weight_loads_and_says_where_it_comes_from():
+def test_every_shipped_weight_file_loads_and_records_its_provenance():
     names = zoo.shipped_names()
     assert {"xbdcnn", "dncnn", "xrecnn", "xbdcnn-as-written"} <= set(names)
     for name in names:
         network, header = load_network(shipped_path(name))
         assert header["name"] == name
-        assert header["architecture"] == zoo.entry(name).architecture
+        assert header["architecture"] == zoo.find_entry(name).architecture
         assert {"budget", "scores", "provenance"} <= set(header)
         assert header["provenance"]["data_sha256"]
         assert json.dumps(header)
         assert network(torch.rand(1, 1, 16, 16)).image.shape == (1, 1, 16, 16)
 
 
-def test_shipped_weights_stay_small():
+def test_shipped_weights_take_less_than_45_megabytes():
     assert sum(shipped_path(name).stat().st_size for name in zoo.shipped_names()) < 45e6

@@ -1,4 +1,4 @@
-"""Figures: they run, follow their inputs, leave pyplot alone, and are written reproducibly."""
+"""Figures are drawn from their inputs, do not use pyplot, and are written reproducibly."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import combinations
 from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from xbdcnn import paper, plotting
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.baselines.networks import DnCNN
-from xbdcnn.inference.layers import record
+from xbdcnn.inference.layers import record_layers
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, WITHOUT_NLE, XBDCNN, count_parameters
 from xbdcnn.noise import PhotonTransfer
-from xbdcnn.plotting.charts import LOSS_TERMS, spread
+from xbdcnn.plotting.charts import LOSS_TERMS, separate
 from xbdcnn.plotting.layout import INSET
 from xbdcnn.plotting.method_styles import method_colours, method_styles
 from xbdcnn.plotting.panels import radial_spectrum
-from xbdcnn.plotting.style import PNG_LIMIT, WATERMARK, lean_png, new_figure
+from xbdcnn.plotting.style import PNG_LIMIT, WATERMARK, compress_png, new_figure
 
 FACTS = {"profile": "quick", "data": "built-in radiograph", "seed": 3}
 CLEAN = np.add.outer(np.linspace(0.1, 0.6, 64), np.linspace(0, 0.3, 64)).astype(np.float32)
@@ -83,7 +85,7 @@ def estimates() -> pd.DataFrame:
     return pd.DataFrame(rows | {"method": "X-BDCNN"})
 
 
-def fed() -> pd.DataFrame:
+def psnr_by_level_maps() -> pd.DataFrame:
     feeds = {"true x 0.5": 30.0, "true x 1": 38.0, "estimated x 0.5": 31.0, "estimated x 1": 39.0}
     return pd.DataFrame({"method": "X-BDCNN", "fed": list(feeds), "psnr": feeds.values()})
 
@@ -95,7 +97,7 @@ def leads() -> pd.DataFrame:
     return pd.DataFrame([*rows, odd | {"blur": 1.0, "gain": 1.0}])
 
 
-def flipped() -> pd.DataFrame:
+def choices() -> pd.DataFrame:
     rows = {"trial": ["a", "b"], "effect": [0.2, -0.1], "low": [0.1, -0.3], "high": [0.3, 0.1]}
     return pd.DataFrame(rows | {"seeds": 3, "full_width": [0.5, np.nan]})
 
@@ -105,22 +107,22 @@ def total_errors() -> pd.DataFrame:
     return pd.DataFrame(rows | {"rmse": [2.0, 3.0, 1.0, 10.0]})
 
 
-def stressed() -> pd.DataFrame:
+def out_of_range() -> pd.DataFrame:
     odd = [{"blur": 0.5, "gain": 1.0}, {"blur": 0.0, "gain": 1.0}, {"blur": 0.0, "gain": 0.7}]
     rows = [{"eta": 0.6, "sigma": 10.0, "method": m} | o for o in odd for m in ("DnCNN", "BM3D")]
     return pd.DataFrame(rows).assign(psnr=np.arange(6) + 30.0)
 
 
 FIGURES = {
-    "gaps": lambda: plotting.gap_plot([130.0, 150.0]),
+    "gaps": lambda: plotting.psnr_snr_gap_plot([130.0, 150.0]),
     "conventions": lambda: plotting.convention_plot(pd.Series({"a": 0.3, "b": 0.5}), 0.51),
-    "flips": lambda: plotting.choices_plot(flipped(), reference="as written"),
-    "errors": lambda: plotting.error_plot({"noise": total_errors(), "grey": total_errors()}),
-    "grain": lambda: plotting.correlation_plot(stressed()),
+    "choices": lambda: plotting.choices_plot(choices(), reference="as written"),
+    "errors": lambda: plotting.level_error_plot({"noise": total_errors(), "grey": total_errors()}),
+    "correlation": lambda: plotting.correlation_plot(out_of_range()),
     "gradient": lambda: plotting.gradient_plot(gradients()),
     "calibration": lambda: plotting.calibration_plot(estimates(), ["X-BDCNN"]),
-    "feeding": lambda: plotting.feeding_plot(fed()),
-    "lead_map": lambda: plotting.lead_map({"X-BDCNN": leads()}),
+    "level_mismatch": lambda: plotting.level_mismatch_plot(psnr_by_level_maps()),
+    "psnr_difference_map": lambda: plotting.psnr_difference_map({"X-BDCNN": leads()}),
     "figure_1": lambda: plotting.figure_1(XBDCNN(NARROW), CLEAN),
     "figure_2": lambda: plotting.figure_2(CLEAN, NOISY, RESTORED, ZOOM),
     "error_maps": lambda: plotting.error_maps(CLEAN, NOISY, RESTORED, ZOOM),
@@ -146,7 +148,7 @@ def figure(request: pytest.FixtureRequest) -> Figure:
     return FIGURES[request.param]()
 
 
-def test_a_notebook_displays_the_returned_figure(figure: Figure) -> None:
+def test_notebook_displays_the_returned_figure(figure: Figure) -> None:
     picture = np.asarray(Image.open(io.BytesIO(figure._repr_png_())).convert("L"))
     assert picture.shape[1] > 500
     assert picture.std() > 5
@@ -163,13 +165,13 @@ def test_ipython_formats_figures_with_and_without_the_inline_backend() -> None:
     assert "image/png" in shell.display_formatter.format(figure)[0]
 
 
-def test_no_figure_is_left_with_pyplot(figure: Figure) -> None:
+def test_figures_are_not_registered_with_pyplot(figure: Figure) -> None:
     from matplotlib import pyplot
 
     assert pyplot.get_fignums() == []
 
 
-def test_import_and_drawing_leave_backend_and_settings_alone() -> None:
+def test_import_and_drawing_do_not_change_backend_or_settings() -> None:
     code = """
 import sys, matplotlib
 before = dict.copy(matplotlib.rcParams)
@@ -201,7 +203,7 @@ def blocks(network: XBDCNN) -> list[str]:
 @pytest.mark.parametrize(("recipe", "convolutions"), [(AS_WRITTEN, 22), (WITHOUT_NLE, 17)])
 def test_figure_1_draws_every_convolution(recipe, convolutions: int) -> None:
     network = XBDCNN(replace(recipe, width=8))
-    kinds = [layer.kind for layer in record(network, 16)]
+    kinds = [layer.kind for layer in record_layers(network, 16)]
     assert kinds.count("conv") == convolutions
     assert (kinds.count("pool"), kinds.count("up")) == (2, 2)
     assert len(blocks(network)) == convolutions + 2
@@ -228,7 +230,7 @@ def test_figure_1_follows_the_recipe() -> None:
 
 
 def test_recorded_skips_are_those_of_the_paper() -> None:
-    layers = record(XBDCNN(NARROW), 32)
+    layers = record_layers(XBDCNN(NARROW), 32)
     sums = [layer for layer in layers if layer.kind == "add"]
     origins = [layers[min(layer.inputs)] for layer in sums]
     assert [origin.weight for origin in origins] == [
@@ -242,7 +244,7 @@ def test_recorded_skips_are_those_of_the_paper() -> None:
     assert not [layer for layer in layers if layer.kind == "conv"][-1].relu
 
 
-def test_figure_1_refuses_other_networks() -> None:
+def test_figure_1_rejects_other_networks() -> None:
     with pytest.raises(XbdcnnError, match="DnCNN"):
         plotting.figure_1(DnCNN(depth=3, width=2))
 
@@ -264,10 +266,25 @@ def test_panels_share_one_grey_scale_and_show_the_detail() -> None:
 
 
 @pytest.mark.parametrize(("left", "corner"), [(2, 1 - INSET), (46, 0.0)])
-def test_the_enlarged_detail_keeps_away_from_its_frame(left: int, corner: float) -> None:
+def test_enlarged_detail_is_on_the_side_away_from_its_frame(left: int, corner: float) -> None:
     (axes,) = plotting.show_images({"a": CLEAN}, (40, left, 16)).axes
     x = axes.child_axes[0].get_axes_locator()(axes.child_axes[0], None).x0
     assert x == pytest.approx(axes.get_position().x0 + corner * axes.get_position().width, abs=0.02)
+
+
+def test_long_method_labels_fit_beside_and_above_pictures() -> None:
+    label = "X-BDCNN (as written) w/o SSIM loss"
+    wrapped = "X-BDCNN (as\N{NO-BREAK SPACE}written)\nw/o SSIM loss"
+    rows = {name: RESTORED["DnCNN"] for name in (label, "X-BDCNN (as released)", "DnCNN")}
+    for figure in (
+        plotting.figure_2(CLEAN, NOISY, rows, ZOOM),
+        plotting.show_images(dict.fromkeys([*rows, "clean", "noisy"], CLEAN)),
+    ):
+        assert wrapped in texts(figure)
+        FigureCanvasAgg(figure).draw()
+        boxes = [a.yaxis.label.get_window_extent() for a in figure.axes if a.get_ylabel()]
+        boxes = boxes or [axes.title.get_window_extent() for axes in figure.axes]
+        assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
 
 
 def test_error_maps_use_symmetric_limits_in_grey_levels() -> None:
@@ -277,7 +294,7 @@ def test_error_maps_use_symmetric_limits_in_grey_levels() -> None:
     np.testing.assert_allclose(maps[-1].get_array(), 2.55 * NOISE, atol=1e-4)
 
 
-def test_missing_levels_and_mixed_sizes_are_named() -> None:
+def test_missing_levels_and_mixed_sizes_are_errors() -> None:
     gap = {"DnCNN": {(0.4, 10.0): CLEAN}}
     with pytest.raises(XbdcnnError, match="DnCNN lacks"):
         plotting.figure_2(CLEAN, NOISY, gap, ZOOM)
@@ -308,7 +325,7 @@ def test_photon_transfer_plot_draws_fitted_and_true_line() -> None:
     np.testing.assert_allclose(true, [25, 255 + 25])
 
 
-def test_training_curves_label_each_run_and_say_which_terms_are_missing() -> None:
+def test_training_curves_label_each_run_and_name_missing_terms() -> None:
     runs = {"X-BDCNN": history(("mse", "ssim", "asymm", "tv")), "DnCNN": history(("mse",))}
     shown = texts(plotting.training_curves(runs))
     assert {"X-BDCNN  37.62", "DnCNN  37.62", *LOSS_TERMS.values()} <= set(shown)
@@ -317,7 +334,7 @@ def test_training_curves_label_each_run_and_say_which_terms_are_missing() -> Non
     assert alone.count("not in this loss") == 3
 
 
-def test_psnr_curves_name_the_best_and_what_lies_below_the_picture() -> None:
+def test_psnr_curves_name_the_best_value_and_count_points_below_the_axis() -> None:
     run = pd.DataFrame(
         {"patches": range(1, 21), "val_psnr": [20.0, 36.0, *[38.0] * 16, 38.5, 37.0]}
     )
@@ -326,8 +343,8 @@ def test_psnr_curves_name_the_best_and_what_lies_below_the_picture() -> None:
     assert list(figure.axes[0].lines[0].get_markevery()) == [18]
 
 
-def test_spread_keeps_labels_apart_and_free_ones_in_place() -> None:
-    heights = spread([1.0, 1.0, 1.1, 9.0], 0.5)
+def test_separate_moves_only_overlapping_labels() -> None:
+    heights = separate([1.0, 1.0, 1.1, 9.0], 0.5)
     assert np.diff(heights).min() >= 0.5 - 1e-9
     assert heights[-1] == 9.0
 
@@ -365,35 +382,35 @@ def test_ablation_plot_shows_differences_in_table_order() -> None:
     assert sorted(dots) == pytest.approx([-0.003, 0.001])
 
 
-def test_gap_plot_puts_every_network_of_table_1_into_the_impossible_half() -> None:
-    axes = plotting.gap_plot([150.0]).axes[0]
+def test_psnr_snr_gap_is_negative_for_every_network_of_table_1() -> None:
+    axes = plotting.psnr_snr_gap_plot([150.0]).axes[0]
     gaps = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
     assert len(gaps) == len(paper.TABLE_1) + 3
     swapped = sum(map(paper.columns_are_swapped, paper.TABLE_1.values()))
     assert sum(gap < 0 for gap in gaps) == swapped + 3
 
 
-def test_flips_plot_marks_what_was_trained_at_full_width() -> None:
-    axes = plotting.choices_plot(flipped()).axes[0]
+def test_choices_plot_marks_effects_at_full_width() -> None:
+    axes = plotting.choices_plot(choices()).axes[0]
     (diamonds,) = [line for line in axes.lines if line.get_marker() == "D"]
     assert np.nanmax(diamonds.get_xdata()) == 0.5 and np.isnan(diamonds.get_xdata()).sum() == 1
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "b"]
 
 
-def test_grain_plot_draws_each_method_over_blur_and_over_gain() -> None:
-    blur, gain = plotting.correlation_plot(stressed()).axes
+def test_correlation_plot_draws_each_method_over_blur_and_over_gain() -> None:
+    blur, gain = plotting.correlation_plot(out_of_range()).axes
     assert [list(line.get_xdata()) for line in blur.lines] == [[0.0, 0.5]] * 2
     assert [list(line.get_xdata()) for line in gain.lines] == [[0.7, 1.0]] * 2
 
 
-def test_loss_landscape_marks_where_descents_end() -> None:
+def test_loss_landscape_marks_the_ends_of_gradient_descent() -> None:
     axes = plotting.loss_landscape(true=1.0, ends={"text": 1.0, "released": 0.7}).axes[0]
     ends = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "^"]
     assert ends == [1.0, 0.7]
 
 
-def test_lead_map_prints_plain_noise_only_and_frames_the_trained_levels() -> None:
-    axes = plotting.lead_map({"X-BDCNN": leads()}).axes[0]
+def test_psnr_difference_map_shows_white_noise_at_gain_1_and_frames_the_trained_range() -> None:
+    axes = plotting.psnr_difference_map({"X-BDCNN": leads()}).axes[0]
     assert [text.get_text() for text in axes.texts] == ["+0.0", "+0.7", "-0.9", "-0.2"]
     (frame,) = [patch for patch in axes.patches if not patch.get_fill()]
     assert (frame.get_x(), frame.get_y(), frame.get_width(), frame.get_height()) == (
@@ -404,23 +421,23 @@ def test_lead_map_prints_plain_noise_only_and_frames_the_trained_levels() -> Non
     )
 
 
-def test_feeding_plot_has_a_line_per_network_and_base() -> None:
-    axes = plotting.feeding_plot(fed()).axes[0]
+def test_level_mismatch_plot_has_a_line_per_network_and_base() -> None:
+    axes = plotting.level_mismatch_plot(psnr_by_level_maps()).axes[0]
     drawn = method_styles(["X-BDCNN"])["X-BDCNN"]["marker"]
     curves = [line for line in axes.lines if line.get_marker() == drawn]
     assert [list(line.get_ydata()) for line in curves] == [[30.0, 38.0], [31.0, 39.0]]
 
 
-def test_calibration_plot_draws_the_median_of_the_answers() -> None:
+def test_calibration_plot_draws_the_median_of_the_estimates() -> None:
     left, right = plotting.calibration_plot(estimates(), ["X-BDCNN"]).axes
     assert set(left.lines[-1].get_ydata()) == {1.1}
     np.testing.assert_allclose(right.lines[-1].get_ydata(), right.lines[-1].get_xdata(), atol=0.4)
 
 
-def test_calibration_plot_counts_the_answers_at_its_edge() -> None:
+def test_calibration_plot_counts_estimates_off_scale() -> None:
     far = estimates().assign(est_eta=lambda t: t["est_eta"].where(t.index > 2, 99.0))
     left, right = plotting.calibration_plot(far, ["X-BDCNN"]).axes
-    assert left.get_title() == "X-BDCNN, 3 beyond" and right.get_title() == "X-BDCNN"
+    assert left.get_title() == "X-BDCNN, 3 off scale" and right.get_title() == "X-BDCNN"
     (edge,) = [line for line in left.lines if line.get_marker() == "^"]
     assert len(edge.get_xdata()) == 3 and set(edge.get_ydata()) == {1.25 * 1.9}
 
@@ -434,9 +451,9 @@ def test_colours_are_fixed_for_known_methods_and_distinct_for_others() -> None:
 
 
 def test_every_method_has_a_colour_and_a_marker_of_its_own() -> None:
-    looks = method_styles(list(plotting.COLOURS))
+    styles = method_styles(list(plotting.COLOURS))
     for trait in ("color", "marker"):
-        assert len({look[trait] for look in looks.values()}) == len(plotting.COLOURS)
+        assert len({style[trait] for style in styles.values()}) == len(plotting.COLOURS)
 
 
 def test_saved_files_carry_caption_and_facts(tmp_path) -> None:
@@ -451,8 +468,22 @@ def test_saved_files_carry_caption_and_facts(tmp_path) -> None:
     tree = ElementTree.parse(svg)
     dc = "{http://purl.org/dc/elements/1.1/}"
     assert tree.find(f".//{dc}description").text == "Eq. 3 – α"
+    assert tree.find("{http://www.w3.org/2000/svg}title").text == "Eq. 3 – α"
     assert json.loads(tree.find(f".//{dc}source").text) == FACTS
     assert tree.find(f".//{dc}date") is None
+
+
+def test_displayed_picture_carries_the_caption_of_the_saved_figure(tmp_path) -> None:
+    figure = plotting.loss_landscape()
+    assert "Description" not in Image.open(io.BytesIO(figure._repr_png_())).info
+    plotting.save_figure(figure, tmp_path / "x", "Eq. 3 – α", FACTS)
+    assert Image.open(io.BytesIO(figure._repr_png_())).info["Description"] == "Eq. 3 – α"
+
+
+def test_empty_caption_is_rejected(tmp_path) -> None:
+    with pytest.raises(XbdcnnError, match=r"x: the caption is empty"):
+        plotting.save_figure(plotting.loss_landscape(), tmp_path / "x", " ", FACTS)
+    assert not list(tmp_path.iterdir())
 
 
 def test_equal_figures_give_equal_bytes(tmp_path) -> None:
@@ -464,21 +495,21 @@ def test_equal_figures_give_equal_bytes(tmp_path) -> None:
     assert files("a") == files("b")
 
 
-def test_smoke_results_are_watermarked_and_the_figure_stays_clean(tmp_path) -> None:
+def test_smoke_results_are_watermarked_in_the_file_only(tmp_path) -> None:
     figure = plotting.loss_landscape()
     before = figure.get_children()
-    plain = plotting.save_figure(figure, tmp_path / "plain", "c", FACTS, svg=True)
+    real = plotting.save_figure(figure, tmp_path / "real", "c", FACTS, svg=True)
     smoke = plotting.save_figure(figure, tmp_path / "smoke", "c", FACTS, smoke=True, svg=True)
     assert figure.get_children() == before
     assert Image.open(smoke[0]).text["Comment"] == WATERMARK
     assert 'id="smoke-watermark"' in smoke[1].read_text()
-    assert 'id="smoke-watermark"' not in plain[1].read_text()
-    first, second = (np.asarray(Image.open(p[0]).convert("RGB"), float) for p in (plain, smoke))
+    assert 'id="smoke-watermark"' not in real[1].read_text()
+    first, second = (np.asarray(Image.open(p[0]).convert("RGB"), float) for p in (real, smoke))
     assert first.shape == second.shape
     assert 0.01 < (np.abs(first - second).max(axis=2) > 20).mean() < 0.3
 
 
-def test_the_footer_names_the_data(tmp_path) -> None:
+def test_footer_names_the_data(tmp_path) -> None:
     figure = new_figure(4, 2)
     pictures = []
     for data in ("sample", "built-in radiograph"):
@@ -488,7 +519,7 @@ def test_the_footer_names_the_data(tmp_path) -> None:
     assert 0 < ink[0] < ink[1]
 
 
-def test_facts_without_profile_are_refused(tmp_path) -> None:
+def test_facts_without_profile_are_rejected(tmp_path) -> None:
     with pytest.raises(XbdcnnError, match="profile"):
         plotting.save_figure(plotting.loss_landscape(), tmp_path / "x", "c", {"data": "d"})
     assert not list(tmp_path.iterdir())
@@ -502,12 +533,12 @@ def test_pictures_full_of_noise_stay_small(tmp_path) -> None:
     assert len(figure._repr_png_()) < PNG_LIMIT
 
 
-def test_lean_png_keeps_greys_and_colours_close() -> None:
+def test_compressed_png_keeps_greys_and_colours_close() -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (64, 64, 1), np.uint8).repeat(3, axis=2)
     rgb[:8] = (213, 94, 0)
     stream = io.BytesIO()
     Image.fromarray(rgb).save(stream, format="png")
-    lean = lean_png(stream.getvalue(), 0, {})
+    lean = compress_png(stream.getvalue(), 0, {})
     again = np.asarray(Image.open(io.BytesIO(lean)).convert("RGB"), int)
     assert len(lean) < len(stream.getvalue())
     assert np.abs(again - rgb).max() <= 3

@@ -1,7 +1,7 @@
-"""Mutated files and random arrays: no crash, no hang, no hunger, no error but our own.
+"""Mutated files and random arrays: no crash, no hang, bounded memory, only XbdcnnError.
 
-The long run (`pytest -m long tests/structure/test_fuzz.py`) tries 20,000 files and writes its counts to
-figures/promises/fuzz.csv.
+The long run (`pytest -m long tests/structure/test_fuzz.py`) tries 20,000 files and writes its
+counts to figures/promises/fuzz.csv.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
 from xbdcnn._common.provenance import provenance
 from xbdcnn.data import Window
-from xbdcnn.inference.pretrained import Pretrained, as_unit_range, require_radiograph
+from xbdcnn.inference.pretrained import Pretrained, require_radiograph, to_unit_range
 from xbdcnn.inference.weights import build_network
 from xbdcnn.models import Recipe
 
@@ -38,7 +38,7 @@ LONG = {"png": 5000, "jpeg": 2000, "tiff": 3000, "dicom": 7000, "safetensors": 3
 
 
 def fuzzed(kind: str, count: int, seed: int, seconds: float) -> dict:
-    """Run `fuzzing.py` as a process of its own; a crash or a hang fails here."""
+    """Run `fuzzing.py` as a separate process; fail if it crashes or hangs."""
     command = [sys.executable, "tests/helpers/fuzzing.py", kind, str(count), str(seed)]
     run = subprocess.run(
         command,
@@ -53,40 +53,40 @@ def fuzzed(kind: str, count: int, seed: int, seconds: float) -> dict:
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def assert_kept(result: dict) -> None:
+def assert_within_limits(result: dict) -> None:
     assert result["failed"] == 0, result["failures"]
-    assert result["slowest_s"] < fuzzing.SLOWEST_ALLOWED
-    assert result["memory_mb"] * 2**20 < fuzzing.MEMORY_ALLOWED
-    # Mutations that all fail, or none, would try nothing.
+    assert result["slowest_s"] < fuzzing.TIME_LIMIT
+    assert result["memory_mb"] * 2**20 < fuzzing.MEMORY_LIMIT
+    # Mutations that are all refused, or all accepted, would test nothing.
     assert 0.02 < result["accepted"] / result["tried"] < 0.9, result
 
 
-def test_there_are_five_hundred_and_twenty_thousand():
+def test_number_of_mutated_files():
     assert sum(SHORT.values()) >= 500 and sum(LONG.values()) >= 20_000
     assert set(SHORT) == set(LONG) == set(fuzzing.KINDS)
 
 
 @pytest.mark.parametrize("kind", SHORT)
 def test_mutated_files(kind):
-    assert_kept(fuzzed(kind, SHORT[kind], seed=0, seconds=300))
+    assert_within_limits(fuzzed(kind, SHORT[kind], seed=0, seconds=300))
 
 
 @pytest.mark.long
 def test_many_mutated_files():
-    """Every file kind, other mutations each day that it runs; the result goes on record."""
+    """Try every file format with a seed of the day, and record the result."""
     facts = provenance()
     seed = int(facts["time"][:10].replace("-", ""))
     results = [fuzzed(kind, count, seed, seconds=3600) for kind, count in LONG.items()]
     for result in results:
-        assert_kept(result)
+        assert_within_limits(result)
     table = pd.DataFrame(results).drop(columns="failures")
     table = table.assign(date=facts["time"][:10], commit=facts["commit"])
     with atomic_path(RESULTS) as temporary:
         table.to_csv(temporary, index=False)
 
 
-def test_a_failure_is_noticed(tmp_path, monkeypatch):
-    """The machinery itself: an error that is not ours, two lines, and no name, all count."""
+def test_failures_are_counted(tmp_path, monkeypatch):
+    """Other errors, messages of two lines and messages without the file count as failures."""
 
     def fail(path: Path) -> None:
         raise {b"0": KeyError("x"), b"1": XbdcnnError("no name"), b"2": XbdcnnError(f"{path}\n")}[
@@ -120,7 +120,7 @@ def test_any_array_is_scaled_or_refused(image):
     except XbdcnnError as error:
         assert "\n" not in str(error)
     else:
-        unit = as_unit_range(image)
+        unit = to_unit_range(image)
         assert unit.shape == image.shape and 0 <= unit.min() <= unit.max() <= 1
 
 
@@ -130,7 +130,7 @@ def test_any_array_is_scaled_or_refused(image):
     st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=25, deadline=None)
-def test_any_radiograph_comes_back_as_it_went_in(pretrained, dtype, shape, seed):
+def test_any_radiograph_keeps_shape_and_dtype(pretrained, dtype, shape, seed):
     image = np.random.default_rng(seed).random(shape)
     image = image if dtype is np.float32 else image * np.iinfo(dtype).max
     restored, levels = pretrained.restore(image.astype(dtype))

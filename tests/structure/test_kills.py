@@ -1,7 +1,7 @@
-"""Work that is killed at random moments goes on, and ends as if nothing had happened.
+"""A job that is killed at random times resumes and gives the uninterrupted result.
 
-The long run (`pytest -m long tests/structure/test_kills.py`) kills each kind thirty times and writes its
-counts to figures/promises/kills.csv.
+The long run (`pytest -m long tests/structure/test_kills.py`) kills each kind thirty times and
+writes its counts to figures/promises/kills.csv.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ RESULTS = ROOT / "figures" / "promises" / "kills.csv"
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", kills.KINDS)
 def test_a_few_kills(kind, tmp_path):
-    toll = kills.kill_often(kind, tmp_path, kills=2, per_run=2, seed=0)
-    assert toll.tried > 0 and toll.failed == 0, toll.failures
+    result = kills.kill_repeatedly(kind, tmp_path, kills=2, per_run=2, seed=0)
+    assert result.tried > 0 and result.failed == 0, result.failures
 
 
 @pytest.mark.long
 def test_many_kills(tmp_path):
-    """Other moments each day that it runs; the result goes on record."""
+    """Kill at times drawn with a seed of the day, and record the result."""
     facts = provenance()
     seed = int(facts["time"][:10].replace("-", ""))
-    tolls = [kills.kill_often(kind, tmp_path / kind, 30, 3, seed) for kind in kills.KINDS]
-    for toll in tolls:
-        assert toll.tried == 30 and toll.failed == 0, toll.failures
-    table = pd.DataFrame(tolls).drop(columns="failures")
+    results = [kills.kill_repeatedly(kind, tmp_path / kind, 30, 3, seed) for kind in kills.KINDS]
+    for result in results:
+        assert result.tried == 30 and result.failed == 0, result.failures
+    table = pd.DataFrame(results).drop(columns="failures")
     table = table.assign(seed=seed, date=facts["time"][:10], commit=facts["commit"])
     with atomic_path(RESULTS) as temporary:
         table.to_csv(temporary, index=False)
 
 
-def test_a_failure_is_noticed(tmp_path, monkeypatch):
-    """The machinery itself: another result, and a helper that stays, both count."""
-    results = iter(["whole", "other", "whole"])
+def test_failures_are_counted(tmp_path, monkeypatch):
+    """Another result and a remaining child process both count as failures."""
+    results = iter(["uninterrupted", "other", "uninterrupted"])
     monkeypatch.setattr(kills, "finish", lambda kind, folder: (next(results), 1.0))
     monkeypatch.setattr(kills, "kill", lambda kind, folder, seconds: (True, [1]))
     (tmp_path / "run-0").mkdir()
-    toll = kills.kill_often("any", tmp_path, kills=2, per_run=1, seed=0)
-    assert (toll.tried, toll.failed) == (2, 3)
+    result = kills.kill_repeatedly("any", tmp_path, kills=2, per_run=1, seed=0)
+    assert (result.tried, result.failed) == (2, 3)

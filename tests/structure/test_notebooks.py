@@ -1,4 +1,4 @@
-"""The real notebooks: sources and executed copies agree, the pipeline runs, nbval passes."""
+"""The project's notebooks: sources and executed copies agree, the pipeline runs, nbval passes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from paths import ROOT
 
 from xbdcnn._common.files import sha256_of
 from xbdcnn.study.reproduce.execution import PARAMETERS, read_notebook
-from xbdcnn.study.reproduce.freshness import stamps
+from xbdcnn.study.reproduce.freshness import file_stamps
 from xbdcnn.study.reproduce.pipeline import Outcome, reproduce
-from xbdcnn.study.reproduce.repeating import compare, read_run
+from xbdcnn.study.reproduce.repeating import read_run
+from xbdcnn.study.table_differences import compare_files
 
 SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 EXPECTED = [
@@ -37,15 +38,15 @@ EXPECTED = [
     "11_audit",
     "12_your_own_radiograph",
 ]
-LARGEST = 1_500_000
+MAX_BYTES = 1_500_000
 HEADINGS = ("do", "learn", "need", "theory", "discussion", "questions")
-"""Words that the headings of every notebook contain, in the order of the skeleton."""
+"""Words in the headings of every notebook, in this order."""
 
 each = pytest.mark.parametrize("source", SOURCES, ids=[source.stem for source in SOURCES])
 
 
 def parameters_cell(content) -> int:
-    """Index of the one cell that is tagged `parameters`."""
+    """Return the index of the one cell that is tagged `parameters`."""
     tagged = [
         index
         for index, cell in enumerate(content.cells)
@@ -55,7 +56,7 @@ def parameters_cell(content) -> int:
     return tagged[0]
 
 
-def test_all_are_there_in_pairs():
+def test_every_notebook_has_a_source_and_an_executed_copy():
     folder = ROOT / "notebooks"
     assert [source.stem for source in SOURCES] == EXPECTED
     assert sorted(path.stem for path in folder.glob("*.ipynb")) == EXPECTED
@@ -72,9 +73,9 @@ def test_executed_notebook_is_in_sync_with_its_source(source):
 
 
 @each
-def test_executed_notebook_shows_results_and_no_failure(source):
+def test_executed_notebook_has_outputs_and_no_error(source):
     path = source.with_suffix(".ipynb")
-    assert path.stat().st_size < LARGEST
+    assert path.stat().st_size < MAX_BYTES
     code = [cell for cell in jupytext.read(path).cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in code)
     outputs = [output for cell in code for output in cell.outputs]
@@ -82,7 +83,7 @@ def test_executed_notebook_shows_results_and_no_failure(source):
 
 
 @each
-def test_parameters_cell_has_exactly_the_three_with_their_defaults(source):
+def test_parameters_cell_assigns_the_three_parameters_with_their_defaults(source):
     content = read_notebook(source).content
     parameters_cell(content)
     found = papermill.inspect_notebook(content)
@@ -92,7 +93,7 @@ def test_parameters_cell_has_exactly_the_three_with_their_defaults(source):
 
 
 @each
-def test_headings_follow_the_skeleton(source):
+def test_headings_follow_the_common_structure(source):
     cells = read_notebook(source).content.cells
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     headings = [h.lower() for h in re.findall(r"^#{1,6} +(.+)$", text, flags=re.MULTILINE)]
@@ -104,7 +105,7 @@ def test_headings_follow_the_skeleton(source):
     assert places == sorted(places)
 
 
-def test_figures_are_those_on_record():
+def test_figures_match_their_recorded_digests():
     record = json.loads((ROOT / "figures" / "provenance.json").read_text())
     assert sorted(record["notebooks"]) == EXPECTED
     for name, entry in record["notebooks"].items():
@@ -115,13 +116,13 @@ def test_figures_are_those_on_record():
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory) -> tuple[Path, list[Outcome]]:
-    """Everything run once, small."""
+    """Run every notebook once at profile smoke; return the output folder and the outcomes."""
     output = tmp_path_factory.mktemp("smoke") / "reproduction"
     return output, reproduce("smoke", output=output, notebooks=ROOT / "notebooks", progress=False)
 
 
 @pytest.mark.slow
-def test_pipeline_runs_every_notebook_and_leaves_tables_and_figures(smoke):
+def test_pipeline_runs_every_notebook_and_writes_tables_and_figures(smoke):
     output, outcomes = smoke
     assert [(o.name, o.status) for o in outcomes] == [(name, "done") for name in EXPECTED]
     assert sorted(p.stem for p in (output / "notebooks").iterdir()) == EXPECTED
@@ -134,22 +135,22 @@ def test_pipeline_runs_every_notebook_and_leaves_tables_and_figures(smoke):
 
 
 @pytest.mark.slow
-def test_second_run_of_the_pipeline_skips_everything(smoke):
+def test_second_run_of_the_pipeline_skips_every_notebook(smoke):
     output, outcomes = smoke
-    before = stamps(output)
+    before = file_stamps(output)
     again = reproduce("smoke", output=output, notebooks=ROOT / "notebooks", progress=False)
     assert [o.status for o in again] == ["unchanged"] * len(outcomes)
-    assert stamps(output) == before
+    assert file_stamps(output) == before
 
 
 @pytest.mark.slow
 def test_two_runs_give_the_same_tables(smoke, tmp_path):
-    """The notebook of the tables is run once more, in another folder."""
+    """Run notebook 06 once more, in another folder."""
     recorded = read_run(smoke[0])
     name = "06_tables"
     recorded.facts["notebooks"] = {name: recorded.facts["notebooks"][name]}
     reproduce("smoke", output=tmp_path, only=["06"], notebooks=ROOT / "notebooks", progress=False)
-    tables = compare(recorded, tmp_path)
+    tables = compare_files(recorded.tables, tmp_path / "tables")
     assert len(tables) == 6 and (tables["values"] > 20).all()
     assert (tables["differing"] == 0).all(), tables
 
@@ -166,26 +167,17 @@ def smoke_copy(committed: Path, folder: Path, output: Path) -> None:
 
 @pytest.mark.slow
 def test_nbval_runs_every_committed_notebook(tmp_path):
-    """Lax: every cell must run; outputs are compared where a cell is tagged for it."""
+    """Every cell must run; outputs are compared only in cells that are tagged for it."""
     folder, report = tmp_path / "notebooks", tmp_path / "report.xml"
     folder.mkdir()
     (tmp_path / "output").mkdir()
     committed = sorted((ROOT / "notebooks").glob("*.ipynb"))
     for path in committed:
         smoke_copy(path, folder, tmp_path / "output")
-    # A folder of its own keeps pytest away from this project's settings, coverage included.
+    # With these options pytest does not read this project's settings, which include coverage.
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"]
-    command += [
-        "-p",
-        "no:cacheprovider",
-        "-q",
-        "--color=no",
-        "--rootdir",
-        str(folder),
-        "-c",
-        os.devnull,
-    ]
-    command += [f"--junitxml={report}", str(folder)]
+    command += ["-q", "--color=no", "-p", "no:cacheprovider", "-c", os.devnull]
+    command += [f"--rootdir={folder}", f"--junitxml={report}", str(folder)]
     environment = {k: v for k, v in os.environ.items() if k not in ("MPLBACKEND", "PYTEST_ADDOPTS")}
     run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout[-4000:]

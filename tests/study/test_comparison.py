@@ -1,4 +1,4 @@
-"""Comparisons of methods on results made by hand."""
+"""Comparisons of methods on synthetic results."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def rows(method: str, psnr: np.ndarray, **levels: float) -> pd.DataFrame:
 
 
 def results(**leads: float) -> pd.DataFrame:
-    """Methods a given lead above a common score that varies much more between images."""
+    """Methods with given leads over a common score, which varies much more between images."""
     base = 35 + IMAGES % 5
-    wobble = {name: 0.05 * np.cos(IMAGES + len(name)) for name in leads}
-    return pd.concat([rows(name, base + lead + wobble[name]) for name, lead in leads.items()])
+    scatter = {name: 0.05 * np.cos(IMAGES + len(name)) for name in leads}
+    return pd.concat([rows(name, base + lead + scatter[name]) for name, lead in leads.items()])
 
 
-def test_a_small_but_steady_lead_wins():
+def test_a_small_but_consistent_lead_wins():
     outcome = best_method(results(first=0.3, second=0.0, third=-1.0))
     assert outcome == BestMethod("first", pytest.approx(37.0, abs=0.3), [])
     assert clear_winners(results(first=0.3, second=0.0)) == {("first",)}
@@ -57,7 +57,7 @@ def paper_table(**psnr: float) -> pd.DataFrame:
     return pd.DataFrame({"method": list(psnr), "corrected_psnr": list(psnr.values())})
 
 
-def test_neighbours_follow_the_paper_s_order():
+def test_adjacent_pairs_follow_the_order_of_the_paper():
     table = paper_table(low=30.0, none=np.nan, high=40.0, middle=36.0)
     table.loc[len(table)] = {"method": BEFORE, "corrected_psnr": 20.0}
     leads = adjacent_leads(results(low=0.0, middle=2.0, high=1.0, none=3.0), table)
@@ -66,11 +66,11 @@ def test_neighbours_follow_the_paper_s_order():
     np.testing.assert_allclose(leads["ours"], [-1.0, 2.0], atol=0.1)
     assert (leads["low"] < leads["ours"]).all() and (leads["ours"] < leads["high"]).all()
     sentence = ordering_sentence(leads)
-    assert "NOT fully reproduced: 1 of 2 neighbouring pairs" in sentence
-    assert "(1 with an interval above zero), 1 reversed" in sentence
+    assert "NOT fully reproduced: 1 of 2 adjacent pairs" in sentence
+    assert "(1 with an interval above zero); 1 are reversed" in sentence
 
 
-def test_neighbours_in_each_cell():
+def test_adjacent_pairs_in_each_cell():
     table = pd.concat(paper_table(a=40.0, b=30.0).assign(eta=eta, sigma=5.0) for eta in (0.4, 0.8))
     both = pd.concat(results(a=1.0, b=0.0).assign(eta=eta, sigma=5.0) for eta in (0.4, 0.8))
     leads = comparison.adjacent_leads_by_cell(both, table)
@@ -78,6 +78,6 @@ def test_neighbours_in_each_cell():
     assert "is reproduced: 2 of 2" in ordering_sentence(leads)
 
 
-def test_an_order_of_one_row_cannot_be_checked():
+def test_an_order_of_one_method_cannot_be_checked():
     leads = adjacent_leads(results(a=0.0, b=0.0), paper_table(a=40.0))
     assert "cannot be checked" in ordering_sentence(leads)

@@ -1,4 +1,4 @@
-"""The two checks measure what they say, on images where the answer is known."""
+"""Residual structure and detectability on images for which the correct values are known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOISE = RANDOM.normal(0, 10 / 255, (300, 300))
 
 @pytest.fixture(scope="module")
 def scene() -> np.ndarray:
-    """Bones: smooth blobs with edges."""
+    """Smooth regions with edges, similar to bones."""
     rough = gaussian_filter(np.random.default_rng(1).normal(0, 1, (300, 300)), 12)
     return 0.5 + 0.2 * np.tanh(8 * rough / rough.std())
 
@@ -31,17 +31,17 @@ def test_white_noise_has_no_structure(scene):
     assert abs(found.whiteness) < 0.02 and abs(found.anatomy) < 0.03 and abs(found.offset) < 0.2
 
 
-def test_edges_patches_and_offsets_are_told_apart(scene):
+def test_edges_correlated_noise_and_offsets_are_distinguished(scene):
     blurred = gaussian_filter(scene, 3)
     assert residual_structure(scene + NOISE, blurred).anatomy > 0.3
-    patches = gaussian_filter(NOISE, 2)
-    assert residual_structure(scene + patches, scene).whiteness > 0.8
+    correlated = gaussian_filter(NOISE, 2)
+    assert residual_structure(scene + correlated, scene).whiteness > 0.8
     assert residual_structure(scene + NOISE + 3 / 255, scene).offset == pytest.approx(3, abs=0.2)
     assert residual_structure(scene, scene) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("radius", [2, 4, 8])
-def test_a_disc_answers_with_its_contrast(radius):
+def test_the_response_to_a_disc_is_its_contrast(radius):
     flat = np.full((200, 180), 0.5, np.float32)
     centres = disc_centres(flat.shape, radius)
     marked = insert_discs(flat, centres, radius, 6)
@@ -50,7 +50,7 @@ def test_a_disc_answers_with_its_contrast(radius):
     assert flat.max() == 0.5
 
 
-def test_d_prime_is_that_of_white_noise():
+def test_d_prime_in_white_noise_matches_theory():
     centres = disc_centres(NOISE.shape, 4)
     found = detectability(NOISE, insert_discs(NOISE, centres, 4, 5), centres, 4, 5)
     # A disc of radius 4 has 49 pixels, the ring from 6 to 8.8 has 136.
@@ -59,13 +59,13 @@ def test_d_prime_is_that_of_white_noise():
     assert found.d_prime == pytest.approx(expected, rel=0.15)
 
 
-def test_smoothing_costs_contrast():
+def test_smoothing_reduces_contrast():
     centres = disc_centres(NOISE.shape, 2)
     images = (NOISE, insert_discs(NOISE, centres, 2, 5))
     smooth = [gaussian_filter(image, 3) for image in images]
     assert detectability(*smooth, centres, 2, 5).kept < 0.5
 
 
-def test_no_room_is_said():
+def test_an_image_without_room_for_discs_is_an_error():
     with pytest.raises(XbdcnnError, match="no room for discs of radius 9"):
         disc_centres((60, 60), 9)

@@ -1,3 +1,5 @@
+"""Sources that the notebooks display: code, comments and docstring summaries."""
+
 from __future__ import annotations
 
 import ast
@@ -7,57 +9,89 @@ import pytest
 
 from xbdcnn import losses, metrics, models, noise
 from xbdcnn.study import notebook
-from xbdcnn.study.notebook import show_source, source_without_docstring
+from xbdcnn.study.notebook import show_source, source_with_docstring_summary
 
 
 def documented() -> int:
-    """Return the answer."""
-    return 42
+    """Return the answer.
+
+    The answer is an integer.
+    """
+    # The value is exact.
+    return 42  # a trailing comment
 
 
 async def delayed() -> int:
-    """Return the answer later."""
+    """Return the answer later.
+
+    The answer is an integer.
+    """
     return 42
 
 
 class Holder:
-    """Hold things.
+    """Hold a field.
 
-    Two paragraphs.
+    A second paragraph.
     """
 
     field: int = 1
-    """What the field means."""
+    """Meaning of the field."""
 
     @property
     def value(self) -> int:
-        """Return the field."""
+        """Return the field.
+
+        Unchanged.
+        """
         return self.field
+
+
+def short_docstring() -> int:
+    """Return the answer."""
+    return 42
 
 
 def undocumented(text: str = '"""not a docstring"""') -> str:
     return text
 
 
-def test_docstring_goes_and_code_stays() -> None:
-    assert source_without_docstring(documented) == "def documented() -> int:\n    return 42"
+def test_summary_comments_and_code_are_kept() -> None:
+    expected = '''def documented() -> int:
+    """Return the answer."""
+    # The value is exact.
+    return 42  # a trailing comment'''
+    assert source_with_docstring_summary(documented) == expected
 
 
-def test_class_loses_the_docstrings_of_its_methods_too() -> None:
-    source = source_without_docstring(Holder)
-    assert "Hold things" not in source and "Return the field" not in source
+def test_docstring_of_one_line_is_unchanged() -> None:
+    source = source_with_docstring_summary(short_docstring)
+    assert source == inspect.getsource(short_docstring).rstrip()
+
+
+def test_docstring_of_coroutine_is_cut() -> None:
+    expected = 'async def delayed() -> int:\n    """Return the answer later."""\n    return 42'
+    assert source_with_docstring_summary(delayed) == expected
+
+
+def test_docstrings_of_methods_are_cut_and_attribute_docstrings_kept() -> None:
+    source = source_with_docstring_summary(Holder)
+    assert '    """Hold a field."""\n' in source and '        """Return the field."""\n' in source
     assert "field: int = 1" in source and "return self.field" in source
-    assert "Two paragraphs" not in source
+    assert '"""Meaning of the field."""' in source
+    assert "A second paragraph" not in source and "Unchanged" not in source
 
 
 def test_function_without_docstring_is_unchanged() -> None:
-    assert source_without_docstring(undocumented) == inspect.getsource(undocumented).rstrip()
+    assert source_with_docstring_summary(undocumented) == inspect.getsource(undocumented).rstrip()
 
 
 def test_method_is_dedented() -> None:
-    source = source_without_docstring(models.XBDCNN.forward)
+    source = source_with_docstring_summary(models.XBDCNN.forward)
     assert source.startswith("def forward(self, noisy: Tensor")
-    assert source.splitlines()[1].startswith("    require_image_batch")
+    body = source[source.index('"""') :].splitlines()
+    assert body[0].startswith('"""Restore a batch') and body[0].endswith('"""')
+    assert body[1].startswith("    require_image_batch")
 
 
 @pytest.mark.parametrize(
@@ -73,15 +107,19 @@ def test_method_is_dedented() -> None:
         notebook.show_source,
     ],
 )
-def test_what_the_notebooks_show_is_the_same_code(shown) -> None:
-    source = source_without_docstring(shown)
-    parsed, whole = ast.parse(source), ast.parse(inspect.getsource(shown))
+def test_displayed_code_equals_the_executed_code(shown) -> None:
+    source = source_with_docstring_summary(shown)
+    displayed, whole = ast.parse(source), ast.parse(inspect.getsource(shown))
     for node in ast.walk(whole):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
-            node.body = node.body[1:]
-    assert ast.dump(parsed) == ast.dump(whole)
+            node.body[0].value.value = ast.get_docstring(node).splitlines()[0]
+    assert ast.dump(displayed) == ast.dump(whole)
+
+
+def test_shape_comments_of_the_network_are_displayed() -> None:
+    assert "# (B, 4w, H/4, W/4)" in source_with_docstring_summary(models.NBD)
 
 
 def test_display_is_fenced_python() -> None:
     shown = show_source(documented)
-    assert shown.data == f"```python\n{source_without_docstring(documented)}\n```"
+    assert shown.data == f"```python\n{source_with_docstring_summary(documented)}\n```"

@@ -1,4 +1,4 @@
-"""The committed tables come from the shipped weights: one cell of each, measured anew."""
+"""The committed tables belong to the shipped weights: one cell of each is measured again."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from xbdcnn.study.statistics import summarise
 
 FIGURES = results.FOLDER.parent
 SOURCE = find_source()
-HERE = results.FOLDER if SOURCE.name == "ChestX-ray8 sample" else FIGURES
-"""The sample's tables where it is at hand, else those of the built-in radiograph."""
+TABLES = results.FOLDER if SOURCE.name == "ChestX-ray8 sample" else FIGURES
+"""Tables of the sample if it is available, else those of the built-in radiograph."""
 
-if HERE == FIGURES:
+if TABLES == FIGURES:
     SOURCE = find_source("builtin")
 
-ALLOWED = 0.02
-"""Decibels between two machines, as `evaluate` promises."""
+TOLERANCE = 0.02
+"""Largest difference in dB between two machines."""
 
 
-def facts(number: int, folder: Path = HERE) -> dict:
+def facts(number: int, folder: Path = TABLES) -> dict:
     return json.loads((folder / f"table_{number}.json").read_text())
 
 
-def measured_anew(name: str, cases: list[Case]) -> float:
+def measure_psnr(name: str, cases: list[Case]) -> float:
     profile = get_profile(facts(1)["profile"])
     rows = evaluate(
         collect_methods(profile.classical, profile.precision, only=[name]), cases, progress=False
@@ -40,24 +40,25 @@ def measured_anew(name: str, cases: list[Case]) -> float:
     return float(summarise(rows).set_index("method").loc[ZOO[name].label, "psnr"])
 
 
-def test_the_tables_are_of_the_images_at_hand():
+def test_the_tables_belong_to_the_available_images():
     assert {facts(n)["data_sha256"] for n in (1, 2)} == {SOURCE.fingerprint}
 
 
-def test_a_cell_of_table_1_is_found_again():
+def test_a_cell_of_table_1_is_reproduced():
     cases = table_1_cases(SOURCE, get_profile(facts(1)["profile"]))
-    table = pd.read_csv(HERE / "table_1.csv").set_index("method")
-    found = measured_anew("xrecnn", cases)
-    assert found == pytest.approx(table.loc["X-ReCNN-style", "psnr"], abs=ALLOWED)
+    table = pd.read_csv(TABLES / "table_1.csv").set_index("method")
+    found = measure_psnr("xrecnn", cases)
+    assert found == pytest.approx(table.loc["X-ReCNN-style", "psnr"], abs=TOLERANCE)
 
 
-def test_a_cell_of_table_2_is_found_again():
-    """The hardest one, by the best network."""
+def test_a_cell_of_table_2_is_reproduced():
+    """The cell with the strongest noise, for the best network."""
     cases = table_2_cases(SOURCE, get_profile(facts(2)["profile"]))
     cell = [case for case in cases if (case.eta, case.sigma) == (0.4, 15.0)]
-    table = pd.read_csv(HERE / "table_2.csv").set_index(["eta", "sigma", "method"])
-    found = measured_anew("xbdcnn", cell)
-    assert found == pytest.approx(table.loc[(0.4, 15.0, "X-BDCNN (balanced)"), "psnr"], abs=ALLOWED)
+    table = pd.read_csv(TABLES / "table_2.csv").set_index(["eta", "sigma", "method"])
+    found = measure_psnr("xbdcnn", cell)
+    expected = table.loc[(0.4, 15.0, "X-BDCNN (balanced)"), "psnr"]
+    assert found == pytest.approx(expected, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("folder", [results.FOLDER, FIGURES], ids=["ChestX-ray8", "built-in"])
@@ -69,7 +70,7 @@ def test_every_network_was_measured_with_the_weights_that_are_shipped(folder):
         assert networks and networks == method_versions(networks)
 
 
-def test_other_weights_make_a_table_stale(tmp_path):
+def test_other_weights_change_the_recorded_versions(tmp_path):
     for name in ZOO:
         (tmp_path / f"{name}.safetensors").write_bytes(name.encode())
     labels = [entry.label for entry in ZOO.values()]
@@ -78,7 +79,7 @@ def test_other_weights_make_a_table_stale(tmp_path):
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_tables_on_real_radiographs_say_what_they_are(number):
+def test_tables_on_real_radiographs_have_complete_provenance(number):
     known = facts(number, results.FOLDER)
     assert known["profile"] == "cpu" and known["data"] == "ChestX-ray8 sample"
     assert {"commit", "seed", "training_seeds", "versions", "precision"} <= known.keys()

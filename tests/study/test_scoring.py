@@ -1,4 +1,4 @@
-"""Tables from results: the right noise, the right means, the right paper values beside them."""
+"""Measurement of the tables: noise, scores, interrupted runs, and the printed values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from xbdcnn import metrics, paper
 from xbdcnn._common.errors import XbdcnnError
@@ -18,7 +17,6 @@ from xbdcnn.study import scoring, tables
 from xbdcnn.study.profiles import PROFILES, get_profile
 from xbdcnn.study.results import ResultsFile
 from xbdcnn.study.scoring import BEFORE, Case, evaluate
-from xbdcnn.study.statistics import bootstrap_interval, paired_differences, summarise
 
 SMOKE = get_profile("smoke")
 OURS = zoo.ZOO["xbdcnn"].label
@@ -45,7 +43,7 @@ def results():
     return evaluate(methods, cases, progress=False)
 
 
-def test_every_method_meets_the_same_noise(results):
+def test_every_method_restores_the_same_noisy_image(results):
     assert len(results) == 4 * 3
     wide = results.pivot(index="case", columns="method", values="psnr")
     np.testing.assert_array_equal(wide[BEFORE], wide[OURS])
@@ -68,43 +66,6 @@ def test_noise_is_fixed_by_the_seed():
     )
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
-
-
-def test_summary_weighs_images_not_patches():
-    rows = pd.DataFrame(
-        {"method": "m", "image": ["a", "a", "a", "b"], "case": range(4), "seconds": 1.0}
-        | {name: [1.0, 1.0, 1.0, 3.0] for name in scoring.SCORES}
-    )
-    summary = summarise(rows).iloc[0]
-    assert summary["psnr"] == 2.0
-    assert (summary["psnr_low"], summary["psnr_high"]) == (1.0, 3.0)
-    assert (summary["images"], summary["cases"]) == (2, 4)
-
-
-def test_an_interval_of_ten_images_is_a_little_narrow():
-    """As notebook 06 says: right in about nine cases of ten, Student's t a fifth wider."""
-    samples = np.random.default_rng(0).normal(size=(300, 10))
-    found = np.array([bootstrap_interval(sample, 500) for sample in samples])
-    assert 0.86 < ((found[:, 0] < 0) & (found[:, 1] > 0)).mean() < 0.94
-    wider = 2 * stats.t.ppf(0.975, 9) * stats.sem(samples, axis=1) / np.ptp(found, axis=1)
-    assert 1.15 < np.median(wider) < 1.25
-
-
-def test_paired_differences_are_taken_case_by_case(results):
-    difference = paired_differences(results, OURS).set_index("method")
-    assert difference.loc[BEFORE, "psnr"] == 0
-    wide = results.pivot(index="case", columns="method", values="psnr")
-    assert difference.loc["mean", "psnr"] == pytest.approx((wide["mean"] - wide[OURS]).mean())
-    with pytest.raises(XbdcnnError, match="absent"):
-        paired_differences(results, "absent")
-
-
-def test_bootstrap_interval_covers_the_mean_as_theory_says():
-    values = np.random.default_rng(0).normal(10, 2, 400)
-    low, high = bootstrap_interval(values)
-    assert (high - low) / 2 == pytest.approx(1.96 * 2 / 20, rel=0.15)
-    assert low < values.mean() < high
-    assert np.isnan(bootstrap_interval([1.0])).all()
 
 
 def test_cases_have_the_paper_s_levels(source):
@@ -134,8 +95,8 @@ def test_tables_are_written_in_all_formats(source, tmp_path, monkeypatch, number
     }
     assert len(pd.read_csv(tmp_path / f"{stem}.csv")) == len(table)
     text = (tmp_path / f"{stem}.md").read_text()
-    assert "SMOKE TEST" in text and "hardly more than their range" in text
-    assert "networks trained with seed 0" in text and "ordering cannot be checked" in text
+    assert "SMOKE TEST" in text and "too few images for a meaningful interval" in text
+    assert "training seed of the networks 0." in text and "ordering cannot be checked" in text
     assert "\\begin{table}" in (tmp_path / f"{stem}.tex").read_text()
     facts = json.loads((tmp_path / f"{stem}.json").read_text())
     assert facts["profile"] == "smoke" and facts["data"] == "built-in radiograph"
@@ -145,7 +106,7 @@ def interrupted(*_):
     raise KeyboardInterrupt
 
 
-def test_an_interrupted_measurement_goes_on(source, tmp_path, monkeypatch):
+def test_an_interrupted_measurement_resumes(source, tmp_path, monkeypatch):
     calls = []
 
     def counted(noisy, eta, sigma):
@@ -157,7 +118,7 @@ def test_an_interrupted_measurement_goes_on(source, tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "collect_methods", lambda *_: {OURS: counted, "TV": mean_filter})
     with pytest.raises(KeyboardInterrupt):
         tables.run_table(2, SMOKE, source, tmp_path, progress=False)
-    # Interrupted again before the first case is done, it must not lose those on file.
+    # Interrupted again before the first case is done, it must keep the saved rows.
     monkeypatch.setattr(tables, "evaluate", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tables.run_table(2, SMOKE, source, tmp_path, resume=True, progress=False)
@@ -173,40 +134,40 @@ def test_an_interrupted_measurement_goes_on(source, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(results.drop(columns="seconds"), fresh.drop(columns="seconds"))
 
 
-def test_the_digest_of_cases_tells_all_that_scores_depend_on():
+def test_the_digest_of_cases_covers_everything_that_scores_depend_on():
     case = Case("a", np.full((16, 16), 0.5, np.float32), 0.4, 5.0, 1)
-    known = scoring.digest([case])
-    assert scoring.digest([case]) == known
+    expected = scoring.digest([case])
+    assert scoring.digest([case]) == expected
     others = {"image": "b", "clean": case.clean + 0.1, "eta": 0.6, "sigma": 6.0, "seed": 2}
     for name, value in others.items():
-        assert scoring.digest([case._replace(**{name: value})]) != known, name
-    assert scoring.digest([case, case]) != known
+        assert scoring.digest([case._replace(**{name: value})]) != expected, name
+    assert scoring.digest([case, case]) != expected
 
 
-def test_latex_captions_may_name_any_folder():
+def test_special_characters_are_escaped_in_latex():
     assert tables.latex_text(r"a_b & 5 % \c ~1") == (
         r"a\_b \& 5 \% \textbackslash{}c \textasciitilde{}1"
     )
 
 
 @pytest.mark.parametrize("changed", ["profile", "data_sha256", "cases", "method"])
-def test_rows_of_another_measurement_are_not_kept(tmp_path, changed):
+def test_rows_of_another_measurement_are_not_valid(tmp_path, changed):
     identity = {"profile": "quick", "data_sha256": "1", "cases": "1"}
     identity |= {"methods": {"a": "v1", "b": "v1"}}
-    journal = ResultsFile(tmp_path / "rows.csv", identity)
-    assert journal.known() is None
-    journal.begin()
-    journal.keep(pd.DataFrame({"method": ["a", "b"], "case": [0, 0]}))
-    assert journal.known()["method"].tolist() == ["a", "b"]
+    file = ResultsFile(tmp_path / "rows.csv", identity)
+    assert file.valid_rows() is None
+    file.start()
+    file.write(pd.DataFrame({"method": ["a", "b"], "case": [0, 0]}))
+    assert file.valid_rows()["method"].tolist() == ["a", "b"]
     other = {"methods": {"a": "v2", "b": "v1"}} if changed == "method" else {changed: "other"}
-    known = ResultsFile(tmp_path / "rows.csv", identity | other).known()
-    assert known["method"].tolist() == ["b"] if changed == "method" else known is None
-    journal.record.write_text("[1]")
+    valid = ResultsFile(tmp_path / "rows.csv", identity | other).valid_rows()
+    assert valid["method"].tolist() == ["b"] if changed == "method" else valid is None
+    file.record.write_text("[1]")
     with pytest.raises(XbdcnnError, match=r"rows\.csv: damaged"):
-        journal.known()
+        file.valid_rows()
 
 
-def test_paper_values_stand_beside_ours(results):
+def test_printed_and_corrected_values_are_added(results):
     relabelled = results.replace({"method": {OURS: "DnCNN", "mean": "BM3D"}})
     table = tables.table_1(relabelled).set_index("method")
     assert table.loc["DnCNN", "printed_psnr"] == 35.372
@@ -223,14 +184,14 @@ def test_paper_values_stand_beside_ours(results):
 def test_only_a_clear_winner_is_bold(results):
     table = tables.table_1(results)
     best = table.set_index("method")["clearly_best"]
-    assert not best[[BEFORE, OURS]].any()  # the same image, hence a tie
+    assert not best[[BEFORE, OURS]].any()  # identical images, hence a tie
     table["clearly_best"] = table["method"] == "mean"
     shown = tables.readable(table, "**{}**")["our PSNR"].tolist()
     assert [text.startswith("**") for text in shown] == [False, False, True]
     assert "*" not in "".join(tables.readable(table)["our PSNR"])
 
 
-def test_profiles_grow_from_smoke_to_paper():
+def test_profiles_are_ordered_by_budget():
     budgets = [profile.train.patches * profile.train.patch_size**2 for profile in PROFILES.values()]
     assert budgets == sorted(budgets)
     with pytest.raises(XbdcnnError, match="smoke, quick, cpu, paper"):

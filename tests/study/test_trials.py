@@ -1,4 +1,4 @@
-"""Series of short trainings: equal budgets, one change each, one row per trial and seed."""
+"""Series of short training runs: equal budgets, one change each, one row per trial and seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALL = [trial for series in SERIES.values() for trial in series]
 
 
 @pytest.mark.parametrize("trial", ALL, ids=lambda trial: trial.label)
-def test_every_trial_spends_the_same_pixels(trial):
+def test_every_trial_is_trained_on_the_same_number_of_pixels(trial):
     _, config = trial.settings(BUDGET, seed=3)
     assert config.seed == 3
     assert config.patches * config.patch_size**2 == BUDGET.patches * BUDGET.patch_size**2
@@ -37,8 +37,8 @@ def different(first: Trial, second: Trial) -> set[str]:
     return {key for old, new in both for key in old if old[key] != new[key]}
 
 
-def test_each_flip_changes_what_it_names():
-    first, *others = SERIES["flips"]
+def test_each_choice_changes_only_the_named_fields():
+    first, *others = SERIES["choices"]
     assert not first.recipe and not first.config
     for trial in others:
         if trial.network == first.network:
@@ -58,16 +58,16 @@ def test_the_best_network_has_the_recipe_that_the_search_ended_with():
     assert chosen.settings(BUDGET, 0)[0].loss_weights == BALANCED.loss_weights
 
 
-def test_each_ablation_flips_one_field():
+def test_each_ablation_changes_one_field():
     full, *ablations = SERIES["ablation"]
     assert [different(full, trial) for trial in ablations] == [{"loss_weights"}, {"use_nle"}]
 
 
-def test_flips_lead_from_the_text_to_the_released_code():
-    """The fields flipped one at a time include all in which the two recipes differ."""
-    first, *others = SERIES["flips"]
-    flipped = set().union(*(trial.recipe for trial in others))
-    assert different(first, others[-1]) <= flipped
+def test_choices_cover_the_difference_between_text_and_released_code():
+    """Every field in which the two recipes differ is also changed by itself."""
+    first, *others = SERIES["choices"]
+    changed = set().union(*(trial.recipe for trial in others))
+    assert different(first, others[-1]) <= changed
 
 
 def test_series_is_tabulated_and_resumed(tmp_path, monkeypatch):
@@ -98,5 +98,5 @@ def test_effects_are_paired_by_seed():
 
 
 def test_unknown_series_lists_the_names(tmp_path):
-    with pytest.raises(XbdcnnError, match="recipe, ablation, flips"):
+    with pytest.raises(XbdcnnError, match="recipe, ablation, choices"):
         run_series("colour", find_source("builtin"), tmp_path, tmp_path)

@@ -22,7 +22,7 @@ KINDS = ("starter", "solution", "check")
 
 @pytest.fixture
 def one_thread() -> Iterator[None]:
-    """The networks are so small that threads would wait for each other more than they work."""
+    """Use one thread: for networks as small as these, more threads are slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -30,7 +30,7 @@ def one_thread() -> Iterator[None]:
 
 
 def by_task(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
-    """Yield each cell with the number of the task whose heading stands above it, 0 at first."""
+    """Yield each cell with the number of the task it belongs to, 0 before the first task."""
     task = 0
     for cell in notebook.cells:
         if found := re.findall(r"^### Task (\d+)", cell.source, flags=re.MULTILINE):
@@ -39,7 +39,7 @@ def by_task(notebook: NotebookNode) -> Iterator[tuple[int, NotebookNode]]:
 
 
 def kinds(notebook: NotebookNode) -> dict[int, list[str]]:
-    """The kinds of code cells of each task, in order."""
+    """Return the kinds of code cells of each task, in order."""
     found: dict[int, list[str]] = {}
     for task, cell in by_task(notebook):
         if cell.cell_type == "code" and (kind := set(KINDS) & set(tags(cell))):
@@ -47,13 +47,13 @@ def kinds(notebook: NotebookNode) -> dict[int, list[str]]:
     return found
 
 
-def verdicts(notebook: NotebookNode, output: Path) -> dict[int, str]:
-    """Run all cells at profile smoke; what each task's check says, "" if it passes.
+def check_messages(notebook: NotebookNode, output: Path) -> dict[int, str]:
+    """Run all cells at profile smoke; return the message of each task's check, "" if it passes.
 
-    Only a check may fail, and only by an assertion.
+    No cell but a check may raise, and a check only AssertionError.
     """
     namespace: dict[str, object] = {"__name__": "exercises"}
-    said = {}
+    messages = {}
     for task, cell in by_task(notebook):
         if cell.cell_type != "code":
             continue
@@ -63,38 +63,38 @@ def verdicts(notebook: NotebookNode, output: Path) -> dict[int, str]:
         elif "check" not in tags(cell):
             exec(code, namespace)
         else:
-            said[task] = ""
+            messages[task] = ""
             try:
                 exec(code, namespace)
             except AssertionError as error:
-                said[task] = str(error) or "no message"
-    return said
+                messages[task] = str(error) or "no message"
+    return messages
 
 
-def test_every_task_has_starter_solution_and_check_in_this_order():
+def test_every_task_has_starter_solution_and_check_in_order():
     found = kinds(read_notebook(SOURCE).content)
     assert list(found) == list(range(1, len(found) + 1)) and len(found) >= 12
     assert all(parts == list(KINDS) for parts in found.values()), found
 
 
-def test_notebook_announces_as_many_tasks_as_it_has():
+def test_introduction_states_the_number_of_tasks():
     numbers = {"twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16}
     notebook = read_notebook(SOURCE).content
     announced = re.search(r"Here are (\w+) tasks", notebook.cells[0].source)[1]
     assert numbers[announced] == len(kinds(notebook))
 
 
-def test_variant_for_a_class_has_no_solution_and_all_the_rest():
-    whole, variant = read_notebook(SOURCE).content, exercises.unsolved()
-    removed = [cell for cell in whole.cells if "solution" in tags(cell)]
-    assert all(parts == ["starter", "check"] for parts in kinds(variant).values())
-    assert len(kinds(variant)) == len(kinds(whole))
-    assert len(variant.cells) == len(whole.cells) - len(removed)
-    text = "\n".join(cell.source for cell in variant.cells)
+def test_student_version_lacks_the_solutions_only():
+    full, student = read_notebook(SOURCE).content, exercises.unsolved()
+    removed = [cell for cell in full.cells if "solution" in tags(cell)]
+    assert all(parts == ["starter", "check"] for parts in kinds(student).values())
+    assert len(kinds(student)) == len(kinds(full))
+    assert len(student.cells) == len(full.cells) - len(removed)
+    text = "\n".join(cell.source for cell in student.cells)
     assert not [cell.source for cell in removed if cell.source in text]
 
 
-def test_variant_is_written_where_asked(tmp_path):
+def test_student_version_is_written_to_the_given_path(tmp_path):
     target = tmp_path / "class" / "exercises.ipynb"
     command = [sys.executable, exercises.__file__, "--output", str(target)]
     run = subprocess.run(command, capture_output=True, text=True)
@@ -105,13 +105,13 @@ def test_variant_is_written_where_asked(tmp_path):
 
 @pytest.mark.slow
 def test_every_check_fails_on_its_starter(one_thread, tmp_path):
-    said = verdicts(exercises.unsolved(), tmp_path)
-    assert len(said) >= 12
-    assert [task for task, verdict in said.items() if not verdict] == []
+    messages = check_messages(exercises.unsolved(), tmp_path)
+    assert len(messages) >= 12
+    assert [task for task, message in messages.items() if not message] == []
 
 
 @pytest.mark.slow
 def test_every_check_passes_with_its_solution(one_thread, tmp_path):
-    said = verdicts(read_notebook(SOURCE).content, tmp_path)
-    assert len(said) >= 12
-    assert {task: verdict for task, verdict in said.items() if verdict} == {}
+    messages = check_messages(read_notebook(SOURCE).content, tmp_path)
+    assert len(messages) >= 12
+    assert {task: message for task, message in messages.items() if message} == {}

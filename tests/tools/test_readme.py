@@ -1,4 +1,4 @@
-"""The README shows what the files say, and points at nothing that is not there."""
+"""The README agrees with the files in figures/, and its links exist."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_results_are_those_in_figures():
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_an_altered_number_is_noticed():
+def test_an_altered_number_is_detected():
     altered = re.sub(r"\d\d\.\d\d", "99.99", TEXT, count=1)
     assert altered != TEXT and readme.filled(altered) == TEXT
 
@@ -38,5 +38,5 @@ def test_ten_lines_follow_the_ledger(tmp_path):
 
 
 @pytest.mark.parametrize("link", [link for link in LINKS if "://" not in link and link[:2] != ".."])
-def test_links_lead_somewhere(link):
+def test_links_exist(link):
     assert (ROOT / link).exists()

@@ -1,4 +1,4 @@
-"""Shipping weights: what is copied into the package, and what is recorded."""
+"""Adding weights to the package: the copy, and its recorded SHA-256."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ def test_weights_are_copied_with_their_checksum(tmp_path, monkeypatch, capsys):
     assert weights.shipped_path("xbdcnn") == target
 
 
-def test_an_unknown_network_is_refused(tmp_path):
+def test_unknown_network_is_refused(tmp_path):
     with pytest.raises(SystemExit):
         ship.main(["weights", str(tmp_path / "a.safetensors"), "resnet"])

@@ -1,4 +1,4 @@
-"""The explorer without a kernel: its page works from a folder, its GIF is small and loops."""
+"""The static page works from a folder, and the GIF is small and loops; the app starts Voilà."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def halving(noisy, eta, sigma):
     return Denoised(noisy / 2, maps)
 
 
-RESTORERS = {"half": halving}
+METHODS = {"half": halving}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    """On a busy machine two threads spend their time waiting for each other at every product."""
+    """Use one thread, since on a busy machine two wait for each other at every product."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -40,39 +40,39 @@ def one_thread():
 @pytest.fixture(scope="module")
 def page(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("page")
-    return static_explorer.write_page(folder, (0.2, 1.0), (0.0, 5.0, 20.0), RESTORERS, "half")
+    return static_explorer.write_page(folder, (0.2, 1.0), (0.0, 5.0, 20.0), METHODS, "half")
 
 
-def book(page: Path) -> dict:
+def content(page: Path) -> dict:
     text = page.read_text("utf-8")
     return json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', text)[1])
 
 
 def test_page_has_a_picture_and_the_texts_of_every_state(page):
-    content = book(page)
-    assert content["etas"] == [0.2, 1.0] and len(content["states"]) == 6
-    for key, state in content["states"].items():
+    data = content(page)
+    assert data["etas"] == [0.2, 1.0] and len(data["states"]) == 6
+    for key, state in data["states"].items():
         for name in ("noisy", "restored", "residual"):
             with Image.open(page.parent / f"{name}-{key}.jpg") as picture:
-                assert picture.size == (content["side"],) * 2 and picture.mode == "L"
+                assert picture.size == (data["side"],) * 2 and picture.mode == "L"
         assert "<svg" in state["texts"]["profile"] and "PSNR" in state["texts"]["scores"]
         assert state["maps"].keys() == {"eta", "sigma"}
-    sentences = {state["texts"]["sentence"] for state in content["states"].values()}
+    sentences = {state["texts"]["sentence"] for state in data["states"].values()}
     assert len(sentences) == 6
 
 
-def test_page_asks_nothing_of_a_network_and_of_no_module(page):
+def test_page_requests_nothing_from_a_network_and_no_module(page):
     text = page.read_text("utf-8")
     assert not re.search(r"(src|href)=|https?://|\bimport\b|\bexport\b", text)
     assert text.count("<script") == text.count("</script>") == 2
 
 
-def test_gif_is_small_and_goes_on_for_ever(tmp_path):
-    path = static_explorer.write_gif(tmp_path / "explorer.gif", RESTORERS, "half")
+def test_gif_is_small_and_loops(tmp_path):
+    path = static_explorer.write_gif(tmp_path / "explorer.gif", METHODS, "half")
     with Image.open(path) as picture:
         assert picture.n_frames == static_explorer.GIF_FRAMES and picture.info["loop"] == 0
     assert path.stat().st_size < 1_500_000
-    again = static_explorer.write_gif(tmp_path / "again.gif", RESTORERS, "half")
+    again = static_explorer.write_gif(tmp_path / "again.gif", METHODS, "half")
     assert again.read_bytes() == path.read_bytes()
 
 
@@ -83,7 +83,7 @@ def test_committed_gif_is_small():
         assert picture.n_frames == static_explorer.GIF_FRAMES
 
 
-def test_tool_says_how_it_is_used():
+def test_tool_prints_its_options():
     command = [sys.executable, "tools/static_explorer.py", "--help"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0 and "--page" in run.stdout and "--gif" in run.stdout
@@ -95,7 +95,7 @@ def test_app_without_voila_names_the_remedy(monkeypatch):
         app.main()
 
 
-def test_app_is_voila_on_this_machine_with_room_for_uploads(monkeypatch):
+def test_app_is_voila_on_this_machine_and_accepts_large_uploads(monkeypatch):
     called = []
     monkeypatch.setattr(os, "execv", lambda path, command: called.append(command))
     monkeypatch.setattr(sys, "argv", ["explorer", "--theme=dark"])

@@ -1,4 +1,4 @@
-"""Batches follow from (seed, step) in exactly the way that running trainings rely on."""
+"""Batches depend on (seed, step) only, and in the same way in every version of the package."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from xbdcnn.training.batches import (
     as_pool,
     draw_batch,
     pool_digest,
-    resident,
+    to_gpu_if_it_fits,
 )
-from xbdcnn.training.distributed import share
+from xbdcnn.training.distributed import shard_batch
 
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(patch_size=32, batch_size=6, seed=3)
@@ -33,17 +33,17 @@ def images(count: int = 3) -> list[np.ndarray]:
     return [rng.random((40 + 7 * k, 52)).astype(np.float32) for k in range(count)]
 
 
-def drawn_by_hand(pool: list[torch.Tensor], recipe: Recipe, config: TrainConfig, step: int):
-    """What every run since the first release has seen, written down call by call."""
+def reference_batch(pool: list[torch.Tensor], recipe: Recipe, config: TrainConfig, step: int):
+    """Reference implementation: the batches of all versions since the first release."""
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
     side, patches = config.patch_size, []
     for _ in range(config.batch_size):
-        which, u, v, turns, flip = torch.rand(5, generator=generator).tolist()
-        image = pool[int(which * len(pool))]
+        index, u, v, rotation, flip = torch.rand(5, generator=generator).tolist()
+        image = pool[int(index * len(pool))]
         top, left = int(u * (image.shape[0] - side + 1)), int(v * (image.shape[1] - side + 1))
         patch = image[top : top + side, left : left + side]
         if config.augment:
-            patch = torch.rot90(patch, int(4 * turns))
+            patch = torch.rot90(patch, int(4 * rotation))
             patch = patch.flip(0) if flip < 0.5 else patch
         patches.append(patch)
     clean = torch.stack(patches)[:, None].float() / 255.0
@@ -57,22 +57,23 @@ def drawn_by_hand(pool: list[torch.Tensor], recipe: Recipe, config: TrainConfig,
         eta, sigma = low[:, None] + (high - low)[:, None] * unit
     white = 255.0 * eta[:, None, None, None].expand_as(clean)
     counts = torch.poisson(white * clean, generator=generator)
-    thermal = torch.randn(clean.shape, generator=generator) * (sigma / 255.0)[:, None, None, None]
-    return clean, (counts / white + thermal).clamp(0.0, 1.0), eta, sigma
+    normal = torch.randn(clean.shape, generator=generator)
+    electronic = normal * (sigma / 255.0)[:, None, None, None]
+    return clean, (counts / white + electronic).clamp(0.0, 1.0), eta, sigma
 
 
 @pytest.mark.parametrize("recipe", [BALANCED, AS_RELEASED])
 @pytest.mark.parametrize("augment", [False, True])
-def test_the_meaning_of_a_run_never_changes(recipe, augment):
+def test_batches_equal_the_reference_implementation(recipe, augment):
     pool, config = as_pool(images()), replace(CONFIG, augment=augment)
     for step in (0, 1, 12_345):
-        batch = share(draw_batch(pool, recipe, config, step, CPU), 0, 1)
-        expected = drawn_by_hand(pool, recipe, config, step)
+        batch = shard_batch(draw_batch(pool, recipe, config, step, CPU), 0, 1)
+        expected = reference_batch(pool, recipe, config, step)
         assert all(torch.equal(a, b) for a, b in zip(batch, expected, strict=True))
 
 
-def test_the_identity_of_a_run_never_changes():
-    """Fields of the configuration are part of every checkpoint: a new one would orphan them."""
+def test_fields_of_the_configuration_and_pool_digest_stay_the_same():
+    """Both are part of every checkpoint: after a change, no checkpoint could be resumed."""
     assert set(TrainConfig.__dataclass_fields__) == {
         "patches", "patch_size", "batch_size", "learning_rates", "schedule", "precision", "ema",
         "clip_norm", "augment", "validate_every", "checkpoint_seconds", "seed",
@@ -83,9 +84,9 @@ def test_the_identity_of_a_run_never_changes():
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_shares_make_up_the_batch_without_repeating_noise(processes):
+def test_shards_together_are_the_batch(processes):
     whole = draw_batch(as_pool(images()), BALANCED, CONFIG, 5, CPU)
-    parts = [share(whole, rank, processes) for rank in range(processes)]
+    parts = [shard_batch(whole, rank, processes) for rank in range(processes)]
     assert {len(part.clean) for part in parts} == {6 // processes}
     together = torch.cat([part.noisy for part in parts])
     assert len(torch.unique(together.flatten(1), dim=0)) == 6
@@ -117,7 +118,7 @@ def test_stored_patches_are_drawn_through_the_same_call(store):
     assert smaller.clean.shape == (6, 1, 16, 16)
 
 
-def test_the_digest_of_stored_patches_follows_store_and_choice(store):
+def test_digest_of_stored_patches_depends_on_store_and_images(store):
     digests = {
         StoredPatches(store, np.array([1, 3])).digest,
         StoredPatches(store, np.array([1, 2])).digest,
@@ -127,14 +128,14 @@ def test_the_digest_of_stored_patches_follows_store_and_choice(store):
     assert pool_digest(StoredPatches(store, np.array([1, 3]))) in digests
 
 
-@pytest.mark.parametrize(("free", "moved"), [(10 * 32 * 32 * 3, True), (10 * 32 * 32, False)])
-def test_stored_patches_go_to_a_gpu_where_they_fit(store, monkeypatch, free, moved):
-    """Not measured on a GPU: the memory query and the copy are replaced."""
+@pytest.mark.parametrize(("free", "fits"), [(10 * 32 * 32 * 3, True), (10 * 32 * 32, False)])
+def test_stored_patches_are_copied_to_a_gpu_if_they_fit(store, monkeypatch, free, fits):
+    """Runs without a GPU: the memory query and the copy are replaced."""
     pool = StoredPatches(store, np.array([0, 2]))
-    assert resident(pool, CPU) is pool
+    assert to_gpu_if_it_fits(pool, CPU) is pool
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, free))
     monkeypatch.setattr(torch.Tensor, "to", lambda self, device: self)
-    found = resident(pool, torch.device("cuda"))
-    assert (found is not pool) == moved
+    found = to_gpu_if_it_fits(pool, torch.device("cuda"))
+    assert (found is not pool) == fits
     assert len(found) == 10 and torch.equal(found[7], pool[7])
     assert batches.random_patch(found, CONFIG, torch.Generator()).shape == (32, 32)

@@ -1,4 +1,4 @@
-"""The dry run: its arithmetic, and what it counts."""
+"""The predicted cost of a training run: measurement, extrapolation and output."""
 
 from __future__ import annotations
 
@@ -16,13 +16,20 @@ from xbdcnn.inference.weights import build_network
 from xbdcnn.models import count_parameters
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.training.batches import TrainConfig
-from xbdcnn.training.cost import Saved, TrainingCost, as_table, duration, predict_cost, volume
+from xbdcnn.training.cost import (
+    ActivationMemory,
+    TrainingCost,
+    as_table,
+    format_bytes,
+    format_duration,
+    predict_cost,
+)
 
 SMOKE = get_profile("smoke")
 BUILTIN = find_source("builtin")
 
 
-def test_the_paper_s_protocol_beside_the_paper_s_hours():
+def test_table_shows_the_prediction_beside_the_paper_s_training_time():
     table = as_table(TrainingCost(8_960_000, 830.0, 90.0, 9_300_000_000, 34_000_000, "one GPU"))
     assert list(table["one GPU"]) == ["830.0", "3.0 h", "1.5 min", "9.3 GB", "34 MB"]
     assert list(table["paper, RTX 2080 Ti"])[:2] == ["83", "30 h"]
@@ -33,21 +40,21 @@ def test_the_paper_s_protocol_beside_the_paper_s_hours():
     [(0.4, "0 s"), (89, "89 s"), (720, "12 min"), (2.5 * 3600, "2.5 h"), (30 * 3600, "30 h"),
      (9.1 * 86400, "9.1 days"), (577 * 86400, "577 days")],
 )  # fmt: skip
-def test_durations_are_said_as_people_say_them(seconds, text):
-    assert duration(seconds) == text
-    assert volume(5_300_000_000) == "5.3 GB" and volume(999_000_000) == "999 MB"
+def test_durations_and_sizes_have_suitable_units(seconds, text):
+    assert format_duration(seconds) == text
+    assert format_bytes(5_300_000_000) == "5.3 GB" and format_bytes(999_000_000) == "999 MB"
 
 
-def test_saved_bytes_are_those_of_the_activations():
+def test_activation_memory_counts_the_inputs_of_each_layer():
     network = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 3, padding=1), torch.nn.Conv2d(8, 1, 1))
-    saved = Saved(network)
+    memory = ActivationMemory(network)
     image = torch.rand(2, 1, 16, 16)
-    with torch.autograd.graph.saved_tensors_hooks(saved.keep, lambda tensor: tensor):
+    with torch.autograd.graph.saved_tensors_hooks(memory.add, lambda tensor: tensor):
         network(image).sum().backward()
-    assert saved.bytes == 4 * 16 * 16 * 2 * (1 + 8)  # the input of each convolution
+    assert memory.bytes == 4 * 16 * 16 * 2 * (1 + 8)  # the input of each convolution
 
 
-def test_the_estimate_scales_with_the_protocol():
+def test_predicted_cost_scales_with_the_configuration():
     small = predict_cost("xbdcnn", BUILTIN, SMOKE.train, 8, SMOKE.radiographs(BUILTIN))
     network = build_network("xbdcnn", replace(zoo.ZOO["xbdcnn"].recipe, width=8))
     assert small.patches == SMOKE.train.patches and small.rate > 0
@@ -61,7 +68,7 @@ def test_the_estimate_scales_with_the_protocol():
     assert large.decoding > small.decoding
 
 
-def test_the_command_measures_and_writes_nothing(tmp_path, monkeypatch):
+def test_estimate_option_writes_no_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = ["--profile", "smoke", "--data", "builtin", "--estimate"]
     result = CliRunner().invoke(app, ["train", "dncnn", *options])
@@ -71,7 +78,7 @@ def test_the_command_measures_and_writes_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_defaults_are_the_paper_s_numbers():
+def test_default_rate_is_that_of_the_paper():
     assert TrainConfig().patches / paper.TRAINING_HOURS / 3600 == pytest.approx(83, abs=0.1)
     profile = get_profile("paper")
     assert profile.images * profile.patches_per_image == paper.PATCHES == 320_000

@@ -1,4 +1,4 @@
-"""Two processes train as one would, and a killed one ends the run cleanly (CPU, gloo)."""
+"""Two processes give the result of one, and a killed process ends the run (CPU, gloo)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(folder: Path) -> tuple[pd.DataFrame, dict[str, torch.Tensor]]:
 
 
 def wait_for_checkpoint(folder: Path, step: int, seconds: float = 60.0) -> None:
-    """Let the first process finish writing, or the launcher would end it in the middle."""
+    """Wait until the first process has written its checkpoint, before the launcher ends it."""
     path, end = folder / "checkpoint.pt", time.monotonic() + seconds
     while time.monotonic() < end:
         if path.exists() and torch.load(path, weights_only=True)["step"] == step:
@@ -54,7 +54,7 @@ def wait_for_checkpoint(folder: Path, step: int, seconds: float = 60.0) -> None:
 
 
 def worker(folder: Path, killed: bool) -> None:
-    """What each process of the launcher does; the second one may be killed at step 4."""
+    """Train in one process of the launcher; if `killed`, the second one is killed at step 4."""
     from xbdcnn.training import loop
 
     draw_batch = loop.draw_batch
@@ -72,7 +72,7 @@ def worker(folder: Path, killed: bool) -> None:
 
 
 def launch(folder: Path, *options: str) -> subprocess.CompletedProcess:
-    """Start this file in two processes, as torchrun does."""
+    """Run this file in two processes with torchrun."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = [*launcher, "--nproc-per-node=2", __file__, str(folder), *options]
     paths = [str(ROOT), str(ROOT / "tests" / "helpers"), os.environ.get("PYTHONPATH", "")]
@@ -82,8 +82,8 @@ def launch(folder: Path, *options: str) -> subprocess.CompletedProcess:
     )
 
 
-def assert_alike(folder: Path, alone: tuple[pd.DataFrame, dict[str, torch.Tensor]]) -> None:
-    """Both processes of a finished run hold what one process found."""
+def assert_equal_runs(folder: Path, alone: tuple[pd.DataFrame, dict[str, torch.Tensor]]) -> None:
+    """Assert that both processes of a finished run have the result of a single process."""
     expected, weights = alone
     for rank in (0, 1):
         history, state = torch.load(folder / f"rank-{rank}.pt", weights_only=True)
@@ -101,16 +101,16 @@ def alone(tmp_path_factory) -> tuple[pd.DataFrame, dict[str, torch.Tensor]]:
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one(tmp_path, alone):
+def test_two_processes_give_the_result_of_one(tmp_path, alone):
     finished = launch(tmp_path)
     assert finished.returncode == 0, finished.stderr
-    assert_alike(tmp_path, alone)
+    assert_equal_runs(tmp_path, alone)
     logged = pd.read_csv(tmp_path / "log.csv")
     assert list(logged["step"]) == [2, 4, 6, 8]  # written once, not by both
 
 
 @pytest.mark.slow
-def test_a_killed_process_ends_the_run_and_the_next_one_resumes(tmp_path, alone):
+def test_killed_process_ends_the_run_and_the_next_run_resumes(tmp_path, alone):
     broken = launch(tmp_path, "killed")
     assert broken.returncode != 0 and "SIGKILL" in broken.stderr
     assert not list(tmp_path.glob("rank-*.pt"))
@@ -118,49 +118,53 @@ def test_a_killed_process_ends_the_run_and_the_next_one_resumes(tmp_path, alone)
     assert state["step"] == 4
     resumed = launch(tmp_path)
     assert resumed.returncode == 0, resumed.stderr
-    assert_alike(tmp_path, alone)
+    assert_equal_runs(tmp_path, alone)
 
 
-def pretend(count: int, device: str = "cpu", seen: int = 0) -> SimpleNamespace:
-    """Stand-in for an accelerator of several processes, the others at step `seen`."""
+def fake_accelerator(count: int, device: str = "cpu", other_step: int = 0) -> SimpleNamespace:
+    """Create a stand-in for an accelerator with several processes, another one at `other_step`."""
     return SimpleNamespace(
         num_processes=count,
         device=torch.device(device),
-        gather=lambda step: torch.cat([step.cpu(), torch.tensor([seen])]),
+        gather=lambda step: torch.cat([step.cpu(), torch.tensor([other_step])]),
     )
 
 
-def test_a_batch_that_cannot_be_shared_evenly_is_refused():
-    network = build_network("xbdcnn", RECIPE)
-    assert distributed.synchronise_batch_norm(network, CONFIG, pretend(4)) is network
-    with pytest.raises(XbdcnnError, match="batch of 8 cannot be shared by 3 processes"):
-        distributed.synchronise_batch_norm(network, CONFIG, pretend(3))
+def test_batch_size_must_be_a_multiple_of_the_number_of_processes():
+    distributed.require_even_shards(8, fake_accelerator(4))
+    with pytest.raises(XbdcnnError, match="batch of 8 cannot be divided among 3 processes"):
+        distributed.require_even_shards(8, fake_accelerator(3))
 
 
-def test_batch_norm_is_synchronised_on_gpus_and_refused_on_cpus():
-    """Not measured on GPUs; here only that every batch norm is converted."""
-    network = build_network("dncnn", zoo.PLAIN_MSE)
-    assert distributed.synchronise_batch_norm(network, CONFIG, pretend(1)) is network
-    with pytest.raises(XbdcnnError, match="batch norm runs in one process on CPUs"):
-        distributed.synchronise_batch_norm(network, CONFIG, pretend(2))
+def test_batch_norm_is_synchronised_on_gpus_and_rejected_on_cpus():
+    """Runs without GPUs: checks only that every batch norm is converted."""
+    network = build_network("dncnn", zoo.MSE_ONLY)
+    assert distributed.synchronise_batch_norm(network, fake_accelerator(1)) is network
+    with pytest.raises(XbdcnnError, match="batch norm on CPUs needs a single process"):
+        distributed.synchronise_batch_norm(network, fake_accelerator(2))
+    without = build_network("xbdcnn", RECIPE)
+    assert distributed.synchronise_batch_norm(without, fake_accelerator(4)) is without
     names = list(network.state_dict())
-    synchronise_batch_norm = distributed.synchronise_batch_norm(network, CONFIG, pretend(2, "cuda"))
-    kinds = [type(part) for part in synchronise_batch_norm.modules()]
+    synchronised = distributed.synchronise_batch_norm(network, fake_accelerator(2, "cuda"))
+    kinds = [type(part) for part in synchronised.modules()]
     assert nn.BatchNorm2d not in kinds and kinds.count(nn.SyncBatchNorm) == 15
-    assert list(synchronise_batch_norm.state_dict()) == names
+    assert list(synchronised.state_dict()) == names
 
 
-def test_only_the_released_tv_term_depends_on_the_number_of_processes():
-    assert distributed.local_recipe(BALANCED, 4) is BALANCED
-    assert distributed.local_recipe(AS_RELEASED, 1) is AS_RELEASED
+def test_only_the_released_tv_weight_depends_on_the_number_of_processes():
+    assert distributed.scale_tv_weight(BALANCED, 4) is BALANCED
+    assert distributed.scale_tv_weight(AS_RELEASED, 1) is AS_RELEASED
     weights = AS_RELEASED.loss_weights
-    assert distributed.local_recipe(AS_RELEASED, 4).loss_weights == (*weights[:3], 4 * weights[3])
+    assert distributed.scale_tv_weight(AS_RELEASED, 4).loss_weights == (
+        *weights[:3],
+        4 * weights[3],
+    )
 
 
-def test_a_folder_that_not_all_processes_see_is_named(tmp_path):
-    distributed.require_same_step(7, pretend(2, seen=7), tmp_path)
+def test_folder_that_some_processes_cannot_see_is_rejected(tmp_path):
+    distributed.require_same_step(7, fake_accelerator(2, other_step=7), tmp_path)
     with pytest.raises(XbdcnnError, match="not all processes see this folder"):
-        distributed.require_same_step(7, pretend(2, seen=0), tmp_path)
+        distributed.require_same_step(7, fake_accelerator(2, other_step=0), tmp_path)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The training loop: it learns, resumes exactly, and stops clearly."""
+"""The training loop: learning, exact resume, checkpoints and errors."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def state_of(network):
     return {name: value.clone() for name, value in network.state_dict().items()}
 
 
-def assert_same(first, second):
+def assert_equal_states(first, second):
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_defaults_are_the_paper_s_protocol():
+def test_defaults_follow_the_paper():
     config = TrainConfig()
     assert config.steps == 140_000
     assert config.patches == 8_960_000
@@ -47,7 +47,7 @@ def test_defaults_are_the_paper_s_protocol():
     assert learning_rate(70_000, config) == 1e-4
 
 
-def test_cosine_schedule_falls_from_first_to_last_rate():
+def test_cosine_schedule_decreases_from_first_to_last_rate():
     config = replace(CONFIG, schedule="cosine", learning_rates=(1e-2, 1e-4))
     rates = [learning_rate(step, config) for step in range(config.steps + 1)]
     assert rates[0] == 1e-2
@@ -55,7 +55,7 @@ def test_cosine_schedule_falls_from_first_to_last_rate():
     assert rates == sorted(rates, reverse=True)
 
 
-def test_batches_follow_from_seed_and_step_alone():
+def test_batches_depend_on_seed_and_step_only():
     pool = batches.as_pool(ramps())
     first, again = (draw_batch(pool, SMALL, CONFIG, 7, CPU) for _ in range(2))
     later = draw_batch(pool, SMALL, CONFIG, 8, CPU)
@@ -65,7 +65,7 @@ def test_batches_follow_from_seed_and_step_alone():
     assert first.eta.shape == first.sigma.shape == (4,)
 
 
-def test_networks_with_one_seed_see_the_same_noise():
+def test_networks_with_the_same_seed_see_the_same_noise():
     pool = batches.as_pool(ramps())
     written = draw_batch(pool, AS_WRITTEN, CONFIG, 3, CPU)
     balanced = draw_batch(pool, BALANCED, CONFIG, 3, CPU)
@@ -75,20 +75,20 @@ def test_networks_with_one_seed_see_the_same_noise():
     assert torch.equal(released.sigma, released.sigma.round())
 
 
-def test_patches_are_cut_from_the_images_and_turned_only_if_asked():
+def test_patches_are_rotated_only_with_augmentation():
     image = np.arange(40 * 40).reshape(40, 40) % 251 / 255.0
     pool = batches.as_pool([image])
     patch = draw_batch(pool, SMALL, CONFIG, 0, CPU).clean[0, 0] * 255
     steps = patch.diff(dim=1)
     assert ((steps - 1).abs() < 1e-3).float().mean() > 0.9
-    turned = [
+    rotated = [
         draw_batch(pool, SMALL, replace(CONFIG, augment=True), step, CPU).clean[0, 0] * 255
         for step in range(8)
     ]
-    assert any(((t.diff(dim=1) - 1).abs() > 1e-3).float().mean() > 0.9 for t in turned)
+    assert any(((t.diff(dim=1) - 1).abs() > 1e-3).float().mean() > 0.9 for t in rotated)
 
 
-def test_validation_noise_never_changes_and_covers_the_range():
+def test_validation_noise_is_fixed_and_covers_the_range():
     first, again = (validation_batch(ramps(20), CONFIG) for _ in range(2))
     assert torch.equal(first.noisy, again.noisy)
     assert first.eta.min() < 0.5 and first.eta.max() > 1.8
@@ -117,7 +117,7 @@ def test_the_best_validated_weights_are_kept():
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 @pytest.mark.parametrize("architecture", ["xbdcnn", "dncnn"])
 def test_resume_is_exact(tmp_path, monkeypatch, architecture, ema):
-    recipe = SMALL if architecture == "xbdcnn" else zoo.PLAIN_MSE
+    recipe = SMALL if architecture == "xbdcnn" else zoo.MSE_ONLY
     config = replace(CONFIG, ema=ema, checkpoint_seconds=0.0, patches=24, validate_every=2)
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     whole = build_network(architecture, recipe)
@@ -137,13 +137,13 @@ def test_resume_is_exact(tmp_path, monkeypatch, architecture, ema):
         train(broken, recipe, ramps(), ramps(), config, tmp_path / "killed", progress=False)
     resumed = build_network(architecture, recipe, seed=99)
     train(resumed, recipe, ramps(), ramps(), config, tmp_path / "killed", progress=False)
-    assert_same(state_of(whole), state_of(resumed))
+    assert_equal_states(state_of(whole), state_of(resumed))
     logged = pd.read_csv(tmp_path / "killed" / "log.csv")
     assert logged["cpu_seconds"].is_monotonic_increasing and logged["seconds"].iloc[0] > 0
 
 
 @pytest.mark.parametrize("changed", ["config", "recipe", "images", "network"])
-def test_checkpoint_of_another_run_is_refused(tmp_path, changed):
+def test_checkpoint_of_another_run_is_rejected(tmp_path, changed):
     network = build_network("xbdcnn", SMALL)
     train(network, SMALL, ramps(), ramps(), CONFIG, tmp_path, progress=False)
     config = replace(CONFIG, seed=1) if changed == "config" else CONFIG
@@ -155,19 +155,19 @@ def test_checkpoint_of_another_run_is_refused(tmp_path, changed):
         train(network, recipe, images, ramps(), config, tmp_path, progress=False)
 
 
-def test_damaged_checkpoint_is_named(tmp_path):
+def test_damaged_checkpoint_is_rejected_by_name(tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(XbdcnnError, match=r"checkpoint\.pt: damaged checkpoint"):
         train(XBDCNN(SMALL), SMALL, ramps(), ramps(), CONFIG, tmp_path, progress=False)
 
 
-def test_a_loss_that_explodes_stops_the_run():
+def test_infinite_loss_stops_the_run():
     config = replace(CONFIG, learning_rates=(1e30, 1e30), patches=400)
     with pytest.raises(XbdcnnError, match="lower `learning_rates`"):
         train(XBDCNN(SMALL), SMALL, ramps(), ramps(), config, progress=False)
 
 
-def test_missing_and_small_images_are_named():
+def test_missing_and_small_images_are_rejected():
     with pytest.raises(XbdcnnError, match="no training images"):
         train(XBDCNN(SMALL), SMALL, [], ramps(), CONFIG, progress=False)
     with pytest.raises(XbdcnnError, match="no validation images"):
@@ -176,7 +176,7 @@ def test_missing_and_small_images_are_named():
         train(XBDCNN(SMALL), SMALL, ramps(side=16), ramps(), CONFIG, progress=False)
 
 
-def test_bfloat16_and_clipping_train_too():
+def test_training_with_bfloat16_clipping_and_augmentation():
     config = replace(CONFIG, precision="bf16", clip_norm=0.1, augment=True)
     history = train(XBDCNN(SMALL), SMALL, ramps(), ramps(), config, progress=False)
     assert np.isfinite(history["loss"]).all()

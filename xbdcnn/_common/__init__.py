@@ -1,1 +1,1 @@
-"""What every other package builds on: errors, files, memory, provenance."""
+"""Shared foundations of the package: errors, files, memory and provenance."""

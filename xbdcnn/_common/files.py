@@ -1,4 +1,4 @@
-"""Writing files so that none is ever left half-written."""
+"""Atomic writing of files, and their SHA-256."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PACKAGE = Path(__file__).resolve().parents[1]
-"""Folder of the package; in a clone, the repository is the folder above it."""
+"""Folder of the package; in a clone, its parent is the root of the repository."""
 
 
 @contextmanager
 def atomic_path(target: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `target` that replaces it once the block succeeds.
+    """Yield a temporary path in the folder of `target`, and rename it to `target` on success.
 
-    The suffix is kept, because many writers choose the format by it. If the block raises,
-    `target` keeps its former content (or stays absent) and the temporary file is removed.
+    Missing folders are created. The temporary path has the suffix of `target`, from which many
+    writers infer the format. If the block raises, `target` is unchanged (or absent) and the
+    temporary file is removed.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +33,7 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        # mkstemp is private to its owner; a finished file gets the usual mode.
+        # mkstemp creates files that only their owner can read.
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, target)
     finally:
@@ -58,7 +59,7 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def write_json(facts: dict[str, Any], path: Path) -> None:
-    """Write plain values as JSON, atomically."""
+    """Write JSON-serialisable values as JSON, atomically."""
     write_text(json.dumps(facts, indent=2) + "\n", path)
 
 

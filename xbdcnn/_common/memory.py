@@ -1,4 +1,4 @@
-"""Memory: an allocator that keeps its pages, and one error for when there is none left."""
+"""Memory of PyTorch on the CPU: reuse of freed blocks, and one error type if it runs out."""
 
 from __future__ import annotations
 
@@ -9,36 +9,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-# Parameters of mallopt(3), and where the library's own adjustment of them would end.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
-_USUAL = {_M_MMAP_MAX: 65536, _M_MMAP_THRESHOLD: 2**25, _M_TRIM_THRESHOLD: 2**26}
+"""Parameters of mallopt(3)."""
 
+_DEFAULTS = {_M_MMAP_MAX: 65536, _M_MMAP_THRESHOLD: 2**25, _M_TRIM_THRESHOLD: 2**26}
+"""Their values at the end of glibc's dynamic adjustment, restored after the block."""
 
-_NONE_LEFT = re.compile("allocate memory|not enough memory|out of memory", re.IGNORECASE)
-"""How PyTorch says so on a CPU, on Windows, and on CUDA and MPS, each time as a RuntimeError."""
+_OUT_OF_MEMORY = re.compile("allocate memory|not enough memory|out of memory", re.IGNORECASE)
+"""Messages of PyTorch's RuntimeError on Linux and Windows CPUs, CUDA and MPS."""
 
 
 @contextmanager
-def memory_errors() -> Iterator[None]:
-    """Raise MemoryError where PyTorch raises a RuntimeError because no memory is left."""
+def convert_out_of_memory() -> Iterator[None]:
+    """Raise MemoryError in place of PyTorch's RuntimeError about a failed allocation."""
     try:
         yield
     except RuntimeError as error:
-        if _NONE_LEFT.search(str(error)):
+        if _OUT_OF_MEMORY.search(str(error)):
             raise MemoryError(str(error)) from error
         raise
 
 
 @contextmanager
-def kept_pages(wanted: bool = True) -> Iterator[None]:
-    """Let freed memory be reused inside the block instead of going back to the system, if wanted.
+def reuse_freed_memory(enabled: bool = True) -> Iterator[None]:
+    """Keep freed memory in the process for reuse inside the block; return it at the end.
 
-    The C library of Linux returns every large block at once, so each activation of a network is
-    made of new pages, which the kernel has to clear: a quarter of the processor time of a
-    1024 x 1024 radiograph, a tenth of a training step's. Elsewhere the block runs as it is. All
-    is returned at the end.
+    By default glibc returns every large block to the kernel when it is freed. Each activation of
+    a network then consists of new pages that the kernel has to clear, which takes a quarter of
+    the processor time of restoring 1024 x 1024 pixels, and a tenth of that of a training step.
+    Has no effect with another C library, or if `enabled` is False.
     """
-    library = _glibc() if wanted else None
+    library = _glibc() if enabled else None
     if library is None:
         yield
         return
@@ -47,12 +48,12 @@ def kept_pages(wanted: bool = True) -> Iterator[None]:
     try:
         yield
     finally:
-        for parameter, value in _USUAL.items():
+        for parameter, value in _DEFAULTS.items():
             library.mallopt(parameter, value)
         library.malloc_trim(0)
 
 
 @cache
 def _glibc() -> ctypes.CDLL | None:
-    """The C library, if it is the one whose parameters these are."""
+    """Return the C library if it is glibc, else None."""
     return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

@@ -1,4 +1,4 @@
-"""Where a number comes from: code, versions, machine and time."""
+"""Provenance of a result: commit, package versions, machine and time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("xbdcnn", "torch", "numpy", "scipy", "scikit-image", "pydicom", "bm3
 
 
 def provenance(**facts: Any) -> dict[str, Any]:
-    """Return `facts` (profile, data, seed, ...) with commit, versions, machine and UTC time."""
+    """Return `facts` (profile, data, seed, ...) and commit, versions, machine and UTC time."""
     return {
         **facts,
         "commit": commit(),
@@ -25,7 +25,7 @@ def provenance(**facts: Any) -> dict[str, Any]:
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of the packages that can change a result; an absent one is left out."""
+    """Return the versions of the installed packages that can change a result, by name."""
     versions = {}
     for name in PACKAGES:
         try:
@@ -36,7 +36,10 @@ def installed_versions() -> dict[str, str]:
 
 
 def commit() -> str:
-    """Commit of the checkout the package lies in, "-dirty" if it was changed, else "unknown"."""
+    """Return the commit of the clone that contains the package, "unknown" outside a clone.
+
+    The suffix "-dirty" marks uncommitted changes.
+    """
     root = PACKAGE.parent
     if not (root / ".git").exists():
         return "unknown"

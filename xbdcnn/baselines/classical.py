@@ -1,11 +1,22 @@
-"""Denoisers that learn nothing, behind one signature: `denoise(noisy, *, eta, sigma)`.
+"""Classical denoising methods with one signature, `denoise(noisy, *, eta, sigma)`.
 
-`noisy` is a radiograph, (H, W) floating point in [0, 1]; `eta` (photons per grey level) and
-`sigma` (grey levels of the 8-bit scale) are its known noise levels. The result is float32,
-(H, W), clipped to [0, 1]. All four are told the true levels, which the blind networks are not.
+noisy: radiograph f of Eq. 1, (H, W) floating point in [0, 1]; eta (photons per grey level) and
+sigma (8-bit grey levels): its true noise level, which the blind networks are not given. All return
+the restored radiograph, (H, W) float32, clipped to [0, 1].
 
-Every method raises `XbdcnnError` if `noisy` is not a 2-D, finite floating-point image of at
-least 16 x 16 pixels, if `eta` is not positive and finite, or if `sigma` is negative or infinite.
+All raise XbdcnnError if `noisy` is not a finite floating-point image of at least 16 x 16 pixels in
+[0, 1], if eta is not positive and finite, or if sigma is negative or not finite.
+
+References:
+    Buades, Coll and Morel, A non-local algorithm for image denoising, CVPR 2005.
+    Chambolle, An algorithm for total variation minimization and applications, J. Math. Imaging
+    Vis. 20, 2004.
+    Dabov, Foi, Katkovnik and Egiazarian, Image denoising by sparse 3-D transform-domain
+    collaborative filtering, IEEE Trans. Image Process. 16(8), 2007.
+    Mäkitalo and Foi, Optimal inversion of the generalized Anscombe transformation for
+    Poisson-Gaussian noise, IEEE Trans. Image Process. 22(1), 2013.
+    Rudin, Osher and Fatemi, Nonlinear total variation based noise removal algorithms,
+    Physica D 60, 1992.
 """
 
 from __future__ import annotations
@@ -24,33 +35,38 @@ Image = NDArray[np.floating]
 def bm3d_denoise(
     noisy: Image, *, eta: float, sigma: float, fast: bool = False, threads: int = 1
 ) -> Image:
-    """BM3D (Dabov et al. 2007) at one `averaged_sigma` for the whole image.
+    """Block matching and 3-D filtering (Dabov et al. 2007), for Gaussian noise of `averaged_sigma`.
 
-    BM3D expects Gaussian noise of one strength; the paper does not say which it was given, and
-    the average is what can be had without a transform. `fast` takes BM3D's low-complexity
-    settings: a third of the time for about 0.2 dB. More `threads` are faster, but the sums of
-    several differ slightly from run to run.
+    Groups of similar blocks are denoised by thresholding, then by Wiener filtering, of their 3-D
+    transform. BM3D assumes the same noise variance in every pixel. The paper does not state which
+    value it was given; here it is the mean over the image.
 
-    Needs the package `bm3d`, whose licence allows NON-COMMERCIAL USE ONLY; it is no dependency of
-    this package but part of the extra `xbdcnn[reproduce]`. Raises `XbdcnnError` if it is missing,
-    and on bad input (see the module).
+    Args:
+        noisy, eta, sigma: see the module.
+        fast: BM3D's low-complexity profile, which takes a third of the time and costs about 0.2 dB.
+        threads: number of threads; with more than one, results differ in rounding from run to run.
+
+    Raises:
+        XbdcnnError: invalid input (see the module), or the package `bm3d` is not installed. Its
+            licence allows NON-COMMERCIAL USE ONLY, so that only the extra `xbdcnn[reproduce]`
+            installs it.
     """
-    grey = _grey_levels(noisy, eta, sigma)
+    grey = _to_grey_levels(noisy, eta, sigma)
     return _from_grey_levels(_bm3d(grey, averaged_sigma(noisy, eta, sigma), fast, threads))
 
 
 def gat_bm3d(
     noisy: Image, *, eta: float, sigma: float, fast: bool = False, threads: int = 1
 ) -> Image:
-    """BM3D between `generalised_anscombe` and its inverse (Mäkitalo and Foi 2013).
+    """BM3D of the image transformed by D, then the inverse of D (Mäkitalo and Foi 2013).
 
-    The transform gives the noise unit variance at every grey level, which is what BM3D expects.
-    The theory knows nothing of clipping, so near black and white a small bias remains. Package,
-    licence, `fast`, `threads` and errors as for `bm3d_denoise`.
+    D is `generalised_anscombe`. In D(f) the noise has a variance of about 1 at every grey level, as
+    BM3D assumes. The transform does not account for the clipping of f, which leaves a small bias
+    near black and white. Arguments and errors as for `bm3d_denoise`.
     """
-    grey = _grey_levels(noisy, eta, sigma)
+    grey = _to_grey_levels(noisy, eta, sigma)
     low, high = generalised_anscombe(np.array([0.0, GREY_LEVELS]), eta, sigma)
-    # BM3D's matching thresholds are made for images that span the 8-bit scale, so D has to.
+    # BM3D's thresholds for block matching are tuned for images that span the 8-bit scale.
     stretch = GREY_LEVELS / (high - low)
     stabilised = (generalised_anscombe(grey, eta, sigma) - low) * stretch
     denoised = _bm3d(stabilised, 1.0 * stretch, fast, threads) / stretch + low
@@ -58,15 +74,16 @@ def gat_bm3d(
 
 
 def non_local_means(noisy: Image, *, eta: float, sigma: float) -> Image:
-    """Non-local means (Buades et al. 2005): 7x7 patches, 13x13 search window, `h = 0.8 s`.
+    """g(x) = sum_y w(x, y) f(y) / sum_y w(x, y), non-local means (Buades et al. 2005).
 
-    `s` is `averaged_sigma`, also subtracted from the patch distances. Patch, window and factor
-    were the best of 20 combinations on six ChestX-ray8 crops at five noise levels; 0.6 and 1.2
-    lose 0.3 and 0.1 dB on average. Raises `XbdcnnError` on bad input (see the module).
+    w(x, y) = exp(-max(0, d(x, y) - 2 s^2) / h^2), where d is the mean squared difference of the
+    7 x 7 patches around x and y, y is in the 13 x 13 window around x, s = `averaged_sigma`, and
+    h = 0.8 s. Patch, window and h / s were the best of 20 combinations on six ChestX-ray8 crops at
+    five noise levels; h = 0.6 s and 1.2 s lose 0.3 and 0.1 dB on average.
     """
     from skimage.restoration import denoise_nl_means
 
-    grey, s = _grey_levels(noisy, eta, sigma), averaged_sigma(noisy, eta, sigma)
+    grey, s = _to_grey_levels(noisy, eta, sigma), averaged_sigma(noisy, eta, sigma)
     restored = denoise_nl_means(
         grey, patch_size=7, patch_distance=6, h=0.8 * s, sigma=s, fast_mode=True
     )
@@ -74,17 +91,17 @@ def non_local_means(noisy: Image, *, eta: float, sigma: float) -> Image:
 
 
 def total_variation(noisy: Image, *, eta: float, sigma: float) -> Image:
-    """argmin_u 1/2 ||u - f||^2 + w TV(u) (Rudin et al. 1992), with `w = 1.1 s`.
+    """g = argmin_u 1/2 ||u - f||^2 + w TV(u), total variation denoising (Rudin et al. 1992).
 
-    `s` is `averaged_sigma`. The factor was the best of 0.7 to 1.2 on six ChestX-ray8 crops at
-    five noise levels (1.0 and 1.2 lose 0.05 dB on average). Always 200 of Chambolle's iterations:
-    the stopping rule of scikit-image can end so early that neighbouring weights differ by 3 dB.
-    Raises `XbdcnnError` on bad input (see the module).
+    w = 1.1 s with s = `averaged_sigma`. The factor was the best of 0.7 to 1.2 on six ChestX-ray8
+    crops at five noise levels; 1.0 and 1.2 lose 0.05 dB on average. The minimum is computed by 200
+    iterations of Chambolle (2004). The stopping criterion of scikit-image is disabled, since it can
+    stop so early that results for similar w differ by 3 dB.
     """
     from skimage.restoration import denoise_tv_chambolle
 
-    grey, s = _grey_levels(noisy, eta, sigma), averaged_sigma(noisy, eta, sigma)
-    # A black image without thermal noise has s = 0, and scikit-image divides by the weight.
+    grey, s = _to_grey_levels(noisy, eta, sigma), averaged_sigma(noisy, eta, sigma)
+    # s = 0 for a black image without electronic noise, and scikit-image divides by the weight.
     weight = max(1.1 * s, 1e-6)
     return _from_grey_levels(denoise_tv_chambolle(grey, weight=weight, eps=0, max_num_iter=200))
 
@@ -95,23 +112,25 @@ CLASSICAL: dict[str, Callable[..., Image]] = {
     "NLM": non_local_means,
     "TV": total_variation,
 }
-"""The classical methods by the name that tables and figures print."""
+"""Classical methods by their label in tables and figures."""
 
 
 def averaged_sigma(noisy: Image, eta: float, sigma: float) -> float:
-    """s = sqrt(mean(f) / eta + sigma^2) in grey levels: the noise as if it were all Gaussian.
+    """s = sqrt(mean(f) / eta + sigma^2), the root mean square of the noise in grey levels.
 
-    noisy: [0, 1]. The mean of the noisy image stands in for that of the clean one.
+    f is in grey levels in this equation, `noisy` in [0, 1]. The mean of the noise-free image, which
+    the equation needs, is replaced by that of the noisy one.
     """
     brightness = max(float(np.mean(noisy, dtype=np.float64)), 0.0)
     return float(np.sqrt(noise_variance(np.float64(brightness), eta, sigma)))
 
 
 def generalised_anscombe(z: Image, eta: float, sigma: float) -> Image:
-    """D(z) = (2/a) sqrt(max(0, a z + 3/8 a^2 + sigma^2)), where a = 1/eta is the gain.
+    """D(z) = (2/a) sqrt(max(0, a z + 3/8 a^2 + sigma^2)), the generalised Anscombe transform.
 
-    For z = a Poisson(y/a) + N(0, sigma^2) the variance of D is close to 1 whatever y is.
-    z: grey levels (not [0, 1]), any shape; D: dimensionless. Mäkitalo and Foi 2013.
+    a = 1/eta is the gain in grey levels per photon. For z = a Poisson(y/a) + N(0, sigma^2), which
+    is Eq. 1 in grey levels, the variance of D(z) is close to 1 for every y.
+    z, sigma: grey levels; z of any shape; D(z): dimensionless. Mäkitalo and Foi 2013.
     """
     a = 1 / eta
     return 2 / a * np.sqrt(np.maximum(a * z + 3 / 8 * a**2 + sigma**2, 0.0))
@@ -120,19 +139,19 @@ def generalised_anscombe(z: Image, eta: float, sigma: float) -> Image:
 def inverse_generalised_anscombe(d: Image, eta: float, sigma: float) -> Image:
     """y/a = D^2/4 + c/(4 D) - 11/(8 D^2) + 5c/(8 D^3) - 1/8 - (sigma/a)^2 with c = sqrt(3/2).
 
-    Closed form of the exact unbiased inverse, E[D | y] -> y in grey levels >= 0, a = 1/eta. The
-    algebraic inverse of D would be too dark, since the mean of a root is not the root of the
-    mean. Mäkitalo and Foi 2013.
+    Closed-form approximation of the exact unbiased inverse, which maps D = E[D(z) | y] to y.
+    a = 1/eta; d: dimensionless, any shape; y: grey levels >= 0. The algebraic inverse is biased
+    towards black, since the square root is concave. Mäkitalo and Foi 2013.
     """
     a, c = 1 / eta, np.sqrt(3 / 2)
-    # E[D] of a black pixel without thermal noise; below it the powers of 1/D take over.
+    # E[D] = c at y = 0 without electronic noise; below c, the powers of 1/D diverge.
     d = np.maximum(d, c)
     counts = d**2 / 4 + c / (4 * d) - 11 / (8 * d**2) + 5 * c / (8 * d**3) - 1 / 8
     return a * np.maximum(counts - (sigma / a) ** 2, 0.0)
 
 
 def _bm3d(image: Image, sigma: float, fast: bool, threads: int) -> Image:
-    """Run BM3D on an image that spans about 0 to 255; `sigma` in the same units."""
+    """Apply BM3D to an image with values of about 0 to 255; `sigma` has the same unit."""
     try:
         from bm3d import BM3DProfile, BM3DProfileLC, bm3d
     except ImportError as error:
@@ -142,12 +161,12 @@ def _bm3d(image: Image, sigma: float, fast: bool, threads: int) -> Image:
         ) from error
     profile = BM3DProfileLC() if fast else BM3DProfile()
     profile.num_threads = threads
-    # The package scales its thresholds to images in [0, 1].
+    # The package expects images in [0, 1].
     return bm3d(image / GREY_LEVELS, sigma / GREY_LEVELS, profile=profile) * GREY_LEVELS
 
 
-def _grey_levels(noisy: Image, eta: float, sigma: float) -> Image:
-    """Check the arguments of a method; return the image in float64 grey levels."""
+def _to_grey_levels(noisy: Image, eta: float, sigma: float) -> Image:
+    """Validate the arguments of a method; return the image in float64 grey levels."""
     require_radiograph(noisy)
     if not np.issubdtype(noisy.dtype, np.floating):
         raise XbdcnnError(
@@ -162,4 +181,5 @@ def _grey_levels(noisy: Image, eta: float, sigma: float) -> Image:
 
 
 def _from_grey_levels(grey: Image) -> NDArray[np.float32]:
+    """Convert a restored image to float32 and clip it to [0, 1]."""
     return np.clip(grey / GREY_LEVELS, 0.0, 1.0).astype(np.float32)

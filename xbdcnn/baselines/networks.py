@@ -1,7 +1,14 @@
-"""The two networks that the paper compares X-BDCNN with: DnCNN and an X-ReCNN-style network.
+"""Networks that the paper compares X-BDCNN with: DnCNN [8] and one in the style of X-ReCNN [10].
 
-Both are blind (no noise level goes in or comes out), both predict the residual (the noise),
-and both return `Denoised(restored, None)` so that one training loop serves every network.
+Both are blind, g_hat = f - R(f), where R is the predicted noise. They neither take nor estimate a
+noise level, and return `Denoised(image, None)`, so that all networks share one training loop.
+
+References:
+    Zhang, Zuo, Chen, Meng and Zhang, Beyond a Gaussian denoiser: residual learning of deep CNN for
+    image denoising, IEEE Trans. Image Process. 26(7), 2017.
+    Jin, Jiang, Wei and Li, Chest X-ray image denoising method based on deep convolution neural
+    network, IET Image Process. 13(11), 2019.
+    He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015.
 """
 
 from __future__ import annotations
@@ -12,20 +19,25 @@ from torch import Tensor, nn
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.models import Denoised, require_image_batch
 
-# A batch-normalised network hands activations of unit size to its last layer. At full He scale
-# the first residual would be as large as the image; this brings it down to about a grey level.
 LAST_LAYER_SCALE = 0.001
+"""Factor of the last layer's initial weights, with which the first residual is about 1 grey level.
+
+After batch normalisation the activations have unit variance, and He initialisation of the last
+layer would yield a residual as large as the image.
+"""
 
 
 class DnCNN(nn.Module):
-    """DnCNN (Zhang et al. 2017, Sec. III): `restored = noisy - residual(noisy)`.
+    """DnCNN: g_hat = f - R(f) with a plain stack of convolutions R (Zhang et al. 2017, Sec. III).
 
-    Layers: conv + ReLU, then `depth - 2` times conv + batch norm + ReLU, then conv; all 3x3 and
-    zero-padded. With `width` w and `depth` d it has `9w + w + (d-2)(9w^2 + 2w) + 9w + 1`
-    parameters (556,097 at the default) and a receptive field of `2d + 1` pixels. Zhang et al. use
-    17 layers at a known noise level and 20 for blind denoising; the paper does not say which.
+    Layers: conv + ReLU, then d - 2 times conv + batch norm + ReLU, then conv; all 3 x 3 and
+    zero-padded. With w = `width` channels and d = `depth` layers there are
+    10w + (d-2)(9w^2 + 2w) + 9w + 1 parameters (556,097 by default), and the receptive field is
+    2d + 1 pixels wide. Zhang et al. use 17 layers for a known noise level and 20 for blind
+    denoising; the paper does not state the depth.
 
-    Raises `XbdcnnError` for a depth below 3 or a width below 1.
+    Raises:
+        XbdcnnError: the depth is below 3 or the width below 1.
     """
 
     def __init__(self, depth: int = 17, width: int = 64) -> None:
@@ -34,27 +46,29 @@ class DnCNN(nn.Module):
             raise XbdcnnError(f"DnCNN needs depth >= 3 and width >= 1, got {depth} and {width}")
         layers: list[nn.Module] = [nn.Conv2d(1, width, 3, padding=1), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):
-            # Batch norm subtracts the mean, so a bias before it would have no effect.
+            # Batch norm subtracts the mean, which cancels a bias before it.
             layers += [nn.Conv2d(width, width, 3, padding=1, bias=False)]
             layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
-        layers += [nn.Conv2d(width, 1, 3, padding=1)]
-        self.residual = nn.Sequential(*layers)
-        _he_init(self, last=self.residual[-1])
+        last = nn.Conv2d(width, 1, 3, padding=1)
+        self.residual = nn.Sequential(*layers, last)
+        _he_init(self, last=last)
 
-    def forward(self, noisy: Tensor) -> Denoised:
-        """Restore `noisy` (B, 1, H, W), float in [0, 1]; the output is not clipped.
+    def forward(self, noisy: Tensor) -> Denoised[Tensor]:
+        """Restore a batch (B, 1, H, W) in [0, 1] with H, W >= 16; the output is not clipped.
 
-        Raises `XbdcnnError` unless there is one channel and both sides have >= 16 pixels.
+        Raises:
+            XbdcnnError: another shape.
         """
         require_image_batch(noisy)
         return Denoised(noisy - self.residual(noisy), None)
 
 
 class MultiScaleBlock(nn.Module):
-    """`x + ReLU(BN([conv_1(x), conv_2(x), conv_3(x)]))`: three receptive fields side by side.
+    """x + ReLU(BN([conv_1(x), conv_2(x), conv_3(x)])): three scales in parallel.
 
-    `conv_r` is a 3x3 convolution with dilation r, which sees 3, 5 or 7 pixels across at the price
-    of 3; each yields a third of the channels. (B, width, H, W) in and out; `width` divides by 3.
+    conv_r is a 3 x 3 convolution of dilation r, hence with a receptive field of 3, 5 or 7 pixels,
+    and a third of the output channels. (B, width, H, W) -> (B, width, H, W); `width` is a multiple
+    of 3.
     """
 
     DILATIONS = (1, 2, 3)
@@ -68,21 +82,22 @@ class MultiScaleBlock(nn.Module):
         self.norm = nn.BatchNorm2d(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add to `x` (B, width, H, W) what the parallel branches extract from it."""
+        """Add the normalised features of the three branches to `x`."""
         scales = torch.cat([branch(x) for branch in self.branches], dim=1)
         return x + torch.relu(self.norm(scales))
 
 
 class XReCNNStyle(nn.Module):
-    """A RECONSTRUCTION in the style of X-ReCNN (Jin et al. 2019), not that network itself.
+    """g_hat = f - R(f), a RECONSTRUCTION in the style of X-ReCNN (Jin et al. 2019), not X-ReCNN.
 
-    Neither an implementation nor a full description of X-ReCNN is public. What is known is kept:
-    batch norm, residual learning (`restored = noisy - residual(noisy)`), noise extracted at
-    several scales in parallel, and less time than DnCNN (the paper prints 4 ms against 5 ms). The
-    rest is our choice: conv + ReLU, `blocks` times `MultiScaleBlock`, conv. With `width` w and
-    `blocks` b it has `10w + b(9w^2 + 2w) + 9w + 1` parameters (125,905 at the default).
+    Neither an implementation nor a complete description of X-ReCNN is public. Its known properties
+    are kept: batch norm, residual learning, noise extraction at several scales in parallel, and a
+    shorter run time than DnCNN (4 ms and 5 ms in the paper). The other choices are ours: conv +
+    ReLU, then b = `blocks` times `MultiScaleBlock`, then conv. With w = `width` channels there are
+    10w + b(9w^2 + 2w) + 9w + 1 parameters (125,905 by default).
 
-    Raises `XbdcnnError` unless `width` is a positive multiple of 3 and `blocks` is positive.
+    Raises:
+        XbdcnnError: `width` is not a positive multiple of 3, or `blocks` is below 1.
     """
 
     def __init__(self, width: int = 48, blocks: int = 6) -> None:
@@ -101,17 +116,18 @@ class XReCNNStyle(nn.Module):
         )
         _he_init(self, last=last)
 
-    def forward(self, noisy: Tensor) -> Denoised:
-        """Restore `noisy` (B, 1, H, W), float in [0, 1]; the output is not clipped.
+    def forward(self, noisy: Tensor) -> Denoised[Tensor]:
+        """Restore a batch (B, 1, H, W) in [0, 1] with H, W >= 16; the output is not clipped.
 
-        Raises `XbdcnnError` unless there is one channel and both sides have >= 16 pixels.
+        Raises:
+            XbdcnnError: another shape.
         """
         require_image_batch(noisy)
         return Denoised(noisy - self.residual(noisy), None)
 
 
-def _he_init(network: nn.Module, last: nn.Module) -> None:
-    """Draw each kernel from N(0, 2 / fan_in) (He et al. 2015), `last` much smaller; biases 0."""
+def _he_init(network: nn.Module, last: nn.Conv2d) -> None:
+    """Draw filters from N(0, 2 / fan_in) (He et al. 2015), scaled down in `last`; biases are 0."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""The command `xbdcnn`. Everything heavy is imported inside the commands, so help is instant."""
+"""The command `xbdcnn`. The commands import torch and pandas themselves, so help is fast."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ app = typer.Typer(
 )
 
 
-def show_version(wanted: bool) -> None:
-    """Print the version and leave."""
-    if wanted:
+def show_version(requested: bool) -> None:
+    """Print the version and exit."""
+    if requested:
         typer.echo(f"xbdcnn {__version__}")
         raise typer.Exit
 
@@ -29,17 +29,19 @@ def show_version(wanted: bool) -> None:
 @app.callback(
     invoke_without_command=True,
     epilog="Example: [bold]xbdcnn denoise chest.png -o restored[/bold]. "
-    "Each command explains itself: [bold]xbdcnn denoise --help[/bold].",
+    "Help on a command: [bold]xbdcnn denoise --help[/bold].",
 )
 def main(
     ctx: typer.Context,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=show_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=show_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Blind denoising of radiographs with X-BDCNN, and the paper behind it re-run."""
+    """Blind denoising of radiographs with X-BDCNN, and reproduction of its paper."""
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
 
@@ -50,14 +52,14 @@ COMMANDS = {
         measure.train: "xbdcnn train dncnn --profile cpu",
         measure.trials: "xbdcnn trials ablation --seed 0 --seed 1",
         measure.evaluate: "xbdcnn evaluate --table 2",
-        measure.audit: "xbdcnn audit calibration levels",
+        measure.audit: "xbdcnn audit calibration out-of-range",
     },
     "Denoise radiographs": {
-        denoise.denoise: "xbdcnn denoise scans/ extra.dcm -o restored",
+        denoise.denoise: "xbdcnn denoise images/ chest.dcm -o restored",
         denoise.fetch_sample: "xbdcnn fetch-sample",
     },
 }
-"""Every command with an example of its use, by the panel of the help text it appears in."""
+"""The commands with an example each, by panel of the help text."""
 
 for panel, examples in COMMANDS.items():
     for function, example in examples.items():

@@ -1,51 +1,63 @@
-"""Commands that train and measure: train, trials, evaluate, audit, benchmark."""
+"""Commands that train and evaluate networks: train, trials, evaluate, audit."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xbdcnn.cli.options import Data, ProfileName, chosen_profile
-from xbdcnn.cli.reporting import BadUse, command_line
+from xbdcnn.cli.reporting import UsageError, usage_errors
+
+if TYPE_CHECKING:
+    from xbdcnn.training.batches import TrainConfig
 
 
 def train(
-    name: Annotated[str, typer.Argument(help="Which network, e.g. xbdcnn or dncnn.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of the network, e.g. xbdcnn or dncnn.")
+    ],
     profile: ProfileName = "quick",
     data: Data = None,
     folder: Annotated[
-        Path | None, typer.Option(help="Checkpoint, log and weights. Default: runs/NAME.")
+        Path | None,
+        typer.Option(help="Folder for checkpoint, log and weights. Default: runs/NAME."),
     ] = None,
-    patches: Annotated[int | None, typer.Option(min=1, help="Patches seen in total.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Patches per step.")] = None,
-    width: Annotated[int | None, typer.Option(min=1, help="Channels of an X-BDCNN.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of initial weights, patches, noise.")] = None,
+    patches: Annotated[
+        int | None, typer.Option(min=1, help="Total number of training patches.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Patches per optimisation step.")
+    ] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Channels of an X-BDCNN layer.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of initial weights, patches and noise.")
+    ] = None,
     store: Annotated[
-        Path, typer.Option(help="Stored patches of profile paper, made if need be (5.2 GB).")
+        Path, typer.Option(help="Folder of the stored patches of profile paper (5.2 GB).")
     ] = Path("runs/patches"),
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Only say what it will take, after some seconds.")
+        bool,
+        typer.Option("--estimate", help="Predict time and memory from a few steps; do not train."),
     ] = False,
 ) -> None:
-    """Train a network of the paper's tables, going on where an interrupted run stopped.
+    """Train a network of the paper's tables; an interrupted training run is resumed.
 
-    Several GPUs: `accelerate launch -m xbdcnn train xbdcnn --profile paper`, or torchrun.
+    On several GPUs: `accelerate launch -m xbdcnn train xbdcnn --profile paper`, or torchrun.
     """
     from xbdcnn.inference import zoo
 
     chosen = chosen_profile(profile)
-    with command_line():
-        zoo.entry(name)
+    with usage_errors():
+        zoo.find_entry(name)
     from xbdcnn.data.source import find_source
     from xbdcnn.training.distributed import this_process
     from xbdcnn.training.named import budget_of, train_named, training_pool
 
-    given = {"patches": patches, "batch_size": batch_size, "seed": seed}
     budget = budget_of(name, chosen.train)
-    config = replace(budget, **{k: v for k, v in given.items() if v is not None})
+    config = _with_options(budget, patches=patches, batch_size=batch_size, seed=seed)
     source, target = find_source(data), folder or Path("runs") / name
     width = width or chosen.width
     if estimate:
@@ -53,114 +65,123 @@ def train(
 
         count, stored = chosen.radiographs(source), chosen.patches_per_image
         cost = predict_cost(name, source, config, width, count, stored)
-        said = as_table(cost).to_string(index=False)
+        result = as_table(cost).to_string(index=False)
     else:
         side, per_image = config.patch_size, chosen.patches_per_image
         pool = training_pool(source, store, chosen.images, per_image, side)
         path = train_named(name, source, config, target, width, chosen.train_images, pool=pool)
-        said = f"weights: {path}"
+        result = f"weights: {path}"
     if this_process().is_main_process:
-        typer.echo(said)
+        typer.echo(result)
+
+
+def _with_options(config: TrainConfig, **options: int | None) -> TrainConfig:
+    """Return the configuration with the options that were given on the command line."""
+    return replace(config, **{name: value for name, value in options.items() if value is not None})
 
 
 def trials(
-    series: Annotated[str, typer.Argument(help="Which series: recipe, ablation or flips.")],
+    series: Annotated[
+        str,
+        typer.Argument(
+            metavar="SERIES", help="Series of training runs: recipe, ablation or choices."
+        ),
+    ],
     data: Data = None,
-    folder: Annotated[Path, typer.Option(help="Checkpoints, to resume from.")] = Path(
-        "runs/trials"
-    ),
+    folder: Annotated[Path, typer.Option(help="Folder for the checkpoints.")] = Path("runs/trials"),
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the csv and its provenance.")
     ] = Path("tables"),
-    seed: Annotated[list[int] | None, typer.Option(help="Repeatable; 0 by default.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Seed; repeatable. Default: 0.")] = None,
     patches: Annotated[
-        int | None, typer.Option(min=1, help="Patches of 64 x 64 that each training sees.")
+        int | None, typer.Option(min=1, help="Patches of 64 x 64 per training run.")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Of these per step, where a trial sets no other.")
+        int | None, typer.Option(min=1, help="Patches per step, unless the trial sets it.")
     ] = None,
 ) -> None:
-    """Train small networks that differ in one choice, and tabulate what each choice brings."""
+    """Train small networks that differ in one choice each, and tabulate their PSNR."""
     from xbdcnn.data.source import find_source
     from xbdcnn.study.trials import BUDGET, SERIES, run_series
 
     if series not in SERIES:
-        raise BadUse(f"unknown series {series!r}; choose from {', '.join(SERIES)}")
-    given = {"patches": patches, "batch_size": batch_size}
-    budget = replace(BUDGET, **{k: v for k, v in given.items() if v is not None})
+        raise UsageError(f"unknown series {series!r}; choose from {', '.join(SERIES)}")
+    budget = _with_options(BUDGET, patches=patches, batch_size=batch_size)
     table = run_series(series, find_source(data), folder, output, seed or [0], budget)
     typer.echo(table.round(2).to_string(index=False))
 
 
 def evaluate(
     table: Annotated[
-        list[int] | None, typer.Option(min=1, max=2, help="Table 1 or 2; both by default.")
+        list[int] | None,
+        typer.Option(min=1, max=2, help="Table 1 or 2; repeatable. Default: both."),
     ] = None,
     profile: ProfileName = "cpu",
     data: Data = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for csv, Markdown and LaTeX.")
+        Path, typer.Option("--output", "-o", help="Folder for the csv, Markdown and LaTeX tables.")
     ] = Path("tables"),
     method: Annotated[
         list[str] | None,
-        typer.Option(help="This method only, e.g. xbdcnn or GAT+BM3D; repeatable."),
+        typer.Option(help="Method to evaluate, e.g. xbdcnn or GAT+BM3D; repeatable. Default: all."),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume", help="Keep what an interrupted evaluation has measured of these methods."
-        ),
+        typer.Option("--resume", help="Keep the results of an interrupted evaluation."),
     ] = False,
     weights: Annotated[
-        Path | None, typer.Option(help="Folder of weights of your own; default: the shipped.")
+        Path | None, typer.Option(help="Folder of weight files. Default: the shipped weights.")
     ] = None,
     compare: Annotated[
         Path | None,
-        typer.Option(help="Folder of earlier tables; say how far the new ones are from them."),
+        typer.Option(help="Folder of earlier tables; print the largest difference in PSNR."),
     ] = None,
 ) -> None:
-    """Measure Table I and II of the paper: printed, corrected and ours side by side.
+    """Re-measure Tables I and II of the paper, next to their printed and corrected values.
 
-    The default profile takes ten whole radiographs, which is hours for all methods, most of which
-    are BM3D's; `--profile quick` or a few `--method` take minutes.
+    The default profile evaluates all methods on ten whole radiographs and takes hours, mostly for
+    BM3D; `--profile quick` or a selection with `--method` takes minutes.
     """
     from xbdcnn.data.source import find_source
-    from xbdcnn.study.remeasured import earlier_table, largest_difference
+    from xbdcnn.study.table_differences import compare_psnr, read_earlier_table
     from xbdcnn.study.tables import readable, run_table
 
     chosen, numbers = chosen_profile(profile), table or [1, 2]
     source = find_source(data)
-    earlier = {n: earlier_table(n, compare) for n in numbers} if compare else {}
+    earlier = {n: read_earlier_table(n, compare) for n in numbers} if compare else {}
     for number in numbers:
         results = run_table(number, chosen, source, output, weights, method, resume)
         typer.echo(readable(results).to_string(index=False))
         if earlier:
-            rows, gap = largest_difference(number, results, earlier[number])
+            difference = compare_psnr(number, earlier[number], results)
             kept = compare / f"table_{number}.csv"
-            typer.echo(f"PSNR of {rows} rows at most {gap:.2g} dB from {kept}")
-    typer.echo(f"tables are in {output}")
+            typer.echo(
+                f"PSNR of {difference.values} rows differs by at most {difference.largest:.2g} dB "
+                f"from {kept}"
+            )
+    typer.echo(f"tables: {output}")
 
 
 def audit(
     experiments: Annotated[
         list[str] | None,
-        typer.Argument(help="calibration, levels, beyond, leakage, residual; all by default."),
+        typer.Argument(help="calibration, levels, out-of-range, leakage, residual. Default: all."),
     ] = None,
     data: Data = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the csv and its provenance.")
     ] = Path("tables"),
 ) -> None:
-    """Run the audit's long experiments: what the noise estimate is worth, and where things break.
+    """Run the long experiments of the audit: accuracy of the noise estimate, and its limits.
 
-    Notebook 11 reads their results; the trainings behind it are `xbdcnn trials flips`.
+    Notebook 11 reads their results; its training runs are those of `xbdcnn trials choices`.
     """
     from xbdcnn.data.source import find_source
-    from xbdcnn.study.audit.experiments import EXPERIMENTS, run_experiments
+    from xbdcnn.study.audit.experiments import EXPERIMENTS, file_stem, run_experiments
 
     chosen = experiments or list(EXPERIMENTS)
     if unknown := sorted(set(chosen) - set(EXPERIMENTS)):
-        raise BadUse(f"unknown experiment {unknown[0]!r}; choose from {', '.join(EXPERIMENTS)}")
+        raise UsageError(f"unknown experiment {unknown[0]!r}; choose from {', '.join(EXPERIMENTS)}")
     tables = run_experiments(chosen, find_source(data), output)
     for name, table in tables.items():
-        typer.echo(f"written: {output / f'audit_{name}.csv'}, {len(table)} rows")
+        typer.echo(f"written: {output / file_stem(name)}.csv, {len(table)} rows")

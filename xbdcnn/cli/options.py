@@ -6,27 +6,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xbdcnn.cli.reporting import command_line
+from xbdcnn.cli.reporting import usage_errors
 
 if TYPE_CHECKING:
     from xbdcnn.study.profiles import Profile
 
 ProfileName = Annotated[
-    str, typer.Option("--profile", help="How much work: smoke, quick, cpu or paper.")
+    str, typer.Option("--profile", help="Amount of computation: smoke, quick, cpu or paper.")
 ]
 Data = Annotated[
     str | None,
     typer.Option(
         "--data",
-        help="Folder of radiographs. Default: XBDCNN_DATA, else the fetched sample, else the "
-        "built-in radiograph.",
+        help="Folder of radiographs, or 'builtin'. Default: the folder in XBDCNN_DATA, else the "
+        "sample of fetch-sample, else the built-in radiograph.",
     ),
 ]
 
 
 def chosen_profile(name: str) -> Profile:
-    """Look up a profile by its name on the command line."""
+    """Return the profile of this name, or raise UsageError."""
     from xbdcnn.study.profiles import get_profile
 
-    with command_line():
+    with usage_errors():
         return get_profile(name)

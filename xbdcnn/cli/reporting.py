@@ -1,4 +1,4 @@
-"""How the command line reports errors: one line on stderr, exit code 1, or 2 for bad use."""
+"""Errors on the command line: one line on stderr, and exit code 1, or 2 for a wrong usage."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import typer
 from typer.core import TyperGroup
 
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.cli.extras import missing_extra
 
-# The common base of typer's errors about the command line; typer itself gives it no public name.
-UsageError = typer.BadParameter.__base__
-
+# The base class of typer's errors about the command line, which has no public name.
+TyperUsageError = typer.BadParameter.__base__
 
 REMEDIES = {
     errno.ENOSPC: "free some space and run it again",
@@ -31,31 +31,32 @@ REMEDIES = {
     errno.ENOENT: "check the path",
     errno.ENOTDIR: "check the path",
 }
-"""What to do about an error of the operating system."""
+"""Remedy for an error of the operating system."""
 
 
-class BadUse(XbdcnnError):
-    """A value on the command line that cannot be meant; exit code 2 instead of 1."""
+class UsageError(XbdcnnError):
+    """An invalid value on the command line; exit code 2 instead of 1."""
 
 
 class Commands(TyperGroup):
-    """Turn every expected error into one line on stderr and an exit code."""
+    """A group of commands that reports expected errors in one line, with an exit code."""
 
     def invoke(self, ctx: typer.Context) -> Any:
-        """Run a command; with --debug let its errors through."""
+        """Run a command; with --debug, raise its errors."""
         try:
-            return super().invoke(ctx)
+            with _missing_extras_named(ctx):
+                return super().invoke(ctx)
         except (XbdcnnError, OSError, MemoryError) as error:
             if ctx.params["debug"]:
                 raise
             print_error(error)
-            raise typer.Exit(2 if isinstance(error, BadUse) else 1) from None
+            raise typer.Exit(2 if isinstance(error, UsageError) else 1) from None
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the command line and leave the interpreter."""
+        """Run the command line and exit the interpreter."""
         try:
             code = super().main(*args, **kwargs | {"standalone_mode": False})
-        except UsageError as error:
+        except TyperUsageError as error:
             command = f"{error.ctx.command_path} --help" if error.ctx else "xbdcnn --help"
             print_error(f"{error.format_message().rstrip('.')}; see '{command}'")
             code = 2
@@ -65,46 +66,57 @@ class Commands(TyperGroup):
         sys.exit(code or 0)
 
 
+@contextmanager
+def _missing_extras_named(ctx: typer.Context) -> Iterator[None]:
+    """Convert the failed import of an optional package into an XbdcnnError with its extra."""
+    try:
+        yield
+    except ImportError as error:
+        if (missing := missing_extra(error)) is None:
+            raise
+        raise XbdcnnError(f"'{ctx.invoked_subcommand}' needs {missing}") from error
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Convert an XbdcnnError about a value on the command line into a UsageError."""
+    try:
+        yield
+    except XbdcnnError as error:
+        raise UsageError(str(error)) from None
+
+
 def print_error(error: object, file: Path | None = None) -> None:
-    """Print one line about an error on stderr; it names `file`, which the error is about."""
-    text = explained(error)
+    """Print an error in one line on stderr; prefix it with `file` unless the message names it."""
+    text = error_text(error)
     if file is not None and str(file) not in text:
         text = f"{file}: {text}"
     _write(f"xbdcnn: error: {text}", sys.stderr)
 
 
-def say(text: str, on_stderr: bool = False) -> None:
+def print_line(text: str, on_stderr: bool = False) -> None:
     """Print one line, above any progress bar."""
     _write(text, sys.stderr if on_stderr else sys.stdout)
 
 
 def _write(text: str, stream: TextIO) -> None:
-    """Print on one line whatever a file may be called: line breaks and undecodable bytes, too."""
+    """Print on one line, even if a file name contains line breaks or undecodable bytes."""
     from tqdm import tqdm
 
     encoding = stream.encoding or "utf-8"
-    plain = " ".join(text.split()).encode(encoding, "replace").decode(encoding)
-    tqdm.write(plain, file=stream)
+    line = " ".join(text.split()).encode(encoding, "replace").decode(encoding)
+    tqdm.write(line, file=stream)
 
 
-def explained(error: object) -> str:
-    """An error's message; one of the operating system gets a remedy."""
+def error_text(error: object) -> str:
+    """Return the message of an error; one of the operating system is completed by a remedy."""
     if isinstance(error, MemoryError):
         return "not enough memory; close other programs or crop the image"
     if not isinstance(error, OSError) or error.errno is None:
         return str(error)
     remedy = REMEDIES.get(error.errno, "check the disk and the path")
-    named = Path(os.fsdecode(error.filename or ""))
-    if named.name.startswith(".tmp-"):  # a temporary name tells nobody anything
-        named = named.parent
-    where = f"{named}: " if error.filename else ""
+    path = Path(os.fsdecode(error.filename or ""))
+    if path.name.startswith(".tmp-"):  # the name of a temporary file does not help the user
+        path = path.parent
+    where = f"{path}: " if error.filename else ""
     return f"{where}{error.strerror or type(error).__name__}; {remedy}"
-
-
-@contextmanager
-def command_line() -> Iterator[None]:
-    """Mark errors about names from the command line as bad use."""
-    try:
-        yield
-    except XbdcnnError as error:
-        raise BadUse(str(error)) from None

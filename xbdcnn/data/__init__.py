@@ -1,7 +1,6 @@
-"""Images for training and tests: where they come from, and patches cut from them.
+"""Radiographs: files, data sets with their splits, the built-in radiograph, and patches.
 
-This is the one package to ask for images. Its names are imported on first use, so that reading a
-file needs neither pandas nor the built-in radiograph.
+The public names are imported on first use, so that `load_radiograph` does not need pandas.
 """
 
 from __future__ import annotations
@@ -9,9 +8,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_PLACES = {
+_PUBLIC_NAMES = {
     "builtin": ("BUILTIN_LAYOUT", "builtin_crop", "builtin_fields", "builtin_radiograph"),
-    "files.radiograph": ("Scan", "load_radiograph", "open_scan", "save_scan"),
+    "files.radiograph": ("RadiographFile", "load_radiograph", "open_radiograph", "save_radiograph"),
     "files.window": ("Window",),
     "folders": ("SPLITS", "index_folder", "split_index"),
     "patches": ("central_crop", "dense_patches", "random_patches"),
@@ -19,7 +18,7 @@ _PLACES = {
     "source": ("Source", "find_source"),
     "store": ("PatchStore", "build_store"),
 }
-_MODULE_OF = {name: module for module, names in _PLACES.items() for name in names}
+_MODULE_OF = {name: module for module, names in _PUBLIC_NAMES.items() for name in names}
 
 __all__ = sorted(_MODULE_OF)
 

@@ -1,4 +1,4 @@
-"""Folders of radiographs: an index without opening the images, and splits of it."""
+"""Index folders of radiographs without opening the images, and divide them into splits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from xbdcnn.data.sample import MANIFEST
 from xbdcnn.paper import SPLIT_RATIO
 
 SPLITS = ("train", "val", "test", "table2")
-"""The paper's three sets, and the ten radiographs of its Table II."""
+"""The three sets of the paper, and the ten radiographs of its Table II."""
 
 _SUFFIXES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".dcm"}
 _NIH_NAME = re.compile(r"(\d{8})_\d{3}")
@@ -27,18 +27,18 @@ _NIH_NAME = re.compile(r"(\d{8})_\d{3}")
 def index_folder(root: str | Path) -> pd.DataFrame:
     """List the radiographs of a folder without opening them.
 
-    Three layouts: the sample's (`manifest.csv`, `images/`); the NIH's (`Data_Entry_2017*.csv`
-    with `images_001/images/*.png` ... or `images/*.png`); or bare images in the folder or in
-    `images/`, where a name like 00000013_005.png tells the patient and any other name counts as
-    a patient of its own.
+    Three layouts are recognised: the fetched sample (`manifest.csv`, `images/`); the NIH data set
+    (`Data_Entry_2017*.csv` with `images_001/images/*.png` ... or `images/*.png`); and images
+    without a table in the folder or in `images/`, where a name like 00000013_005.png contains
+    the patient number and any other file counts as a separate patient.
 
     Returns:
-        Columns path, image (file name), patient_id, split (one of `SPLITS`, or "" where the
-        layout gives none), all text, sorted by image. Files that a table lists but that are
-        absent are left out, with one warning that counts them.
+        Columns path, image (file name), patient_id and split (one of `SPLITS`, or "" if the
+        layout has none), all text, sorted by image. Files that are listed in a table but absent
+        are omitted, and one warning states their number.
 
     Raises:
-        XbdcnnError: no such folder, no image in it, or a table that cannot be used.
+        XbdcnnError: the folder does not exist or has no image, or its table is invalid.
     """
     root = Path(root)
     if not root.is_dir():
@@ -49,7 +49,7 @@ def index_folder(root: str | Path) -> pd.DataFrame:
     elif tables:
         listed = _nih_index(root, tables[-1])
     else:
-        listed = _bare_index(root)
+        listed = _index_without_table(root)
     index = _present_only(root, listed)
     if index.empty:
         raise XbdcnnError(f"{root}: no radiograph found; expected images/, images_001/images/ ...")
@@ -94,7 +94,7 @@ def _nih_index(root: Path, table_path: Path) -> pd.DataFrame:
     ).drop_duplicates("image")
 
 
-def _bare_index(root: Path) -> pd.DataFrame:
+def _index_without_table(root: Path) -> pd.DataFrame:
     folder = root / "images" if (root / "images").is_dir() else root
     found = _files_in(folder).items()
     files = {name: path for name, path in found if Path(name).suffix.lower() in _SUFFIXES}
@@ -107,7 +107,7 @@ def _bare_index(root: Path) -> pd.DataFrame:
 
 
 def _files_in(folder: Path) -> dict[str, str]:
-    """Paths of a folder's files by name, from its directory alone: one look, not one per file."""
+    """Return the paths of a folder's files by name, with one directory scan."""
     if not folder.is_dir():
         return {}
     with os.scandir(folder) as entries:
@@ -119,7 +119,7 @@ def _present_only(root: Path, listed: pd.DataFrame) -> pd.DataFrame:
     if not present.all():
         missing = len(listed) - int(present.sum())
         warnings.warn(
-            f"{root}: {missing} of {len(listed)} listed images are absent and left out",
+            f"{root}: {missing} of {len(listed)} listed images are absent and omitted",
             stacklevel=3,
         )
     return listed[present]
@@ -134,37 +134,40 @@ def split_index(
 ) -> pd.DataFrame:
     """Divide an index into train, val and test (Sec. III-A: 7 : 2 : 1).
 
-    The level says what is drawn: "patient" keeps all images of a patient together; "image" lets
-    a patient's images part; "patch" is the paper's way, in which patches of one image part too,
-    so that every test patch has siblings in training.
+    The level is the unit that is assigned to a split: "patient" keeps all images of a patient in
+    one split; "image" may separate the images of a patient; "patch", the procedure of the paper,
+    also separates the patches of an image, so that test and training patches share images.
 
     Args:
-        index: columns image and patient_id; their order does not matter.
-        level: what is drawn.
+        index: columns image and patient_id, in any order.
+        level: unit that is assigned to a split.
         ratios: shares of train, val and test, >= 0; each positive one gets at least one unit.
         seed: the same seed and the same images give the same splits.
         patches_per_image: for level "patch", the number of rows per image.
 
     Returns:
-        A copy sorted by image with column split set; at level "patch" one row per (image,
-        patch), with the patch's number in column patch.
+        A copy sorted by image with the column split; at level "patch" one row per patch, with
+        the number of the patch in column patch.
 
     Raises:
-        XbdcnnError: unknown level, impossible ratios, or fewer units than splits.
+        XbdcnnError: the level is unknown, the ratios are invalid, or there are fewer units than
+            splits.
     """
     rows = index.sort_values("image", ignore_index=True)
     if level == "patch":
         rows = rows.loc[rows.index.repeat(patches_per_image)].reset_index(drop=True)
         rows["patch"] = np.arange(len(rows)) % patches_per_image
-        return rows.assign(split=_draw(len(rows), level, ratios, seed))
+        return rows.assign(split=_random_splits(len(rows), level, ratios, seed))
     if level not in ("patient", "image"):
         raise XbdcnnError(f"level {level!r}: choose patient, image or patch")
     unit, names = pd.factorize(rows["patient_id" if level == "patient" else "image"], sort=True)
-    return rows.assign(split=_draw(len(names), level, ratios, seed)[unit])
+    return rows.assign(split=_random_splits(len(names), level, ratios, seed)[unit])
 
 
-def _draw(units: int, level: str, ratios: Sequence[float], seed: int) -> NDArray[np.object_]:
-    """One split name per unit, in random order."""
+def _random_splits(
+    units: int, level: str, ratios: Sequence[float], seed: int
+) -> NDArray[np.object_]:
+    """Return one split name per unit, in random order."""
     share = np.asarray(ratios, float)
     if share.shape != (3,) or not np.isfinite(share).all() or share.min() < 0 or not share.any():
         raise XbdcnnError(f"ratios {tuple(ratios)}: give three numbers >= 0, not all of them 0")

@@ -1,7 +1,7 @@
-"""Fetching the public ChestX-ray8 sample: 340 radiographs, checked file by file.
+"""Download the public ChestX-ray8 sample: 340 radiographs, each verified by its SHA-256.
 
-The packaged registry names each image, its patient, its split and its SHA-256; the bytes come
-from a public repository at a fixed commit and stay out of this project's own.
+The packaged registry lists image, patient, split and SHA-256; the images come from a public
+repository at a fixed commit and are not part of this project.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ BASE_URL = (
     "https://raw.githubusercontent.com/jrzech/reproduce-chexnet/"
     "a011a9ab108cb03a533aeab52dc934b02a823ac8/starter_images/"
 )
-"""Where the original PNG files stand, at a commit that cannot change."""
+"""Folder of the original PNG files, at a fixed commit."""
 
 ATTRIBUTION = (
     "ChestX-ray8 images: provided by the NIH Clinical Center, "
@@ -29,14 +29,14 @@ ATTRIBUTION = (
     'Weakly-Supervised Classification and Localization of Common Thorax Diseases", '
     "CVPR 2017, pp. 3462-3471."
 )
-"""What the provider asks every user to state."""
+"""The attribution that the provider requires."""
 
 MANIFEST = "manifest.csv"
-"""Name of the registry's copy in a sample folder; written last, so it marks a whole sample."""
+"""Name of the registry's copy in a sample folder; written last, it marks a complete sample."""
 
 
 def sample_folder() -> Path:
-    """Return the folder that `fetch_sample` fills by default, in the user's cache."""
+    """Return the default folder of `fetch_sample`, in the user's cache."""
     import pooch
 
     return Path(pooch.os_cache("xbdcnn")) / "chestxray8-sample"
@@ -51,22 +51,22 @@ def fetch_sample(
 ) -> Path:
     """Download the ChestX-ray8 sample (340 PNG files, 1024 x 1024, 8 bit, about 140 MB).
 
-    Every file is checked against its SHA-256. Files that are there and whole are kept, damaged
-    ones are fetched anew, so an interrupted download resumes. `manifest.csv` is written last.
+    Every file is verified by its SHA-256. Complete files are kept and damaged ones downloaded
+    again, so an interrupted download resumes. `manifest.csv` is written last.
 
     Args:
-        destination: folder to fill with images/ and manifest.csv; default `sample_folder()`.
-        base_url: web folder of the images.
+        destination: folder for images/ and manifest.csv; default `sample_folder()`.
+        base_url: URL of the folder of the images.
         progress: show a progress bar over the files.
         registry: CSV file with the columns of `REGISTRY`.
-        retries: further attempts for a file that fails.
+        retries: further attempts for a file whose download fails.
 
     Returns:
         The folder, ready for `xbdcnn.data.find_source`. The attribution is printed.
 
     Raises:
-        XbdcnnError: the network, the server or the disk failed (run it again to resume), or the
-            folder holds another data set.
+        XbdcnnError: the download or writing failed (run it again to resume), or the folder
+            holds another data set.
     """
     from tqdm.auto import tqdm
 
@@ -83,27 +83,30 @@ def fetch_sample(
 
 
 def _read_registry(registry: Path) -> dict[str, str]:
-    """Image name -> SHA-256."""
+    """Return the SHA-256 of each image by its name."""
     with open(registry, newline="", encoding="utf-8") as stream:
         return {row["image"]: row["sha256"] for row in csv.DictReader(stream)}
 
 
 def _refuse_other_data(manifest: Path, registry: Path) -> None:
-    """Keep another data set safe, and take the mark of wholeness off while files are checked."""
-    if manifest.exists() and not same_table(manifest, registry):
-        raise XbdcnnError(f"{manifest}: belongs to other data; choose another destination folder")
+    """Raise XbdcnnError for another data set; remove the manifest until all files are verified."""
+    if manifest.exists() and not same_csv_text(manifest, registry):
+        raise XbdcnnError(
+            f"{manifest}: belongs to another data set; choose another destination folder"
+        )
     manifest.unlink(missing_ok=True)
 
 
-def same_table(one: Path, other: Path) -> bool:
-    """Tell whether two CSV files have the same text, whatever their line ends."""
+def same_csv_text(one: Path, other: Path) -> bool:
+    """Tell whether two CSV files have the same text, apart from line ends."""
     return one.read_bytes().split() == other.read_bytes().split()
 
 
 def _fetcher(images: Path, base_url: str, wanted: dict[str, str], retries: int):
+    """Return the pooch that downloads into a folder."""
     import pooch
 
-    pooch.get_logger().setLevel("ERROR")  # the progress bar speaks for it
+    pooch.get_logger().setLevel("ERROR")  # the progress bar reports instead
     return pooch.create(
         path=images,
         base_url=base_url.rstrip("/") + "/",
@@ -113,16 +116,16 @@ def _fetcher(images: Path, base_url: str, wanted: dict[str, str], retries: int):
 
 
 def _fetch_one(fetcher, name: str, folder: Path, wanted: dict[str, str]) -> None:
-    """Fetch one file unless it is there and whole; any failure tells how far the sample is."""
+    """Fetch one file unless it is complete; XbdcnnError states how many files are complete."""
     import pooch
 
     try:
         fetcher.fetch(name, downloader=pooch.HTTPDownloader(timeout=60))
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors; ValueError: wrong hash
+    except (OSError, ValueError) as error:  # network errors are OSErrors; ValueError: wrong hash
         paths = {image: folder / "images" / image for image in wanted}
-        whole = sum(p.is_file() and sha256_of(p) == wanted[i] for i, p in paths.items())
+        complete = sum(p.is_file() and sha256_of(p) == wanted[i] for i, p in paths.items())
         reason = " ".join(str(error).split())
         raise XbdcnnError(
-            f"{folder}: {whole} of {len(wanted)} images are there, {name} failed ({reason}); "
+            f"{folder}: {complete} of {len(wanted)} images are complete, {name} failed ({reason}); "
             "run it again to resume"
         ) from error

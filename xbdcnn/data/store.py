@@ -1,8 +1,8 @@
-"""Patches of many radiographs, cut once and kept on disk as one memory map (Sec. III-A).
+"""Patches of many radiographs, cut once and stored on disk as one memory map (Sec. III-A).
 
-The paper's 320,000 patches of 128 x 128 take 5.2 GB as uint8. They are cut by several processes,
-in blocks; an interrupted or damaged store is mended by building it again, which redoes only the
-blocks whose SHA-256 is missing or wrong. NumPy alone reads the file: np.load("patches.npy").
+The 320,000 patches of 128 x 128 of the paper take 5.2 GB as uint8. Several processes cut them in
+blocks; building an interrupted or damaged store again repeats only the blocks whose SHA-256 is
+missing or wrong. The file is read with np.load("patches.npy").
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
@@ -30,31 +29,33 @@ from xbdcnn._common.files import atomic_path
 from xbdcnn.data.files.radiograph import load_radiograph
 from xbdcnn.data.patches import random_patches
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 PATCHES, RECORD = "patches.npy", "patches.json"
-"""Names of the memory map and of its record in a store's folder."""
+"""File names of the memory map and of the record of its blocks."""
 
 BLOCK_IMAGES = 64
-"""Radiographs per block: 34 MB of the paper's patches, some seconds of work to lose."""
+"""Radiographs per block: 34 MB of patches as in the paper, some seconds of work."""
 
 
 class PatchStore(NamedTuple):
-    """A finished store.
-
-    patches: (images x per_image, size, size) uint8, in the order of the index; a private memory
-    map, so nothing written to it reaches the file. per_image: patches of one radiograph, which
-    stand together. digest: SHA-256 over all pixels and where they come from.
-    """
+    """The patches of a completed store."""
 
     patches: NDArray[np.uint8]
+    """(images x per_image, size, size), in the order of the index; changes do not reach the file
+    (a private memory map)."""
     per_image: int
+    """Number of consecutive patches of one radiograph."""
     digest: str
+    """SHA-256 over all pixels, the list of radiographs and the settings."""
 
 
 class Block(NamedTuple):
-    """A worker's job: radiographs whose patches stand together, and how to cut them."""
+    """Consecutive radiographs that one process cuts, and the settings of the patches."""
 
     first: int
-    """Number of its first radiograph, which is also the name of the block in the record."""
+    """Number of the first radiograph; identifies the block in the record."""
     paths: list[str]
     target: Path
     per_image: int
@@ -63,7 +64,7 @@ class Block(NamedTuple):
 
     @property
     def rows(self) -> slice:
-        """Place of the block's patches in the store."""
+        """Rows of the block's patches in the memory map."""
         return slice(self.first * self.per_image, (self.first + len(self.paths)) * self.per_image)
 
 
@@ -76,45 +77,45 @@ def build_store(
     workers: int | None = None,
     progress: bool = True,
 ) -> PatchStore:
-    """Cut random patches from every radiograph of an index, or complete what `folder` holds.
+    """Cut random patches from every radiograph of an index, or complete an interrupted store.
 
     Args:
         index: columns image and path, as from `index_folder`.
-        folder: where patches.npy and patches.json go.
-        per_image: patches of each radiograph, at places that follow from seed and its number.
+        folder: folder of patches.npy and patches.json.
+        per_image: patches per radiograph; their positions depend on seed and its number only.
         size: side of a patch in pixels.
-        seed: of the places.
-        workers: processes that decode; None for one per processor, 1 for none beside this one.
+        seed: seed of the positions.
+        workers: decoding processes; None for one per processor, 1 for the current process only.
         progress: show a progress bar over the blocks.
 
     Raises:
-        XbdcnnError: `folder` holds the patches of other images or settings, the disk is full, or
-            a radiograph cannot be read or is smaller than a patch.
+        XbdcnnError: `folder` holds patches of other images or settings, the disk is full, or a
+            radiograph cannot be read or is smaller than a patch.
     """
-    folder = Path(folder)
+    folder, shape = Path(folder), (len(index) * per_image, size, size)
     folder.mkdir(parents=True, exist_ok=True)
-    identity = {"images": listing(index), "per_image": per_image, "size": size, "seed": seed}
-    record = _record_of(folder, identity)
-    if not record["blocks"] or not _fits(folder / PATCHES, (len(index) * per_image, size, size)):
+    settings = {"per_image": per_image, "size": size, "seed": seed}
+    record = _read_record(folder, {"images": image_list_digest(index)} | settings)
+    if not record["blocks"] or not _has_shape(folder / PATCHES, shape):
         record["blocks"] = {}
-        _create(folder / PATCHES, (len(index) * per_image, size, size))
+        _create_memory_map(folder / PATCHES, shape)
     paths, cut = [str(path) for path in index["path"]], (folder / PATCHES, per_image, size, seed)
     starts = range(0, len(paths), BLOCK_IMAGES)
     blocks = [Block(start, paths[start : start + BLOCK_IMAGES], *cut) for start in starts]
-    missing = _missing(blocks, record["blocks"])
+    missing = _blocks_to_cut(blocks, record["blocks"])
     done = len(blocks) - len(missing)
     options = {"desc": "cutting patches", "unit": "block", "disable": not progress}
     with tqdm(total=len(blocks), initial=done, **options) as bar:
-        for block, digest in _cut_all(missing, workers):
+        for block, digest in _cut_blocks(missing, workers):
             record["blocks"][str(block.first)] = digest
-            _write(folder / RECORD, record)
+            _write_record(folder / RECORD, record)
             bar.update(1)
     digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
     return PatchStore(np.load(folder / PATCHES, mmap_mode="c"), per_image, digest)
 
 
-def listing(index: pd.DataFrame) -> str:
-    """SHA-256 over the names and sizes of the radiographs, in order."""
+def image_list_digest(index: pd.DataFrame) -> str:
+    """Return the SHA-256 over names and file sizes of the radiographs, in order."""
     digest = hashlib.sha256()
     for row in index.itertuples():
         digest.update(f"{row.image} {os.path.getsize(row.path)}\n".encode())
@@ -122,7 +123,7 @@ def listing(index: pd.DataFrame) -> str:
 
 
 def cut_block(block: Block) -> str:
-    """Cut the patches of one block into the memory map; return their SHA-256."""
+    """Cut the patches of one block, write them to the memory map and return their SHA-256."""
     patches = np.load(block.target, mmap_mode="r+")[block.rows]
     for position, path in enumerate(block.paths):
         rng = np.random.default_rng([block.seed, block.first + position])
@@ -137,12 +138,12 @@ def cut_block(block: Block) -> str:
 
 
 def block_digest(block: Block) -> str:
-    """SHA-256 of a block's pixels as they are on disk."""
+    """Return the SHA-256 of a block's pixels on disk."""
     return hashlib.sha256(np.load(block.target, mmap_mode="r")[block.rows]).hexdigest()
 
 
-def _record_of(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
-    """Read the record of the blocks that are done, or begin one."""
+def _read_record(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
+    """Read the record of completed blocks, or return an empty one."""
     path = folder / RECORD
     if not path.exists():
         return identity | {"blocks": {}}
@@ -151,71 +152,73 @@ def _record_of(folder: Path, identity: dict[str, Any]) -> dict[str, Any]:
         found = {name: record[name] for name in identity}
         dict(record["blocks"])
     except (ValueError, KeyError, TypeError) as error:
-        raise XbdcnnError(f"{path}: damaged ({error}); delete the folder to start anew") from None
+        raise XbdcnnError(f"{path}: damaged ({error}); delete the folder to start again") from None
     if found != identity:
-        raise XbdcnnError(f"{folder}: patches of other images or settings; name another folder")
+        raise XbdcnnError(
+            f"{folder}: holds patches of other images or settings; choose another folder"
+        )
     return record
 
 
-def _fits(path: Path, shape: tuple[int, int, int]) -> bool:
-    """Tell whether there is a memory map of this shape."""
+def _has_shape(path: Path, shape: tuple[int, int, int]) -> bool:
+    """Tell whether a file is a memory map of this shape."""
     try:
         return np.load(path, mmap_mode="r").shape == shape
     except (OSError, ValueError, EOFError):
         return False
 
 
-def _create(path: Path, shape: tuple[int, int, int]) -> None:
-    """Make an empty memory map, if the disk has room for all of it."""
+def _create_memory_map(path: Path, shape: tuple[int, int, int]) -> None:
+    """Create an empty memory map; XbdcnnError if the disk has too little space for all of it."""
     path.unlink(missing_ok=True)
     needed, free = int(np.prod(shape, dtype=np.int64)), shutil.disk_usage(path.parent).free
     if needed > free:
         raise XbdcnnError(
-            f"{path}: needs {needed / 1e9:.1f} GB, {free / 1e9:.1f} are free; make room"
+            f"{path}: needs {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; free some space"
         )
     np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).flush()
 
 
-def _missing(blocks: list[Block], recorded: dict[str, str]) -> list[Block]:
-    """Blocks that are not recorded, or whose bytes are not those on record."""
+def _blocks_to_cut(blocks: list[Block], recorded: dict[str, str]) -> list[Block]:
+    """Return the blocks that are not recorded, or whose pixels differ from the record."""
     done = [block for block in blocks if str(block.first) in recorded]
-    with ThreadPoolExecutor() as pool:  # hashing lets other threads run
-        digests = pool.map(block_digest, done)
-        whole = {b.first for b, d in zip(done, digests, strict=True) if d == recorded[str(b.first)]}
-    return [block for block in blocks if block.first not in whole]
+    with ThreadPoolExecutor() as pool:  # hashing releases the GIL
+        digests = zip(done, pool.map(block_digest, done), strict=True)
+        intact = {block.first for block, sha in digests if sha == recorded[str(block.first)]}
+    return [block for block in blocks if block.first not in intact]
 
 
-def _cut_all(blocks: list[Block], workers: int | None) -> Iterator[tuple[Block, str]]:
-    """Yield each block and its digest as it is done, in any order."""
+def _cut_blocks(blocks: list[Block], workers: int | None) -> Iterator[tuple[Block, str]]:
+    """Cut blocks; yield each with its digest when it is complete, in any order."""
     workers = min(workers or os.cpu_count() or 1, len(blocks))
     if workers <= 1:
         yield from ((block, cut_block(block)) for block in blocks)
         return
-    with _processes(workers) as pool:
+    with _process_pool(workers) as pool:
         jobs = {pool.submit(cut_block, block): block for block in blocks}
         try:
             for job in as_completed(jobs):
                 yield jobs[job], job.result()
         except BrokenProcessPool:
-            raise XbdcnnError("a decoding process died; run it again to resume") from None
+            raise XbdcnnError("a decoding process was terminated; run it again to resume") from None
 
 
 @contextmanager
-def _processes(workers: int) -> Iterator[Executor]:
-    """Processes that are stopped at the first error instead of finishing what is queued.
+def _process_pool(workers: int) -> Iterator[Executor]:
+    """Provide a pool of processes; an error cancels the queued blocks.
 
-    They are started afresh: a copy of a process that runs threads, as PyTorch does, may hang.
+    The processes are spawned, because a fork of a process with threads, as of PyTorch, may hang.
     """
     context = get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_with_parent)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_exit_with_parent)
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_with_parent() -> None:
-    """Let a worker end when whoever started it is killed; it would wait for work for ever."""
+def _exit_with_parent() -> None:
+    """Exit when the parent process is killed, instead of waiting for work forever."""
     threading.Thread(target=_wait_for_parent, daemon=True).start()
 
 
@@ -224,6 +227,6 @@ def _wait_for_parent() -> None:
     os._exit(1)
 
 
-def _write(path: Path, record: dict[str, Any]) -> None:
+def _write_record(path: Path, record: dict[str, Any]) -> None:
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

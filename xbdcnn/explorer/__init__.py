@@ -1,7 +1,8 @@
-"""The noise explorer: move eta and sigma, watch a radiograph drown and be restored.
+"""The noise explorer: vary eta and sigma, and see a radiograph with noise and after restoration.
 
-`views` computes, `choices` says what there is to choose from, `drawing` and `captions` turn
-results into pictures and words, and `Explorer` is a thin shell of widgets around them.
+`views` computes a state, `choices` collects radiographs and methods, `drawing` and `captions` turn
+results into pictures and text, `controls` and `canvas` are widgets, `background` runs the
+restoration, and `widget` connects them in the class `Explorer`.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from xbdcnn.explorer.views import (
     State,
     View,
     crop,
+    denoise_state,
     describe,
     histogram,
     profile,
     quality,
-    restore,
     simulate,
 )
 from xbdcnn.explorer.widget import Explorer, explore
@@ -28,13 +29,13 @@ __all__ = [
     "collect_images",
     "collect_methods",
     "crop",
+    "denoise_state",
     "describe",
     "explore",
     "histogram",
     "profile",
     "quality",
     "read_upload",
-    "restore",
     "simulate",
     "whiteness",
 ]

@@ -1,4 +1,4 @@
-"""Work in the background for the newest request only."""
+"""Run work in a background thread, for the newest request only."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from typing import Any
 class LatestOnly:
     """Run `work(request)` in a background thread for the newest request only, after a pause.
 
-    Requests that are overtaken before their turn are never run, so a drag of a hundred steps
-    costs one restoration.
+    A request that is superseded before it starts is never run, so dragging a slider over a hundred
+    values costs one restoration.
     """
 
     def __init__(self, work: Callable[[Any], None]) -> None:
         self._work = work
         self._changed = threading.Condition()
-        # One lasting thread: PyTorch keeps a thread pool for each thread that calls it.
+        # One permanent thread, because PyTorch keeps a thread pool for each thread that calls it.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="explorer")
         self._job: Future | None = None
         self._newest: Any = None
         self._due = 0.0
 
-    def ask(self, request: Any, pause: float = 0.0) -> None:
-        """Put a request in the place of any earlier one; returns at once.
+    def submit(self, request: Any, pause: float = 0.0) -> None:
+        """Replace any earlier request that has not started; return immediately.
 
-        pause: seconds in which a newer request may still take its place.
+        pause: seconds to wait for a newer request before this one starts.
         """
         with self._changed:
             self._newest, self._due = request, time.monotonic() + pause
             if self._job is None:
                 self._job = self._executor.submit(self._run)
 
-    def hurry(self) -> None:
-        """Spare the newest request what is left of its pause."""
+    def skip_pause(self) -> None:
+        """Start the newest request without the rest of its pause."""
         with self._changed:
             self._due = 0.0
             self._changed.notify()
@@ -47,19 +47,19 @@ class LatestOnly:
             job.result()
 
     def _run(self) -> None:
-        """Work until nothing new has come in meanwhile."""
+        """Run requests until no newer one has been submitted."""
         done = None
-        while not self._retire(done):
+        while not self._finish(done):
             with self._changed:
                 while (left := self._due - time.monotonic()) > 0:
                     self._changed.wait(left)
                 done = self._newest
             self._work(done)
 
-    def _retire(self, done: Any) -> bool:
-        """Close the job if its last request is still the newest; the lock lets none slip by."""
+    def _finish(self, done: Any) -> bool:
+        """End the job if `done` is still the newest request; `submit` waits for the lock."""
         with self._changed:
-            # The same object, not an equal one: who asks again may have missed the first answer.
-            if retired := done is self._newest:
+            # Identity, not equality: an equal request that comes later must be answered again.
+            if finished := done is self._newest:
                 self._job = None
-            return retired
+            return finished

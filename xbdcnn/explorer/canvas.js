@@ -1,5 +1,5 @@
-// The explorer's stage. Python, or the static page, says what to show; nothing is computed here
-// but magnification. The user's line and region go back as the model's "line" and "corner".
+// Shows the explorer's pictures and texts, which Python or the static page provides; only the lens
+// is computed here. The user's line and region are the model's "line" and "corner".
 
 const PICTURES = ["clean", "noisy", "restored", "residual"];
 const MAPS = ["eta", "sigma"];
@@ -21,7 +21,7 @@ const panel = (name) => `
   <figure class="xb-panel">
     <figcaption data-slot="caption-${name}"></figcaption>
     <div class="xb-frame" data-frame="${name}" tabindex="0" role="group"
-        aria-label="${name} picture: arrow keys move the lens, Enter puts the line there">
+        aria-label="${name} picture: arrow keys move the lens, Enter moves the line there">
       <canvas data-picture="${name}" role="img" aria-label="${name}"></canvas>
       <svg class="xb-overlay" aria-hidden="true"><line class="xb-halo"/><line/><rect/></svg>
       <canvas class="xb-lens" width="${LENS}" height="${LENS}" hidden aria-hidden="true"></canvas>
@@ -71,7 +71,7 @@ function paint(canvas, { height, width, palette }, pixels) {
   return context.putImageData(picture, 0, 0);
 }
 
-/** Where a pointer is in a picture: [row, column] in its pixels. */
+/** Position of a pointer in a picture: [row, column] in pixels. */
 function spotOf(event, frame) {
   const canvas = frame.querySelector("[data-picture]");
   const box = canvas.getBoundingClientRect();
@@ -83,7 +83,7 @@ function spotOf(event, frame) {
   ];
 }
 
-/** Follow a press and the moves after it until the release, wherever the pointer goes. */
+/** Follow a press and the moves after it until the release, also outside the frame. */
 function onDrag(frame, moved) {
   let start = null;
   frame.addEventListener("pointerdown", (event) => {
@@ -99,7 +99,7 @@ function onDrag(frame, moved) {
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-/** Call moved(rows, columns) for arrow keys; the page does not scroll meanwhile. */
+/** Call moved(rows, columns) for arrow keys, without scrolling the page. */
 function onArrows(frame, pixels, moved) {
   frame.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
@@ -120,7 +120,7 @@ function setRect(element, top, left, height, width) {
   for (const [name, value] of Object.entries(box)) element.setAttribute(name, value);
 }
 
-/** The same spot enlarged in all four pictures, or nowhere. */
+/** A lens in each of the four pictures that enlarges the same detail, or none. */
 function makeLens(el) {
   const frames = PICTURES.map((name) => el.querySelector(`[data-frame="${name}"]`));
   let spot = null;
@@ -150,21 +150,21 @@ function connectPictures(el, model, lens) {
   for (const frame of lens.frames) {
     const canvas = frame.querySelector("[data-picture]");
     const across = (row) => [row, 0, row, canvas.width - 1];
-    const home = () => lens.where() ?? [canvas.height >> 1, canvas.width >> 1];
+    const lensSpot = () => lens.where() ?? [canvas.height >> 1, canvas.width >> 1];
     frame.addEventListener("pointermove", (event) => lens.moveTo(spotOf(event, frame)));
     frame.addEventListener("pointerleave", () => lens.moveTo(null));
-    frame.addEventListener("focus", () => frame.matches(":focus-visible") && lens.moveTo(home()));
+    frame.addEventListener("focus", () => frame.matches(":focus-visible") && lens.moveTo(lensSpot()));
     frame.addEventListener("blur", () => lens.moveTo(null));
     onDrag(frame, (from, to) => {
       const far = Math.hypot(to[0] - from[0], to[1] - from[1]) > 4;
       choose(far ? [...from, ...to] : across(from[0]));
     });
     onArrows(frame, 2, (rows, columns) => {
-      const [row, column] = home();
+      const [row, column] = lensSpot();
       const place = [row + rows, column + columns];
       lens.moveTo([clamp(place[0], 0, canvas.height - 1), clamp(place[1], 0, canvas.width - 1)]);
     });
-    frame.addEventListener("keydown", (event) => event.key === "Enter" && choose(across(home()[0])));
+    frame.addEventListener("keydown", (event) => event.key === "Enter" && choose(across(lensSpot()[0])));
   }
 }
 
@@ -185,13 +185,13 @@ function connectRegion(el, model, current) {
   onArrows(frame, 32, (rows, columns) => moveTo(current()[0] + rows, current()[1] + columns));
 }
 
-/** Say in the model's "held" whether a pointer or key is down anywhere in the explorer. */
+/** Set the model's "held" to whether a pointer or key is pressed anywhere in the explorer. */
 function watchHold(el, model) {
-  const tell = (held) => model.get("held") !== held && (model.set("held", held), model.save_changes());
-  const press = (event) => event.target.closest?.(".xb-explorer")?.contains(el) && tell(true);
-  // A press moves the focus, and the element that loses it is blurred, too: only the window counts.
+  const setHeld = (held) => model.get("held") !== held && (model.set("held", held), model.save_changes());
+  const press = (event) => event.target.closest?.(".xb-explorer")?.contains(el) && setHeld(true);
+  // A press moves the focus, which blurs another element: only a blur of the window is a release.
   const release = (event) =>
-    (event.type !== "blur" || event.target === window) && model.get("held") && tell(false);
+    (event.type !== "blur" || event.target === window) && model.get("held") && setHeld(false);
   const watched = { pointerdown: press, keydown: press };
   for (const end of ["pointerup", "pointercancel", "keyup", "blur"]) watched[end] = release;
   for (const [name, act] of Object.entries(watched)) window.addEventListener(name, act, true);
@@ -213,7 +213,7 @@ function drawOverlays(el, model, [top, left, height, width, rows, columns]) {
 }
 
 function render({ model, el }) {
-  el.classList.add("xb-stage");
+  el.classList.add("xb-canvas");
   el.innerHTML = LAYOUT;
   let region = [0, 0, 1, 1, 1, 1];
   const lens = makeLens(el);

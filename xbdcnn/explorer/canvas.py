@@ -1,4 +1,4 @@
-"""The part of the explorer that a browser draws: pictures, texts, a lens, a line and a region."""
+"""The part of the explorer drawn in the browser: pictures, texts, lens, line and region."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ FOLDER = Path(__file__).parent
 SCRIPT, STYLE = ((FOLDER / f"canvas.{suffix}").read_text("utf-8") for suffix in ("js", "css"))
 
 DIVERGING = ("eta", "sigma")
-"""Pictures in blue, white and red; the others are grey."""
+"""Pictures shown in blue, white and red; the others are shown in grey."""
 
 
 class Canvas(anywidget.AnyWidget):
-    """Shows named pictures and texts, and says which line and region the user has drawn.
+    """Shows named pictures and texts, and receives the line and the region that the user draws.
 
-    What is shown travels as messages rather than as state of the widget: no picture is kept twice
-    or written into a saved notebook. A view that opens later asks for everything once more.
+    Pictures are sent as messages, not as widget state, so that none is stored twice or saved in a
+    notebook. A view that is opened later requests all of them again.
     """
 
     _esm = SCRIPT
@@ -32,14 +32,14 @@ class Canvas(anywidget.AnyWidget):
     corner = traitlets.Tuple(*[traitlets.Int()] * 2, default_value=None, allow_none=True)
     corner.tag(sync=True)
     held = traitlets.Bool(default_value=None, allow_none=True).tag(sync=True)
-    """Whether a pointer or key is down in the explorer; None while no browser has said so."""
+    """Whether a pointer or key is pressed in the explorer; None before the browser reports it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.pictures: dict[str, NDArray[np.uint8]] = {}
         self.texts: dict[str, str] = {}
         self.region = (0, 0, 1, 1, 1, 1)
-        self.on_msg(self._asked)
+        self.on_msg(self._answer)
 
     def show(
         self,
@@ -47,18 +47,20 @@ class Canvas(anywidget.AnyWidget):
         texts: Mapping[str, str] | None = None,
         region: tuple[int, ...] | None = None,
     ) -> None:
-        """Replace the named pictures and texts at once, in one message; the others stay.
+        """Replace the named pictures and texts, in one message; the others stay.
 
-        pictures: (H, W) palette indices; one without pixels is wiped. texts: HTML. region: (top,
+        pictures: (H, W) palette indices; one without pixels is erased. texts: HTML. region: (top,
         left, height, width) in the radiograph, followed by the radiograph's height and width.
         """
         pictures, texts = dict(pictures or {}), dict(texts or {})
         self.pictures |= pictures
         self.texts |= texts
         self.region = region or self.region
-        self._tell(pictures, texts)
+        self._send_message(pictures, texts)
 
-    def _tell(self, pictures: Mapping[str, NDArray[np.uint8]], texts: Mapping[str, str]) -> None:
+    def _send_message(
+        self, pictures: Mapping[str, NDArray[np.uint8]], texts: Mapping[str, str]
+    ) -> None:
         shapes = [
             {
                 "name": name,
@@ -71,6 +73,6 @@ class Canvas(anywidget.AnyWidget):
         buffers = [np.ascontiguousarray(picture).data for picture in pictures.values()]
         self.send({"pictures": shapes, "texts": texts, "region": self.region}, buffers)
 
-    def _asked(self, widget: Any, content: Any, buffers: Any) -> None:
-        """Answer a view that has just opened."""
-        self._tell(self.pictures, self.texts)
+    def _answer(self, widget: Any, content: Any, buffers: Any) -> None:
+        """Send everything to a view that has just been opened."""
+        self._send_message(self.pictures, self.texts)

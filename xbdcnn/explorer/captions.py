@@ -1,4 +1,4 @@
-"""The words around the explorer's pictures, by the slot of the stage that they fill."""
+"""Texts beside the explorer's pictures, by the slot of the `Canvas` that shows them."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ FIXED = {
     ),
     "conventions": CONVENTIONS,
     "help": (
-        "Point at a picture to enlarge a spot in all four. Drag in a picture to draw the profile's "
-        "line, click for a line straight across. By keyboard: Tab to a picture or to the region, "
-        "then the arrow keys; Enter puts the line there."
+        "Point at a picture to enlarge the same detail in all four. Drag in a picture to draw the "
+        "line of the profile, click for a horizontal line. By keyboard: Tab to a picture or to the "
+        "region, then the arrow keys; Enter moves the line there."
     ),
 }
-"""What never changes."""
+"""Texts that do not depend on the state."""
 
-STILL = FIXED | {
+STATIC_PAGE = FIXED | {
     "help": (
-        "Point at a picture to enlarge a spot in all four, or Tab to it and use the arrow keys. "
-        "These states were rendered beforehand; in the live explorer (make explore) every slider "
-        "position, radiograph and method can be chosen."
+        "Point at a picture to enlarge the same detail in all four, or Tab to it and use the "
+        "arrow keys. These states are precomputed; in the explorer itself (make explore) every "
+        "slider position, radiograph and method can be chosen."
     ),
 }
-"""The same on a page that has no kernel behind it."""
+"""The same for the static page, which has no kernel."""
 
 FAILED = {"caption-restored": "not restored, see the message above", "whiteness": ""}
-"""What is said about pictures that could not be made."""
+"""Texts beside pictures that could not be computed."""
 
 
-def of_noise(state: State, mean: float) -> dict[str, str]:
-    """Everything that follows a move at once; mean: of the clean region, in [0, 1]."""
+def noise_texts(state: State, mean: float) -> dict[str, str]:
+    """Texts that follow a change of the state immediately; mean: of the clean region, in [0, 1]."""
     return {
         "sentence": describe(state, GREY_LEVELS * mean),
         "message": "",
@@ -44,18 +44,18 @@ def of_noise(state: State, mean: float) -> dict[str, str]:
     }
 
 
-def of_region(whole: bool) -> dict[str, str]:
-    """What the small picture beside the four is good for."""
-    hint = "all of the radiograph" if whole else "click or drag to move"
+def region_texts(whole: bool) -> dict[str, str]:
+    """Caption of the overview; whole: the region is the whole radiograph."""
+    hint = "the whole radiograph" if whole else "click or drag to move"
     return {"caption-overview": f"<b>region</b> · {hint}"}
 
 
-def of_restoration(state: State, has_maps: bool) -> dict[str, str]:
-    """Everything that follows once the restoration is there."""
+def restoration_texts(state: State, has_maps: bool) -> dict[str, str]:
+    """Texts that follow when the restoration is complete."""
     maps = {
         "caption-eta": f"<b>η̂ / η</b> · ÷×{ETA_LIMIT}",
         "caption-sigma": f"<b>σ̂ − σ</b> · ±{SIGMA_LIMIT}",
-        "maps-note": "Estimated levels: blue too low, white right, red too high.",
+        "maps-note": "Estimated levels: blue too low, white correct, red too high.",
     }
     none = {"caption-eta": "", "caption-sigma": "", "maps-note": "This method estimates no levels."}
     restored = {"caption-restored": f"<b>restored</b> · {state.method}"}

@@ -1,4 +1,4 @@
-"""What the noise explorer offers to choose from: radiographs and methods of restoration."""
+"""The radiographs and the methods of restoration that the noise explorer offers."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from xbdcnn.data.builtin import builtin_crop, builtin_fields
 from xbdcnn.data.files.radiograph import load_radiograph
 from xbdcnn.data.source import Source
 from xbdcnn.inference import zoo
-from xbdcnn.inference.methods import Method, informed
+from xbdcnn.inference.methods import Method, oracle_method
 from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.models import Denoised
 
 NO_METHOD = "none"
 
 WHOLE_CHEST = 384
-"""Side in pixels of the built-in chest that fits into the explored region as a whole."""
+"""Side in pixels at which the whole built-in chest fits into the explored region."""
 
 
 def collect_images(source: Source, count: int = 4) -> dict[str, NDArray[np.float32]]:
-    """Radiographs to choose from by name: the built-in one, then `count` of a folder's test split.
+    """Radiographs by name: the built-in one, then `count` test images of the source.
 
-    The built-in radiograph comes as the whole chest, reduced to the explored region, at twice
-    that size, and as two fields at the detector's own resolution. XbdcnnError if the source has
-    no readable test images.
+    The built-in radiograph is offered as the whole chest reduced to the explored region, at twice
+    that size, and as two fields at the resolution of the detector. Raises XbdcnnError if the source
+    has no readable test images.
     """
     images = {
         "built-in: whole chest": builtin_crop(WHOLE_CHEST),
@@ -49,7 +49,7 @@ def collect_images(source: Source, count: int = 4) -> dict[str, NDArray[np.float
 def read_upload(name: str, content: bytes) -> NDArray[np.float32]:
     """Read an uploaded PNG, TIFF, JPEG or DICOM file; see `data.load_radiograph`.
 
-    Returns (H, W) float32 in [0, 1]. XbdcnnError with the file's own name and the remedy.
+    Returns (H, W) float32 in [0, 1]. Raises XbdcnnError with the name of the file and the remedy.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "upload"
@@ -61,9 +61,9 @@ def read_upload(name: str, content: bytes) -> NDArray[np.float32]:
 
 
 def collect_methods() -> dict[str, Method]:
-    """Every method at hand by its label: none, the shipped networks, the classical ones.
+    """Available methods by label: none, the shipped networks, the classical methods.
 
-    A network is loaded when it is first used. BM3D is left out if its package, which is free for
+    A network is loaded when it is first used. BM3D is omitted if its package, which is free for
     non-commercial use only, is not installed.
     """
     methods: dict[str, Method] = {NO_METHOD: lambda noisy, eta, sigma: Denoised(noisy)}
@@ -71,7 +71,7 @@ def collect_methods() -> dict[str, Method]:
         methods[zoo.ZOO[name].label] = partial(_by_network, name)
     for name, denoise in CLASSICAL.items():
         if "BM3D" not in name or find_spec("bm3d"):
-            methods[name] = informed(denoise)
+            methods[name] = oracle_method(denoise)
     return methods
 
 

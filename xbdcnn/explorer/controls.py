@@ -1,4 +1,4 @@
-"""Sliders, menus and the upload button of the explorer, and how they are laid out."""
+"""Sliders, menus and the upload button of the explorer, and their layout."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ACCEPTED = ".png,.dcm,.dicom,.tif,.tiff,.jpg,.jpeg"
 def state_controls(
     start: State, images: Mapping[str, object], methods: Mapping[str, object]
 ) -> dict[str, widgets.ValueWidget]:
-    """One labelled control per field of `State`, reachable with Tab and the arrow keys."""
-    look = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
+    """One labelled control per field of `State` except `corner`; all are accessible by keyboard."""
+    style = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
     return {
         "eta": widgets.FloatLogSlider(
             value=start.eta,
@@ -25,7 +25,7 @@ def state_controls(
             step=0.01,
             readout_format=".2f",
             description="η (photons per grey level)",
-            **look,
+            **style,
         ),
         "sigma": widgets.FloatSlider(
             value=start.sigma,
@@ -34,22 +34,22 @@ def state_controls(
             step=0.5,
             readout_format=".1f",
             description="σ (grey levels)",
-            **look,
+            **style,
         ),
         "image": widgets.Dropdown(
-            options=list(images), value=start.image, description="radiograph", **look
+            options=list(images), value=start.image, description="radiograph", **style
         ),
         "method": widgets.Dropdown(
-            options=list(methods), value=start.method, description="method", **look
+            options=list(methods), value=start.method, description="method", **style
         ),
         "seed": widgets.BoundedIntText(
-            value=start.seed, min=0, max=9999, description="seed", **look
+            value=start.seed, min=0, max=9999, description="seed", **style
         ),
     }
 
 
 def upload_button() -> widgets.FileUpload:
-    """Opens a file dialogue for one radiograph."""
+    """Button that opens a file dialogue for one radiograph."""
     return widgets.FileUpload(
         accept=ACCEPTED,
         multiple=False,
@@ -59,13 +59,13 @@ def upload_button() -> widgets.FileUpload:
 
 
 def arrange(
-    controls: Mapping[str, widgets.Widget], upload: widgets.Widget, stage: widgets.Widget
+    controls: Mapping[str, widgets.Widget], upload: widgets.Widget, canvas: widgets.Widget
 ) -> widgets.VBox:
-    """The sliders in one row, menus in the next, the stage below; fits into 1024 pixels."""
+    """Sliders in one row, menus in the next, the canvas below; at most 1024 pixels wide."""
     eta, sigma, image, method, seed = controls.values()
     sliders = _row([eta, sigma], "1fr 1fr")
     menus = _row([image, upload, method, seed], "3fr auto 3fr 1fr")
-    box = widgets.VBox([sliders, menus, stage], layout={"max_width": "1024px"})
+    box = widgets.VBox([sliders, menus, canvas], layout={"max_width": "1024px"})
     return box.add_class("xb-explorer")
 
 

@@ -1,7 +1,7 @@
-"""What the noise explorer shows, as bytes and text: grey pictures, tables and line drawings.
+"""Pictures, tables and line charts of the noise explorer, as bytes, HTML and SVG.
 
-A picture is (H, W) uint8, one palette index per pixel. It travels as it is: on two cores that
-costs 0.03 ms for 384 x 384 pixels where PNG takes 5 ms, and noise makes a PNG hardly smaller.
+A picture is (H, W) uint8, one palette index per pixel, and is sent uncompressed: on two cores this
+takes 0.03 ms for 384 x 384 pixels and PNG 5 ms, and a PNG of noise is hardly smaller.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from xbdcnn.inference.pretrained import Levels
 from xbdcnn.noise import GREY_LEVELS
 
 RESIDUAL_LIMIT = 64.0
-"""The residual is black at -64 and white at +64 grey levels, whatever the noise."""
+"""Grey levels at which the residual is black (-64) and white (+64), for every noise level."""
 
 ETA_LIMIT, SIGMA_LIMIT = 4, 20
-"""Ends of the level maps: a quarter and four times the true eta, sigma's truth -20 and +20."""
+"""Ends of the colour scales: a quarter and four times the true eta; true sigma -20 and +20."""
 
 CONVENTIONS = (
     "PSNR: peak 255. SNR: mean square of the clean image over that of the error. "
     "SSIM: 11-pixel Gaussian window, data range 1, no border."
 )
-"""The defaults of `xbdcnn.metrics` in words."""
+"""Description of the defaults of `xbdcnn.metrics`."""
 
 WHITE, NEARLY_WHITE = 0.02, 0.1
-"""|r| of `no_reference.whiteness` up to which a residual passes for noise, or nearly so."""
+"""|r| of `no_reference.whiteness` up to which a residual is called white, or nearly white."""
 
 HISTOGRAM_TOP = 0.06
-"""Share of the pixels at the upper edge of the histogram; black borders may leave it."""
+"""Share of pixels at the upper end of the histogram's axis; black borders may exceed it."""
 
 
 def indices(image: NDArray[np.floating], low: float = 0.0, high: float = 1.0) -> NDArray[np.uint8]:
@@ -42,16 +42,16 @@ def indices(image: NDArray[np.floating], low: float = 0.0, high: float = 1.0) ->
 
 
 def residual_indices(residual: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Mid grey at zero, with the fixed `RESIDUAL_LIMIT`, so that states compare."""
+    """Map a residual to palette indices with fixed limits, so that states can be compared."""
     limit = RESIDUAL_LIMIT / GREY_LEVELS
     return indices(residual, -limit, limit)
 
 
 def level_indices(maps: NDArray[np.floating], state: State) -> dict[str, NDArray[np.uint8]]:
-    """Maps (2, H, W) of estimated eta and sigma against the true ones, as pictures by name.
+    """Estimated eta and sigma (2, H, W) relative to the true values, as pictures by name.
 
-    The middle of the palette is the truth; its ends are `ETA_LIMIT` times less and more eta, and
-    `SIGMA_LIMIT` below and above sigma.
+    The centre of the palette is the true value. Its ends are the true eta divided and multiplied by
+    `ETA_LIMIT`, and the true sigma minus and plus `SIGMA_LIMIT`.
     """
     eta, sigma = maps
     ratio = np.log(np.maximum(eta, 1e-6) / state.eta) / np.log(ETA_LIMIT)
@@ -60,7 +60,7 @@ def level_indices(maps: NDArray[np.floating], state: State) -> dict[str, NDArray
 
 
 def overview(image: NDArray[np.float32], longest: int = 216) -> NDArray[np.uint8]:
-    """The whole radiograph (H, W), reduced so that its longer side has at most `longest` pixels."""
+    """Reduce the whole radiograph (H, W) so that its longer side has at most `longest` pixels."""
     from PIL import Image
 
     picture = Image.fromarray(indices(image))
@@ -71,7 +71,7 @@ def overview(image: NDArray[np.float32], longest: int = 216) -> NDArray[np.uint8
 def quality_table(
     state: State, before: Quality, after: Quality | None = None, levels: Levels | None = None
 ) -> str:
-    """HTML table of the scores before and after; the latter are dots while they are awaited."""
+    """HTML table of the scores before and after restoration; "…" for scores not yet computed."""
     names, digits = ("PSNR (dB)", "SNR (dB)", "SSIM"), (2, 2, 3)
     table = _html_table(("score", "noisy", "restored"), names, digits, before, after)
     if after is not None and levels is not None:
@@ -87,7 +87,7 @@ def _html_table(
     left: Iterable[float],
     right: Iterable[float] | None,
 ) -> str:
-    """Two columns of numbers with header cells, so that a screen reader can name each."""
+    """HTML table of two columns of numbers, with header cells for screen readers."""
     lines = ["".join(f'<th scope="col">{cell}</th>' for cell in head)]
     right = repeat(None) if right is None else right
     for name, precision, *pair in zip(names, digits, left, right, strict=False):
@@ -98,17 +98,17 @@ def _html_table(
 
 
 def whiteness_meter(correlation: float | None) -> str:
-    """HTML: how much neighbours in the residual have in common, as a bar, number and verdict."""
+    """HTML of the correlation of neighbouring pixels in the residual: bar, number and verdict."""
     if correlation is None:
-        return "<p>Residual: nothing was taken away.</p>"
-    size, verdict = abs(correlation), "structure in it"
+        return "<p>Residual: nothing was removed.</p>"
+    size, verdict = abs(correlation), "contains structure"
     if size <= NEARLY_WHITE:
-        verdict = "white, like noise" if size <= WHITE else "nearly white"
+        verdict = "white, as noise is" if size <= WHITE else "nearly white"
     bar = f'<meter min="0" max="0.3" low="{WHITE}" high="{NEARLY_WHITE}" optimum="0"'
     return (
         f"<p>Residual: <b>{verdict}</b><br>{bar} value="
         f'"{min(size, 0.3):.3f}" aria-label="correlation of neighbouring pixels"></meter>'
-        f"<br><small>neighbours correlate by {correlation:+.3f}; noise alone: 0</small></p>"
+        f"<br><small>correlation of neighbours {correlation:+.3f}; noise alone: 0</small></p>"
     )
 
 
@@ -139,7 +139,7 @@ def _chart(
     width: int,
     height: int = 150,
 ) -> str:
-    """Curves of (x, y) in [0, 1]; their colours are the style sheet's, so that a theme can tell."""
+    """SVG of curves (x, y) in [0, 1]; their colours are set in canvas.css, by theme."""
     left, right, top, bottom = 30, width - 4, 22, height - 16
     lines = ""
     for name, (x, y) in curves.items():

@@ -1,6 +1,6 @@
-"""What the noise explorer computes: pure functions from a `State` to arrays, numbers and text.
+"""Computations of the noise explorer: pure functions from a `State` to arrays, numbers and text.
 
-They need no browser, no widget and no notebook. Every image is (H, W) float32 in [0, 1].
+They require no browser, widget or notebook. Every image is (H, W) float32 in [0, 1].
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SIDE = 384
 """Height and width of the explored region in pixels."""
 
 ETA_LIMITS, SIGMA_LIMITS = (0.1, 5.0), (0.0, 50.0)
-"""Ends of the sliders: wider than the paper's ranges, so that one sees a network leave home."""
+"""Ends of the sliders; they exceed the paper's ranges to show networks out of range."""
 
 BINS = 64
 """Bins of the histogram, four grey levels each."""
@@ -36,15 +36,15 @@ Line = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class State:
-    """Everything that the controls say, and all that the pictures depend on."""
+    """The values of all controls, on which every picture depends."""
 
     eta: float = 0.6
     """Photons per grey level, > 0."""
     sigma: float = 10.0
-    """Thermal noise in 8-bit grey levels, >= 0."""
+    """Electronic noise in 8-bit grey levels, >= 0."""
     seed: int = 0
     image: str = ""
-    """Name of a clean radiograph; the widget offers a dictionary of them."""
+    """Name of a clean radiograph among those of the widget."""
     method: str = NO_METHOD
     """Name of a restoration method, see `choices.collect_methods`."""
     corner: tuple[int, int] | None = None
@@ -52,7 +52,7 @@ class State:
 
 
 class Quality(NamedTuple):
-    """PSNR and SNR in dB, and SSIM, in the conventions that `xbdcnn.metrics` has by default."""
+    """PSNR and SNR in dB, and SSIM, in the default conventions of `xbdcnn.metrics`."""
 
     psnr: float
     snr: float
@@ -60,26 +60,26 @@ class Quality(NamedTuple):
 
 
 class View(NamedTuple):
-    """One state, restored: images (H, W) float32, residual = noisy - restored, and scores."""
+    """A denoised state: images (H, W) float32, residual = noisy - restored, and scores."""
 
     noisy: Image
     restored: Image
     residual: Image
     maps: NDArray[np.float32] | None
-    """(2, H, W): eta and sigma as the method's NLE sees them at each pixel, if it has one."""
+    """(2, H, W): eta and sigma estimated at each pixel; None for methods without an NLE."""
     before: Quality
     after: Quality
 
     @property
     def levels(self) -> Levels | None:
-        """The means of the maps, which is how one number per image is read off them."""
+        """Estimated noise level of the image, the mean of the maps; None without maps."""
         return None if self.maps is None else Levels(*map(float, self.maps.mean(axis=(1, 2))))
 
 
 def crop(image: Image, corner: tuple[int, int] | None = None) -> Image:
     """Cut the explored region, at most `SIDE` x `SIDE`, out of a radiograph (H, W).
 
-    corner: see `State`. XbdcnnError if the region leaves the radiograph.
+    corner: see `State`. Raises XbdcnnError if the region exceeds the radiograph.
     """
     top, left, height, width = region(image.shape, corner)
     return image[top : top + height, left : left + width]
@@ -88,20 +88,20 @@ def crop(image: Image, corner: tuple[int, int] | None = None) -> Image:
 def region(
     shape: tuple[int, int], corner: tuple[int, int] | None = None
 ) -> tuple[int, int, int, int]:
-    """(top, left, height, width) of the region in a radiograph of a shape, see `crop`."""
+    """(top, left, height, width) of the explored region in a radiograph (H, W), see `crop`."""
     sides = [min(SIDE, length) for length in shape]
     rooms = [length - side for length, side in zip(shape, sides, strict=True)]
     corner = corner or tuple(room // 2 for room in rooms)
     if not all(0 <= start <= room for start, room in zip(corner, rooms, strict=True)):
         raise XbdcnnError(
-            f"a region of {sides[0]} x {sides[1]} pixels at {tuple(corner)} leaves the radiograph "
+            f"a region of {sides[0]} x {sides[1]} pixels at {tuple(corner)} exceeds the radiograph "
             f"of {shape[0]} x {shape[1]}; move its corner"
         )
     return (*corner, *sides)
 
 
 def simulate(clean: Image, state: State) -> Image:
-    """Eq. 1 at the state's eta, sigma and seed; the same state always gives the same noise.
+    """Eq. 1 with the state's eta, sigma and seed; equal states give equal noise.
 
     clean: (H, W) in [0, 1]. Returns float32, clipped to [0, 1]. Raises XbdcnnError on bad levels
     or a bad image, see `noise.add_hybrid_noise`.
@@ -111,10 +111,10 @@ def simulate(clean: Image, state: State) -> Image:
     return add_hybrid_noise(g, state.eta, state.sigma, generator).numpy()
 
 
-def restore(clean: Image, noisy: Image, state: State, methods: Mapping[str, Method]) -> View:
-    """Restore `noisy` by the state's method and compare it with `clean`, both (H, W) in [0, 1].
+def denoise_state(clean: Image, noisy: Image, state: State, methods: Mapping[str, Method]) -> View:
+    """Denoise `noisy` by the state's method and compare it with `clean`, both (H, W) in [0, 1].
 
-    XbdcnnError if the method is not among `methods`, or if it refuses the image.
+    Raises XbdcnnError if the method is not in `methods`, or rejects the image.
     """
     if state.method not in methods:
         raise XbdcnnError(f"unknown method {state.method!r}; choose from {', '.join(methods)}")
@@ -124,12 +124,12 @@ def restore(clean: Image, noisy: Image, state: State, methods: Mapping[str, Meth
 
 
 def quality(image: Image, clean: Image) -> Quality:
-    """PSNR, SNR and SSIM of one image (H, W) in [0, 1] as `xbdcnn.metrics` measures them."""
+    """PSNR, SNR and SSIM of an image (H, W) in [0, 1], see `xbdcnn.metrics`."""
     return Quality(*(score(image, clean) for score in (metrics.psnr, metrics.snr, metrics.ssim)))
 
 
 def middle_line(shape: tuple[int, int]) -> Line:
-    """The line straight across the middle of a region (H, W), with which the profile starts."""
+    """Horizontal line through the centre of a region (H, W), the initial line of the profile."""
     height, width = shape
     return (height // 2, 0, height // 2, width - 1)
 
@@ -137,8 +137,8 @@ def middle_line(shape: tuple[int, int]) -> Line:
 def profile(image: Image, line: Line) -> NDArray[np.float32]:
     """Grey levels, 0 to 255, along a line, one per pixel of its length; (n,) float32.
 
-    Takes the nearest pixel: interpolation would average the noise away. The part of a line that
-    leaves the image (H, W) is moved to its border.
+    Takes the nearest pixels, because interpolation would reduce the noise. Points outside the image
+    (H, W) are moved to its border.
     """
     row, column, last_row, last_column = line
     count = max(abs(last_row - row), abs(last_column - column)) + 1
@@ -157,7 +157,7 @@ def histogram(image: Image) -> NDArray[np.float64]:
 
 
 def describe(state: State, mean_grey: float) -> str:
-    """Say in one sentence what eta and sigma mean for a pixel of `mean_grey` grey levels.
+    """Describe in one sentence the noise of a pixel of `mean_grey` grey levels.
 
     The photon count is eta times the grey level; its square root, in grey levels, is the quantum
     noise sqrt(g / eta) of Eq. 1.
@@ -167,10 +167,10 @@ def describe(state: State, mean_grey: float) -> str:
         for sigma in (0.0, state.sigma)
     )
     if total == 0:
-        return "A black pixel without thermal noise stays black: there is nothing to fluctuate."
+        return "A black pixel without electronic noise stays black: it has no noise."
     return (
-        f"A pixel of average brightness ({mean_grey:.0f} of 255) counts about "
-        f"{state.eta * mean_grey:.0f} photons, so it fluctuates by {quantum**0.5:.1f} grey levels; "
-        f"with {state.sigma:.1f} grey levels of thermal noise that makes {total**0.5:.1f}, and "
-        f"{quantum / total:.0%} of the noise variance comes from the photons."
+        f"A pixel of average brightness ({mean_grey:.0f} of 255) receives about "
+        f"{state.eta * mean_grey:.0f} photons, hence {quantum**0.5:.1f} grey levels of quantum "
+        f"noise; with {state.sigma:.1f} grey levels of electronic noise the total is "
+        f"{total**0.5:.1f}, and {quantum / total:.0%} of the noise variance is quantum noise."
     )

@@ -1,1 +1,1 @@
-"""Trained networks and classical methods in use on radiographs."""
+"""Inference: trained networks and classical methods applied to radiographs."""

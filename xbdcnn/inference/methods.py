@@ -1,4 +1,4 @@
-"""Every row of the tables as a function: shipped or own networks, and classical methods."""
+"""Denoising methods of the tables by label, as functions with one signature."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ from xbdcnn.inference.weights import read_weights, shipped_path
 from xbdcnn.inference.zoo import ZOO, shipped_names
 from xbdcnn.models import Denoised
 
-Method = Callable[[NDArray[np.float32], float, float], Denoised]
-"""(noisy (H, W) in [0, 1], eta, sigma) -> image and level maps; blind methods ignore the levels."""
+Method = Callable[[NDArray[np.float32], float, float], Denoised[NDArray[np.float32]]]
+"""(noisy, eta, sigma) -> Denoised(image, levels).
+
+noisy: (H, W) float32 in [0, 1]; eta: photons per grey level; sigma: 8-bit grey levels.
+image: (H, W) float32 in [0, 1]; levels: (2, H, W) estimated maps of eta and sigma, or None.
+Blind methods ignore eta and sigma.
+"""
 
 CLASSICAL_PACKAGES = ("numpy", "scikit-image", "bm3d")
+"""Packages whose versions can change the results of the classical methods."""
 
 
 def collect_methods(
@@ -31,43 +37,59 @@ def collect_methods(
     weights: Path | str | None = None,
     only: Sequence[str] | None = None,
 ) -> dict[str, Method]:
-    """Every row of the tables by label: networks first, then the classical methods.
+    """Return methods by label: networks in table order, then the classical ones; or as in `only`.
 
     Args:
-        classical: names of the classical methods, see `CLASSICAL`.
-        precision: in what the networks compute, see `load_pretrained`.
-        weights: folder of *.safetensors to use instead of the shipped ones (profiles that train).
-        only: names of networks (as in `zoo.ZOO`) and classical methods; None for all.
+        classical: names of classical methods, see `CLASSICAL`.
+        precision: precision of the networks, see `load_pretrained`.
+        weights: folder of .safetensors files to use instead of the shipped weights.
+        only: names of networks (as in `zoo.ZOO`) and of classical methods; None for all.
 
     Raises:
-        XbdcnnError: no weights, or a name in `only` that is not at hand.
+        XbdcnnError: the folder has no weights, or a name in `only` is not available.
     """
-    paths, known = weight_paths(weights), names_at_hand(classical, weights)
-    if unknown := sorted(set(only or ()) - set(known)):
-        raise XbdcnnError(f"no method {', '.join(unknown)}; choose from {', '.join(known)}")
+    paths, available = weight_paths(weights), available_names(classical, weights)
+    if unknown := sorted(set(only or ()) - set(available)):
+        raise XbdcnnError(f"no method {', '.join(unknown)}; choose from {', '.join(available)}")
     methods: dict[str, Method] = {}
-    for name in only or known:
+    for name in only or available:
         if name in paths:
-            methods[ZOO[name].label] = blind(load_pretrained(paths[name], precision=precision))
+            network = load_pretrained(paths[name], precision=precision)
+            methods[ZOO[name].label] = blind_method(network)
         else:
-            methods[name] = informed(CLASSICAL[name])
+            methods[name] = oracle_method(CLASSICAL[name])
     return methods
 
 
-def names_at_hand(classical: Sequence[str], weights: Path | str | None = None) -> list[str]:
-    """Every name that `collect_methods` knows: networks first, then the classical methods."""
+def available_names(classical: Sequence[str], weights: Path | str | None = None) -> list[str]:
+    """Return the names that `collect_methods` accepts: networks, then classical methods."""
     return [*weight_paths(weights), *classical]
 
 
 def weight_paths(weights: Path | str | None = None) -> dict[str, Path]:
-    """Weight files of the networks by name: shipped ones, or those in a folder."""
+    """Return weight files by network name: the shipped ones, or those in the folder `weights`."""
     if weights is None:
         return {name: shipped_path(name) for name in shipped_names()}
     return {name: Path(weights) / f"{name}.safetensors" for name in trained_names(weights)}
 
 
+def trained_names(weights: Path | str) -> list[str]:
+    """Return the names of the networks with weights in a folder, in table order.
+
+    Raises:
+        XbdcnnError: there are none.
+    """
+    names = [name for name in ZOO if (Path(weights) / f"{name}.safetensors").exists()]
+    if not names:
+        raise XbdcnnError(
+            f"{weights}: no weights there; expected NAME.safetensors, NAME being one of "
+            f"{', '.join(ZOO)}; train them with `xbdcnn train`"
+        )
+    return names
+
+
 def method_versions(methods: Iterable[str], weights: Path | str | None = None) -> dict[str, str]:
-    """What each method's results depend on: the SHA-256 of its weights, or its package versions."""
+    """Return, by label, what results depend on: SHA-256 of the weights, or package versions."""
     digests = {ZOO[name].label: sha256_of(path) for name, path in weight_paths(weights).items()}
     packages = json.dumps(
         {n: v for n, v in installed_versions().items() if n in CLASSICAL_PACKAGES}
@@ -76,26 +98,18 @@ def method_versions(methods: Iterable[str], weights: Path | str | None = None) -
 
 
 def training_seeds(methods: Iterable[str], weights: Path | str | None = None) -> list[int]:
-    """Seeds with which the networks among the methods were trained, as far as headers tell."""
+    """Return the training seeds of the networks among the labels, as far as they are recorded."""
     labels = set(methods)
     paths = [path for name, path in weight_paths(weights).items() if ZOO[name].label in labels]
     facts = [read_weights(path)[1].get("provenance", {}) for path in paths]
     return sorted({fact["seed"] for fact in facts if "seed" in fact})
 
 
-def trained_names(weights: Path | str) -> list[str]:
-    """Names of the networks whose weights lie in a folder, in table order."""
-    names = [name for name in ZOO if (Path(weights) / f"{name}.safetensors").exists()]
-    if not names:
-        raise XbdcnnError(f"{weights}: no weights there; train them with `xbdcnn train`")
-    return names
-
-
-def blind(pretrained: Pretrained) -> Method:
-    """Wrap a network, which sees the noisy image only."""
+def blind_method(pretrained: Pretrained) -> Method:
+    """Return a network as a method, which is given the noisy image only."""
     return lambda noisy, eta, sigma: pretrained.restore(noisy, maps=True)
 
 
-def informed(denoise: Callable[..., NDArray]) -> Method:
-    """Wrap a classical method, which is told the true eta and sigma."""
+def oracle_method(denoise: Callable[..., NDArray[np.float32]]) -> Method:
+    """Return a classical method as a method that is given the true eta and sigma."""
     return lambda noisy, eta, sigma: Denoised(denoise(noisy, eta=eta, sigma=sigma))

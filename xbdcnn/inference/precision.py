@@ -1,4 +1,4 @@
-"""In which format a network computes: float32, or bfloat16 where the processor multiplies it."""
+"""Precision of inference: float32, or bfloat16 on processors with bfloat16 instructions."""
 
 from __future__ import annotations
 
@@ -11,27 +11,32 @@ from torch import Tensor, nn
 from xbdcnn._common.errors import XbdcnnError
 
 Precision = Literal["auto", "fp32", "bf16"]
-"""Format of the convolutions; "auto" leaves the choice to the machine."""
+"""Number format of the convolutions; "auto" chooses by the processor, see `resolve_precision`."""
 
 PRECISIONS = ("auto", "fp32", "bf16")
 
-BF16_UNITS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
-"""Instruction sets that multiply bfloat16, as `torch.cpu.get_capabilities` names them."""
+BF16_INSTRUCTION_SETS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
+"""CPU instruction sets for bfloat16 products, by their names in `torch.cpu.get_capabilities`."""
 
 
 def native_bfloat16(device: torch.device) -> bool:
-    """Tell whether a device multiplies bfloat16 itself; emulation would be slower than float32.
+    """Return whether a device has bfloat16 instructions; emulation is slower than float32.
 
-    A PyTorch too old to know its CPU's instructions says no.
+    False for CPUs if PyTorch is too old to have `torch.cpu.get_capabilities`.
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    units = getattr(torch.cpu, "get_capabilities", dict)()
-    return device.type == "cpu" and any(units.get(name, False) for name in BF16_UNITS)
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    supported = any(capabilities.get(name, False) for name in BF16_INSTRUCTION_SETS)
+    return device.type == "cpu" and supported
 
 
-def chosen_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
-    """Resolve "auto" to bf16 where the device has it natively; XbdcnnError for unknown names."""
+def resolve_precision(precision: Precision, device: torch.device) -> Literal["fp32", "bf16"]:
+    """Resolve "auto" to "bf16" if the device has bfloat16 instructions, else to "fp32".
+
+    Raises:
+        XbdcnnError: unknown precision.
+    """
     if precision not in PRECISIONS:
         raise XbdcnnError(f"unknown precision {precision!r}; choose from {', '.join(PRECISIONS)}")
     if precision == "auto":
@@ -39,32 +44,33 @@ def chosen_precision(precision: Precision, device: torch.device) -> Literal["fp3
     return precision
 
 
-class Exact(nn.Module):
-    """A layer that keeps its float32 weights in a network that computes in bfloat16."""
+class Float32Layer(nn.Module):
+    """A layer computed in float32 within a bfloat16 network; its output has dtype `output`."""
 
-    def __init__(self, layer: nn.Module, result: torch.dtype) -> None:
+    def __init__(self, layer: nn.Module, output: torch.dtype) -> None:
         super().__init__()
-        self.layer, self.result = layer, result
+        self.layer, self.output = layer, output
 
     def forward(self, x: Tensor) -> Tensor:
-        """Compute in float32 and hand on in the format `result`."""
-        return self.layer(x.float()).to(self.result)
+        """Apply the layer to `x` in float32 and convert the output."""
+        return self.layer(x.float()).to(self.output)
 
 
-def in_bfloat16(network: nn.Module) -> nn.Module:
-    """Copy a network so that it takes bfloat16 images and returns a float32 restoration.
+def to_bfloat16(network: nn.Module) -> nn.Module:
+    """Return a copy of a network that takes bfloat16 images and returns a float32 restoration.
 
-    Every filter is rounded to bfloat16 but the first and the last, whose rounding alone moves
-    the PSNR by up to 0.06 dB and which are two percent of the arithmetic. Pass the image rounded,
-    too: the residual is added to what the network has seen, so it can undo that rounding.
+    All filters are rounded to bfloat16 except the first and the last one: rounding these two
+    changes the PSNR by up to 0.06 dB, and they account for two percent of the arithmetic. The
+    input must be rounded to bfloat16 as well: the residual is added to the rounded image, so the
+    network can compensate for that rounding.
     """
     copy = deepcopy(network)
     layers = [m for m in copy.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
     for layer in layers[1:-1]:
         layer.to(torch.bfloat16)
-    results = {layers[0]: torch.bfloat16, layers[-1]: torch.float32}
+    outputs: dict[nn.Module, torch.dtype] = {layers[0]: torch.bfloat16, layers[-1]: torch.float32}
     for parent in list(copy.modules()):
         for name, child in parent.named_children():
-            if child in results:
-                setattr(parent, name, Exact(child, results[child]))
+            if child in outputs:
+                setattr(parent, name, Float32Layer(child, outputs[child]))
     return copy

@@ -1,4 +1,4 @@
-"""Exact tiling: how far a network sees, and windows that overlap by just that much."""
+"""Exact tiling: with an overlap of the receptive field, tiles give the whole image's result."""
 
 from __future__ import annotations
 
@@ -8,78 +8,89 @@ from typing import NamedTuple
 from torch import nn
 
 from xbdcnn._common.errors import SMALLEST_SIDE
-from xbdcnn.inference.layers import Layer, record
+from xbdcnn.inference.layers import Layer, record_layers
 
 
-class Field(NamedTuple):
-    """How far a network sees.
+class ReceptiveField(NamedTuple):
+    """Receptive field of a network, in input pixels.
 
-    reach: input pixels beyond a window on the grid that its output depends on; grid: side in
-    pixels of the coarsest pooled pixel, on whose multiples windows have to begin.
+    radius: number of pixels outside a window of the output, at each side, on which it depends;
+    stride: product of the pooling factors, of which the start of a window must be a multiple.
     """
 
-    reach: int
-    grid: int
+    radius: int
+    stride: int
 
     @property
-    def halo(self) -> int:
-        """The reach, rounded up so that a window and its halo begin on the grid."""
-        return -(-self.reach // self.grid) * self.grid
+    def overlap(self) -> int:
+        """The radius, rounded up to a multiple of the stride."""
+        return -(-self.radius // self.stride) * self.stride
 
 
 class Tile(NamedTuple):
-    """Rows and columns of one tile.
+    """Rows and columns of one tile, as slices.
 
-    window: what it yields; halo: what it sees; inner: the window's place inside the halo.
+    window: part of the output that the tile provides; padded: part of the image that it reads,
+    which is the window and the overlap around it; inner: position of the window in the padded
+    part.
     """
 
     window: tuple[slice, slice]
-    halo: tuple[slice, slice]
+    padded: tuple[slice, slice]
     inner: tuple[slice, slice]
 
 
-def receptive_field(network: nn.Module) -> Field:
-    """Compute a network's field from the layers that an image passes, as recorded."""
-    layers = record(network, SMALLEST_SIDE)
-    return Field(reach(layers), SMALLEST_SIDE // min(layer.side for layer in layers))
+def receptive_field(network: nn.Module) -> ReceptiveField:
+    """Compute the receptive field of a network from its recorded layers."""
+    layers = record_layers(network, SMALLEST_SIDE)
+    stride = SMALLEST_SIDE // min(layer.side for layer in layers)
+    return ReceptiveField(receptive_radius(layers), stride)
 
 
-def reach(layers: Sequence[Layer]) -> int:
-    """Input pixels beyond a window that its output needs, found by walking back to the image."""
-    needs = [0] * len(layers)
-    for layer, need in zip(reversed(layers), reversed(range(len(layers))), strict=True):
-        for source in layer.inputs:
-            needs[source] = max(needs[source], margin(layer, needs[need]))
-    return needs[0]
+def receptive_radius(layers: Sequence[Layer]) -> int:
+    """Return the radius of the receptive field, by going from the last layer to the image.
 
-
-def margin(layer: Layer, pixels: int) -> int:
-    """Pixels beyond a window that a layer's input must have, if its output has `pixels`."""
-    if layer.kind == "conv":
-        return pixels + layer.dilation * (layer.kernel // 2)
-    if layer.kind == "pool":
-        return 2 * pixels
-    return -(-pixels // 2) if layer.kind == "up" else pixels
-
-
-def tiles(shape: tuple[int, int], side: int, field: Field) -> list[Tile]:
-    """Cover (H, W) with windows of at most `side` pixels, each with the halo that it needs.
-
-    Windows begin on the field's grid, so that a tile pools the same pixels together as the whole
-    image does. They are of about equal size, so that no tile consists mainly of halo.
+    margins[i] is the number of pixels outside a window that the output of layer i must have for
+    the last layer to be exact inside it.
     """
-    rows, columns = (spans(length, side, field) for length in shape)
+    margins = [0] * len(layers)
+    for position in reversed(range(len(layers))):
+        layer = layers[position]
+        for source in layer.inputs:
+            margins[source] = max(margins[source], input_margin(layer, margins[position]))
+    return margins[0]
+
+
+def input_margin(layer: Layer, output_margin: int) -> int:
+    """Return the margin that a layer's input must have for a given margin of its output.
+
+    Both in pixels at the resolution of the input and of the output, respectively.
+    """
+    if layer.kind == "conv":
+        return output_margin + layer.dilation * (layer.kernel // 2)
+    if layer.kind == "pool":
+        return 2 * output_margin
+    return -(-output_margin // 2) if layer.kind == "up" else output_margin
+
+
+def tiles(shape: tuple[int, int], side: int, field: ReceptiveField) -> list[Tile]:
+    """Partition an image of shape (H, W) into windows of at most `side` pixels, with overlap.
+
+    Windows start at multiples of the stride, so that a tile pools the same pixels as the whole
+    image. Their sizes are nearly equal, so that no tile consists mainly of overlap.
+    """
+    rows, columns = (axis_tiles(length, side, field) for length in shape)
     return [Tile(*zip(row, column, strict=True)) for row in rows for column in columns]
 
 
-def spans(length: int, side: int, field: Field) -> list[tuple[slice, slice, slice]]:
-    """The windows, halos and inner places along one axis of `length` pixels."""
-    steps = -(-length // side)
-    step = -(-length // (steps * field.grid)) * field.grid
-    found = []
+def axis_tiles(length: int, side: int, field: ReceptiveField) -> list[tuple[slice, slice, slice]]:
+    """Return window, padded and inner slice of every tile along an axis of `length` pixels."""
+    count = -(-length // side)
+    step = -(-length // (count * field.stride)) * field.stride
+    slices = []
     for start in range(0, length, step):
         stop = min(start + step, length)
-        first = max(start - field.halo, 0)
-        halo = slice(first, min(stop + field.halo, length))
-        found.append((slice(start, stop), halo, slice(start - first, stop - first)))
-    return found
+        first, last = max(start - field.overlap, 0), min(stop + field.overlap, length)
+        inner = slice(start - first, stop - first)
+        slices.append((slice(start, stop), slice(first, last), inner))
+    return slices

@@ -1,4 +1,4 @@
-"""Weight files: how trained networks are stored, read back and verified."""
+"""Weight files: storing, reading and verifying trained networks."""
 
 from __future__ import annotations
 
@@ -19,21 +19,23 @@ from xbdcnn.models import XBDCNN, Recipe
 WEIGHTS = PACKAGE / "weights"
 CHECKSUMS = WEIGHTS / "checksums.json"
 LEVEL_ERRORS = WEIGHTS / "level_errors.json"
-"""How far the noise levels of shipped weights are off, by SHA-256; see `level_error`."""
+"""Measured errors of the noise levels estimated with shipped weights, see `level_error`."""
 
 ARCHITECTURES = ("xbdcnn", "dncnn", "xrecnn")
-"""Names that a weight file may give its network."""
+"""Architectures that `build_network` knows."""
 
-_DAMAGE = (OSError, SafetensorError, LookupError, ValueError, TypeError, AttributeError)
-_DAMAGE += (RecursionError, RuntimeError)
-"""What reading a damaged weight file may raise."""
+_READ_ERRORS = (
+    *(OSError, SafetensorError, LookupError, ValueError, TypeError, AttributeError),
+    *(RecursionError, RuntimeError),
+)
+"""Exceptions that reading a damaged weight file can raise."""
 
 
 def build_network(architecture: str, recipe: Recipe, seed: int = 0) -> nn.Module:
-    """Build an untrained network with initial weights fixed by `seed`.
+    """Build an untrained network; `seed` determines its initial weights.
 
     Raises:
-        XbdcnnError: the architecture is none of xbdcnn, dncnn, xrecnn.
+        XbdcnnError: the architecture is not one of `ARCHITECTURES`.
     """
     if architecture not in ARCHITECTURES:
         raise XbdcnnError(
@@ -51,17 +53,21 @@ def build_network(architecture: str, recipe: Recipe, seed: int = 0) -> nn.Module
 def save_weights(
     network: nn.Module, path: Path | str, architecture: str, recipe: Recipe, **facts: Any
 ) -> None:
-    """Write a network as safetensors, see `stored`, with recipe and provenance in the header."""
+    """Write a network as safetensors, with architecture, recipe and `facts` in the header.
+
+    facts: JSON-serialisable values, e.g. name, scores, provenance. For the dtypes see
+    `storable_state`.
+    """
     header = {"architecture": architecture, "recipe": asdict(recipe), **facts}
     with atomic_path(path) as temporary:
-        save_file(stored(network), temporary, {"xbdcnn": json.dumps(header)})
+        save_file(storable_state(network), temporary, {"xbdcnn": json.dumps(header)})
 
 
-def stored(network: nn.Module) -> dict[str, Tensor]:
-    """A network's tensors by name, as they are stored.
+def storable_state(network: nn.Module) -> dict[str, Tensor]:
+    """Return the tensors of a network by name, in the dtypes in which they are stored.
 
-    Filters as float16, which halves the file; biases and batch norm statistics, few but of large
-    range, stay float32.
+    Filters are rounded to float16, which halves the file. Biases and batch norm statistics, which
+    are few and have a large dynamic range, stay float32.
     """
     return {
         name: (value.half() if value.ndim >= 2 else value).contiguous().cpu()
@@ -70,20 +76,21 @@ def stored(network: nn.Module) -> dict[str, Tensor]:
 
 
 def read_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save_weights` wrote: float32 tensors by name, and the header.
+    """Read a weight file: float32 tensors by name, and the header.
 
     Raises:
-        XbdcnnError: the file is missing, damaged, or not one of ours.
+        XbdcnnError: the file is missing, damaged, or was not written by `save_weights`.
     """
     try:
         with safe_open(path, framework="pt") as stream:
             header = json.loads((stream.metadata() or {})["xbdcnn"])
-            state = {name: stream.get_tensor(name) for name in stream.keys()}
-        # A header may say anything; what it must say is looked up here, where that is an error.
+            names = stream.keys()
+            state = {name: stream.get_tensor(name) for name in names}
+        # Raise here if the header lacks what `load_network` needs.
         _ = header["architecture"], header["recipe"].keys()
     except FileNotFoundError:
         raise XbdcnnError(f"{path}: no such weights; train them with `xbdcnn train`") from None
-    except _DAMAGE as error:
+    except _READ_ERRORS as error:
         reason = " ".join(str(error).split())[:200]
         raise XbdcnnError(
             f"{path}: not readable as xbdcnn weights ({reason}); copy or train them again"
@@ -92,14 +99,14 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def load_network(path: Path | str) -> tuple[nn.Module, dict[str, Any]]:
-    """Rebuild a trained network in evaluation mode from its file, with the file's header.
+    """Return the trained network of a weight file, in evaluation mode, and the file's header.
 
     Raises:
-        XbdcnnError: the file is damaged, or its tensors do not fit the network it names.
+        XbdcnnError: the file is damaged, or its tensors do not fit its architecture and recipe.
     """
     state, header = read_weights(path)
     try:
-        # On the meta device a network has shapes but no memory, whatever width a header claims.
+        # On the meta device no memory is allocated, even if a damaged header has a huge width.
         with torch.device("meta"):
             network = build_network(header["architecture"], recipe_from(header["recipe"]))
         network.load_state_dict(state, assign=True)
@@ -114,7 +121,11 @@ def load_network(path: Path | str) -> tuple[nn.Module, dict[str, Any]]:
 
 
 def recipe_from(values: dict[str, Any]) -> Recipe:
-    """Rebuild a Recipe from a header, refusing fields that this version does not know."""
+    """Return the Recipe of a header.
+
+    Raises:
+        XbdcnnError: the header has a field that this version does not know.
+    """
     known = {field.name for field in fields(Recipe)}
     if unknown := set(values) - known:
         raise XbdcnnError(f"unknown recipe fields {sorted(unknown)}; update xbdcnn")
@@ -122,30 +133,43 @@ def recipe_from(values: dict[str, Any]) -> Recipe:
 
 
 def checksums() -> dict[str, str]:
-    """Recorded SHA-256 of every shipped weight file, by file name."""
+    """Return the recorded SHA-256 of every shipped weight file, by file name."""
     return json.loads(CHECKSUMS.read_text(encoding="utf-8")) if CHECKSUMS.exists() else {}
 
 
 def shipped_path(name: str) -> Path:
-    """Path of a network's shipped weights, once its recorded SHA-256 has been verified.
+    """Return the path of a network's shipped weights after verifying their SHA-256.
 
     Raises:
-        XbdcnnError: no such weights are shipped, or their bytes differ from the record.
+        XbdcnnError: no weights are shipped under this name, or the file is missing or altered.
     """
     path, recorded = WEIGHTS / f"{name}.safetensors", checksums()
-    if path.name not in recorded or not path.exists():
-        known = ", ".join(Path(file).stem for file in recorded)
+    if path.name not in recorded:
         raise XbdcnnError(
-            f"no shipped weights for {name!r}; choose from {known}, or train a network with "
-            "`xbdcnn train`"
+            f"no shipped weights for {name!r}; choose from {_available()}, pass the path of a "
+            ".safetensors file, or train a network with `xbdcnn train`"
+        )
+    if not path.exists():
+        raise XbdcnnError(
+            f"{path}: weights of {name!r} are missing; reinstall xbdcnn, or choose from "
+            f"{_available()}"
         )
     if sha256_of(path) != recorded[path.name]:
         raise XbdcnnError(f"{path}: bytes differ from the recorded SHA-256; reinstall xbdcnn")
     return path
 
 
+def _available() -> str:
+    """Return the names of the networks whose shipped weights exist, for messages."""
+    names = [Path(file).stem for file in checksums() if (WEIGHTS / file).exists()]
+    return ", ".join(names) or "none (the package has no weights)"
+
+
 def level_error(path: Path | str) -> dict[str, float] | None:
-    """The recorded error of a weight file's noise level estimate, None if it was never measured."""
+    """Return the recorded half widths of the 95 % intervals of eta and sigma; None if unknown.
+
+    They are recorded for the SHA-256 of a weight file, see tools/ship.py.
+    """
     if not LEVEL_ERRORS.exists():
         return None
     return json.loads(LEVEL_ERRORS.read_text(encoding="utf-8")).get(sha256_of(path))

@@ -1,4 +1,4 @@
-"""Every network of the tables by name: its label, its architecture and its recipe."""
+"""The trained networks of the tables by name: label, architecture, recipe and training budget."""
 
 from __future__ import annotations
 
@@ -16,48 +16,52 @@ from xbdcnn.models import (
     Recipe,
 )
 
-PLAIN_MSE = replace(AS_WRITTEN, use_nle=False, loss_weights=(1.0, 0.0, 0.0, 0.0), reduction="mean")
-"""How DnCNN and the X-ReCNN-style network are trained: MSE only, on the same noise."""
+MSE_ONLY = replace(AS_WRITTEN, use_nle=False, loss_weights=(1.0, 0.0, 0.0, 0.0), reduction="mean")
+"""Recipe of DnCNN and the X-ReCNN-style network: MSE loss only, on the same noise."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A trained network: its label in tables, its architecture and its recipe."""
+class ZooEntry:
+    """How a network of the tables is labelled, built and trained."""
 
     label: str
+    """Name in tables and figures, which states the recipe."""
     architecture: Literal["xbdcnn", "dncnn", "xrecnn"]
     recipe: Recipe
-    printed_as: str | None = None
-    """The row of the paper's tables that it answers to, if there is one."""
-    longer: int = 1
-    """How many times the patches of the compared networks it is trained on."""
+    paper_row: str | None = None
+    """Corresponding row of the paper's tables; None if there is none."""
+    budget_factor: int = 1
+    """Number of training patches, in multiples of the common budget of the compared networks."""
     batch_size: int | None = None
-    """Patches per step, if not those of the compared networks."""
+    """Patches per training step; None for that of the compared networks."""
 
 
-ZOO: dict[str, Entry] = {
-    "dncnn": Entry("DnCNN", "dncnn", PLAIN_MSE, "DnCNN"),
-    "xrecnn": Entry("X-ReCNN-style", "xrecnn", PLAIN_MSE, "X-ReCNN"),
-    "xbdcnn-as-written": Entry("X-BDCNN (as written)", "xbdcnn", AS_WRITTEN, "X-BDCNN"),
-    "xbdcnn-without-ssim": Entry(
+ZOO: dict[str, ZooEntry] = {
+    "dncnn": ZooEntry("DnCNN", "dncnn", MSE_ONLY, "DnCNN"),
+    "xrecnn": ZooEntry("X-ReCNN-style", "xrecnn", MSE_ONLY, "X-ReCNN"),
+    "xbdcnn-as-written": ZooEntry("X-BDCNN (as written)", "xbdcnn", AS_WRITTEN, "X-BDCNN"),
+    "xbdcnn-without-ssim": ZooEntry(
         "X-BDCNN (as written) w/o SSIM loss", "xbdcnn", WITHOUT_SSIM, "X-BDCNN w/o SSIM loss"
     ),
-    "xbdcnn-without-nle": Entry(
+    "xbdcnn-without-nle": ZooEntry(
         "X-BDCNN (as written) w/o NLE", "xbdcnn", WITHOUT_NLE, "X-BDCNN w/o the NLE"
     ),
-    "xbdcnn-as-released": Entry("X-BDCNN (as released)", "xbdcnn", AS_RELEASED),
-    "xbdcnn": Entry("X-BDCNN (balanced)", "xbdcnn", BALANCED, "X-BDCNN", longer=3, batch_size=8),
+    "xbdcnn-as-released": ZooEntry("X-BDCNN (as released)", "xbdcnn", AS_RELEASED),
+    "xbdcnn": ZooEntry(
+        "X-BDCNN (balanced)", "xbdcnn", BALANCED, "X-BDCNN", budget_factor=3, batch_size=8
+    ),
 }
+"""Networks by the name that `load_pretrained` takes, in the order of the tables."""
 
 
-def entry(name: str) -> Entry:
-    """Look up a network by its weight name, or raise XbdcnnError that lists the names."""
+def find_entry(name: str) -> ZooEntry:
+    """Return the entry of a name in `ZOO`; XbdcnnError, which lists the names, if there is none."""
     if name not in ZOO:
         raise XbdcnnError(f"unknown network {name!r}; choose from {', '.join(ZOO)}")
     return ZOO[name]
 
 
 def shipped_names() -> list[str]:
-    """Names of the networks whose weights come with the package, in table order."""
+    """Return the names of the networks with shipped weights, in table order."""
     recorded = checksums()
     return [name for name in ZOO if f"{name}.safetensors" in recorded]

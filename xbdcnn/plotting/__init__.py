@@ -1,10 +1,11 @@
 """Every figure of the project: pure functions that return a matplotlib Figure.
 
-None shows or saves by itself: a notebook displays the returned figure, `save_figure` writes it.
-The drawing is in `architecture` (Fig. 1), `panels` (pictures), `charts` (curves and dots),
-`evidence` and `findings` (the audit) and `roofline` (speed), the common look in `style`, that of
-each method in `looks`. Importing
-this module leaves matplotlib's backend and settings alone.
+No function shows or saves a figure: a notebook displays the returned figure, and `save_figure`
+writes it with its caption. Modules: `architecture` draws Fig. 1 with the shapes of `diagram`,
+`panels` draws radiographs on the grids of `layout`, `charts` draws curves and dot plots of training
+and tables, `audit_charts` and `measurements` draw the results of the audit, `style` holds the
+common style and writes files, and `method_styles` the colour and marker of each method. Importing
+this package changes neither matplotlib's backend nor its settings.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from __future__ import annotations
 from xbdcnn.plotting.architecture import figure_1
 from xbdcnn.plotting.audit_charts import (
     calibration_plot,
-    feeding_plot,
     gradient_plot,
-    lead_map,
+    level_mismatch_plot,
     loss_landscape,
+    psnr_difference_map,
 )
 from xbdcnn.plotting.charts import (
     ablation_plot,
@@ -28,8 +29,8 @@ from xbdcnn.plotting.measurements import (
     choices_plot,
     convention_plot,
     correlation_plot,
-    error_plot,
-    gap_plot,
+    level_error_plot,
+    psnr_snr_gap_plot,
 )
 from xbdcnn.plotting.method_styles import COLOURS, method_styles
 from xbdcnn.plotting.panels import (
@@ -52,20 +53,20 @@ __all__ = [
     "convention_plot",
     "correlation_plot",
     "error_maps",
-    "error_plot",
-    "feeding_plot",
     "figure_1",
     "figure_2",
-    "gap_plot",
     "gradient_plot",
     "hero",
-    "lead_map",
+    "level_error_plot",
+    "level_mismatch_plot",
     "loss_landscape",
     "method_styles",
     "new_figure",
     "noise_panel",
     "photon_transfer_plot",
     "psnr_curves",
+    "psnr_difference_map",
+    "psnr_snr_gap_plot",
     "residual_plot",
     "save_figure",
     "show_images",

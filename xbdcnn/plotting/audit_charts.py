@@ -1,4 +1,4 @@
-"""Pictures of the audit: losses, gradients, estimates against truth, wrong levels, and limits."""
+"""Charts of the audit: Eq. 3, gradients of the loss terms, noise level estimates, lead in PSNR."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ TERM_STYLES = {
     "tv": ("total variation (Eq. 4)", "#CC79A7"),
 }
 
-
 READINGS = {
     "text": ("text: under-estimation costs more", "#0072B2", "-"),
     "equation": ("Eq. 3 as printed: over-estimation costs more", "#E69F00", "--"),
@@ -41,8 +40,8 @@ def loss_landscape(
 ) -> Figure:
     """Eq. 3 for one pixel, |alpha - beta| (l_hat - l)^2, over l_hat, in its three readings.
 
-    true: the true noise level l; reach: how far the estimates go to either side; ends: where
-    gradient descent ends, by reading, marked by triangles.
+    true: true noise level l; reach: range of the estimates on either side of it; ends: estimates
+    at which gradient descent ends, by reading, marked by triangles.
     """
     figure = new_figure(6.6, 3.6, layout="constrained")
     axes = figure.subplots()
@@ -53,15 +52,15 @@ def loss_landscape(
     axes.axvline(true, color=MUTED, lw=0.8, zorder=1)
     axes.plot([true - alpha], [0], "o", ms=6, mfc="white", mec=READINGS["released"][1], zorder=5)
     for number, (reading, end) in enumerate((ends or {}).items()):
-        # Those of two readings may coincide: the later one is smaller and lies on top.
-        place = {"clip_on": False, "zorder": 6, "ms": 13 - 4 * number}
-        axes.plot([end], [_loss_at(end, true, alpha, reading)], "^", **place)
+        # Two readings may end at the same estimate: draw the later marker smaller and on top.
+        style = {"clip_on": False, "zorder": 6, "ms": 13 - 4 * number}
+        axes.plot([end], [_loss_at(end, true, alpha, reading)], "^", **style)
         axes.lines[-1].set(color=READINGS[reading][1], mec="white")
     axes.set(xlim=estimates[[0, -1]], xlabel=r"estimate $\hat{l}$", ylabel="loss per pixel")
     axes.set_xticks([true - alpha, true], [r"$l - \alpha$", "true level $l$"])
     axes.text(0.01, -0.1, "under-estimated", transform=axes.transAxes, size=8, color=MUTED)
-    far = {"transform": axes.transAxes, "ha": "right", "size": 8, "color": MUTED}
-    axes.text(0.99, -0.1, "over-estimated", **far)
+    right = {"transform": axes.transAxes, "ha": "right", "size": 8, "color": MUTED}
+    axes.text(0.99, -0.1, "over-estimated", **right)
     axes.legend(loc="upper center", frameon=True, framealpha=1, edgecolor="white")
     axes.set_ylim(0, 1.45 * (1 - alpha) * reach**2)
     return figure
@@ -74,9 +73,9 @@ def _loss_at(estimate: float, true: float, alpha: float, reading: str) -> float:
 
 @styled
 def gradient_plot(norms: pd.DataFrame) -> Figure:
-    """Gradient norm of each weighted term of Eq. 8 over a training, one panel per recipe.
+    """Gradient norm of each weighted term of Eq. 8 during training, one panel per recipe.
 
-    norms: rows of `audit.objectives.norms_over_training` with a column `recipe`.
+    norms: rows of `audit.loss_terms.norms_over_training` with a column `recipe`.
     """
     groups = norms.groupby("recipe", sort=False)
     figure = new_figure(8.5, 3.2, layout="constrained")
@@ -91,10 +90,10 @@ def gradient_plot(norms: pd.DataFrame) -> Figure:
 
 @styled
 def calibration_plot(table: pd.DataFrame, methods: Sequence[str], bins: int = 8) -> Figure:
-    """Estimated against true eta and sigma: dots are patches, lines are medians with quartiles.
+    """Estimated against true eta and sigma: patches as dots, medians as lines, quartiles shaded.
 
-    table: from `audit.estimators.calibration`. methods: which of its methods, one row each.
-    Answers beyond 1.25 times the range stand at the edge, as triangles, and are counted.
+    table: from `audit.level_estimates.calibration`; methods: one row of panels each. Estimates
+    above 1.25 times the upper end of the trained range are drawn there, as triangles, and counted.
     """
     figure = new_figure(7.2, 2.3 * len(methods), layout="constrained")
     grid = figure.subplots(len(methods), 2, squeeze=False, sharey="col")
@@ -103,60 +102,60 @@ def calibration_plot(table: pd.DataFrame, methods: Sequence[str], bins: int = 8)
         part = table[table["method"] == method]
         for axes, (level, (low, high)), sign in zip(row, ends.items(), "ησ", strict=True):
             true, guess = part[level], part[f"est_{level}"].clip(upper=1.25 * high)
-            beyond = guess == 1.25 * high
+            above = guess == 1.25 * high
             axes.plot((low, high), (low, high), color=MUTED, lw=1)
-            for mark, chosen in ((".", ~beyond), ("^", beyond)):
+            for mark, chosen in ((".", ~above), ("^", above)):
                 axes.plot(true[chosen], guess[chosen], mark, ms=2, color="#56B4E9", alpha=0.6)
             group = pd.cut(true, np.linspace(low, high, bins + 1), include_lowest=True)
             spread = guess.groupby(group, observed=True).quantile([0.25, 0.5, 0.75]).unstack()
             middle = [interval.mid for interval in spread.index]
             axes.fill_between(middle, spread[0.25], spread[0.75], color="#0072B2", alpha=0.2, lw=0)
             axes.plot(middle, spread[0.5], color="#0072B2")
-            title = f"{method}, {beyond.sum()} beyond" if beyond.any() else method
+            title = f"{method}, {above.sum()} off scale" if above.any() else method
             axes.set(xlabel=f"true {sign}", ylabel=f"estimated {sign}", title=title)
     return figure
 
 
 @styled
-def feeding_plot(fed: pd.DataFrame) -> Figure:
-    """PSNR against how many times too much noise the fed level maps claim.
+def level_mismatch_plot(scores: pd.DataFrame) -> Figure:
+    """PSNR against the factor by which the level maps given to the NBD overstate the noise.
 
-    fed: from `audit.estimators.level_feeding`. Solid: factors on the network's own estimate;
-    dashed: on the true levels.
+    scores: from `audit.level_estimates.psnr_by_level_maps`. Solid lines: factor on the levels that
+    the network estimates; dashed lines: factor on the true levels.
     """
-    fed = fed[fed["fed"].str.contains(" x ")].copy()
-    fed[["base", "factor"]] = fed["fed"].str.split(" x ", expand=True)
-    fed["factor"] = fed["factor"].astype(float)
-    means = fed.groupby(["method", "base", "factor"], sort=False)["psnr"].mean()
-    figure = new_figure(6.4, 3.6, layout="constrained")
+    scores = scores[scores["fed"].str.contains(" x ")].copy()
+    scores[["base", "factor"]] = scores["fed"].str.split(" x ", expand=True)
+    scores["factor"] = scores["factor"].astype(float)
+    means = scores.groupby(["method", "base", "factor"], sort=False)["psnr"].mean()
+    figure = new_figure(6.4, 4.0, layout="constrained")
     axes = figure.subplots()
-    looks = method_styles(list(dict.fromkeys(fed["method"])))
+    styles = method_styles(list(dict.fromkeys(scores["method"])))
     for (method, base), curve in means.groupby(level=["method", "base"], sort=False):
         line = "-" if base == "estimated" else "--"
         factors = curve.index.get_level_values("factor")
         label = method if base == "estimated" else None
-        axes.semilogx(factors, curve, ls=line, ms=4, label=label, **looks[method])
+        axes.semilogx(factors, curve, ls=line, ms=4, label=label, **styles[method])
     axes.axvline(1, color=MUTED, lw=1)
-    factors = sorted(fed["factor"].unique())
+    factors = sorted(scores["factor"].unique())
     axes.set_xticks(factors, [f"{factor:g}" for factor in factors])
     axes.minorticks_off()
-    axes.set(xlabel="claimed noise / estimated (solid) or true noise (dashed)", ylabel="PSNR (dB)")
-    axes.legend()
+    axes.set(xlabel="noise level given / estimated (solid) or true (dashed)", ylabel="PSNR (dB)")
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 
 @styled
-def lead_map(leads: Mapping[str, pd.DataFrame]) -> Figure:
-    """Lead in PSNR over a rival for each (eta, sigma), one panel per method; blue leads.
+def psnr_difference_map(leads: Mapping[str, pd.DataFrame]) -> Figure:
+    """Lead in PSNR over another method for each (eta, sigma), one panel per method; blue is ahead.
 
-    leads: by method, from `audit.beyond.leads`. The frame holds the trained range.
+    leads: by method, from `audit.out_of_range.leads`. The frame marks the trained range.
     """
     figure = new_figure(3.2 * len(leads) + 2.4, 3.3, layout="constrained")
     grid = figure.subplots(1, len(leads), squeeze=False)[0]
     tables = {
         name: t[(t["blur"] == 0) & (t["gain"] == 1)]
         .pivot_table("lead", "sigma", "eta")
-        .dropna(axis=1)  # the pair of levels that only grain and gain are tried at
+        .dropna(axis=1)  # the pair of levels at which only blur and gain vary
         for name, t in leads.items()
     }
     reach = max(float(t.abs().max().max()) for t in tables.values())
@@ -178,7 +177,7 @@ def lead_map(leads: Mapping[str, pd.DataFrame]) -> Figure:
 
 
 def _frame_trained(axes: Axes, table: pd.DataFrame) -> None:
-    """Draw a frame around the cells whose levels were trained on."""
+    """Draw a frame around the cells within the trained range."""
     columns = [i for i, eta in enumerate(table.columns) if _within(eta, paper.ETA_RANGE)]
     rows = [i for i, sigma in enumerate(table.index) if _within(sigma, paper.SIGMA_RANGE)]
     x, y = min(columns) - 0.5, min(rows) - 0.5

@@ -1,4 +1,4 @@
-"""Curves and dot plots: noise analysis, training, and the tables at a glance."""
+"""Curves and dot plots of the noise model, of training, and of the tables."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ LOSS_TERMS = {
     "loss_asymm": "asymmetric (Eq. 3)",
     "loss_tv": "total variation (Eq. 4)",
 }
-"""Columns of a training history and their titles; values are before weighting."""
+"""Columns of a training history and their titles; the losses are not weighted."""
 
 
 @styled
 def photon_transfer_plot(transfer: PhotonTransfer, eta: float, sigma: float) -> Figure:
-    """Noise variance against mean grey level: Var f = g / eta + sigma^2 is a straight line.
+    """Var f = g / eta + sigma^2: noise variance against mean grey level, a straight line.
 
-    transfer: from `noise.mean_variance`; eta, sigma: the true values, for the dashed line.
+    transfer: from `noise.mean_variance`; eta, sigma: true values, for the dashed line.
     """
     figure = new_figure(6.2, 3.8, layout="constrained")
     axes = figure.subplots()
-    area = 6 + 60 * transfer.count / transfer.count.max()
+    area = 6 + 60 * transfer.pixels / transfer.pixels.max()
     label = "measured (area: pixels)"
     axes.scatter(transfer.mean, transfer.variance, area, "#56B4E9", ec="white", lw=0.4, label=label)
     grey = np.array([0.0, GREY_LEVELS])
@@ -54,11 +54,11 @@ def photon_transfer_plot(transfer: PhotonTransfer, eta: float, sigma: float) -> 
 def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Validation PSNR and the terms of Eq. 8 against training patches seen.
 
-    histories: by label, what `training.train` returns (columns patches, val_psnr, loss_*).
+    histories: by label, the histories of `training.train`: columns patches, val_psnr, loss_*.
     """
     colours = method_colours(list(histories))
     figure = new_figure(9.5, 4.0, layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
+    left, right = figure.subfigures(1, 2, width_ratios=(1.5, 1))
     _psnr_panel(left.subplots(), histories)
     for panel, (column, title) in zip(right.subplots(2, 2).flat, LOSS_TERMS.items(), strict=True):
         _loss_panel(panel, histories, column, colours)
@@ -69,27 +69,30 @@ def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
 
 @styled
 def psnr_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
-    """Validation PSNR against training patches seen; columns patches and val_psnr, by label."""
+    """Validation PSNR against training patches seen.
+
+    histories: by label, columns patches and val_psnr.
+    """
     figure = new_figure(7.2, 4.0, layout="constrained")
     _psnr_panel(figure.subplots(), histories)
     return figure
 
 
 def _psnr_panel(axes: Axes, histories: Mapping[str, pd.DataFrame]) -> None:
-    """One curve per training, its best point marked; label and best value at the right."""
-    looks = method_styles(list(histories))
+    """Draw one curve per training run, with its best point marked and labelled at the right."""
+    styles = method_styles(list(histories))
     for label, history in histories.items():
         best = [history["val_psnr"].argmax()]
-        axes.plot(history["patches"], history["val_psnr"], ms=5, markevery=best, **looks[label])
+        axes.plot(history["patches"], history["val_psnr"], ms=5, markevery=best, **styles[label])
     axes.set(title="validation PSNR (dB)", xlabel="patches seen")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.set_ylim(_robust_floor(histories), None)
-    _say_what_is_below(axes, np.concatenate([h["val_psnr"] for h in histories.values()]))
-    _label_ends(axes, histories, looks)
+    _note_points_below(axes, np.concatenate([h["val_psnr"] for h in histories.values()]))
+    _label_ends(axes, histories, styles)
 
 
-def _say_what_is_below(axes: Axes, values: NDArray) -> None:
-    """Name the points that the lower limit leaves out of the picture."""
+def _note_points_below(axes: Axes, values: NDArray) -> None:
+    """State how many points lie below the lower limit of the axis."""
     below = values[values < axes.get_ylim()[0]]
     if len(below):
         text = f"{len(below)} of {len(values)} lower, down to {below.min():.1f}"
@@ -99,7 +102,7 @@ def _say_what_is_below(axes: Axes, values: NDArray) -> None:
 def _loss_panel(
     axes: Axes, histories: Mapping[str, pd.DataFrame], column: str, colours: Mapping[str, str]
 ) -> None:
-    """One term of the loss, both axes logarithmic; says so if no network has the term."""
+    """Draw one term of the loss on logarithmic axes, or state that no network has it."""
     having = {label: h for label, h in histories.items() if column in h and (h[column] > 0).any()}
     for label, history in having.items():
         axes.loglog(history["patches"], history[column], color=colours[label], lw=1.3)
@@ -118,22 +121,22 @@ def _loss_panel(
 
 
 def _robust_floor(histories: Mapping[str, pd.DataFrame]) -> float:
-    """Lower limit that leaves a bad first validation out of the picture."""
+    """Lower limit of the axis that cuts off outliers, such as the first validations."""
     values = np.concatenate([history["val_psnr"] for history in histories.values()])
     low, middle, high = np.quantile(values, (0.0, 0.5, 1.0))
     return float(max(low, middle - 3 * (high - middle)) - 0.05 * (high - low) - 1e-3)
 
 
 def _label_ends(
-    axes: Axes, histories: Mapping[str, pd.DataFrame], looks: Mapping[str, Mapping[str, str]]
+    axes: Axes, histories: Mapping[str, pd.DataFrame], styles: Mapping[str, Mapping[str, str]]
 ) -> None:
-    """Label and best value at the right, each with a line to its curve's end, pushed apart."""
+    """Write label and best value of each curve at the right, with a line to the curve's end."""
     low, high = axes.get_ylim()
     ends = {label: h[["patches", "val_psnr"]].iloc[-1] for label, h in histories.items()}
     order = sorted(ends, key=lambda label: ends[label]["val_psnr"])
-    heights = spread([ends[label]["val_psnr"] for label in order], 0.055 * (high - low))
+    heights = separate([ends[label]["val_psnr"] for label in order], 0.055 * (high - low))
     for label, height in zip(order, heights, strict=True):
-        colour = looks[label]["color"]
+        colour = styles[label]["color"]
         line = {"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "relpos": (0, 0.5)}
         place = {"xytext": (1.02, height), "textcoords": ("axes fraction", "data"), "size": 8}
         place |= {"va": "center", "color": colour, "annotation_clip": False, "arrowprops": line}
@@ -141,8 +144,8 @@ def _label_ends(
         axes.annotate(text, tuple(ends[label]), **place)
 
 
-def spread(values: Sequence[float], spacing: float) -> NDArray[np.float64]:
-    """Move sorted values apart to at least `spacing`, changing their mean as little as possible."""
+def separate(values: Sequence[float], spacing: float) -> NDArray[np.float64]:
+    """Move sorted values to distances of at least `spacing`, close to where they were."""
     values = np.asarray(values, np.float64)
     steps = spacing * np.arange(len(values))
     up = np.maximum.accumulate(values - steps) + steps
@@ -152,15 +155,15 @@ def spread(values: Sequence[float], spacing: float) -> NDArray[np.float64]:
 
 @styled
 def table_2_plot(summary: pd.DataFrame, baseline: str = "Before Denoising") -> Figure:
-    """Table II at a glance: PSNR gained over the noisy image, one panel per noise level.
+    """Table II: gain in PSNR over the noisy image, one panel per noise level.
 
     Args:
         summary: columns method, eta, sigma, psnr, psnr_low, psnr_high (95 % interval, may be
             NaN) and source, "ours" or "paper (corrected)".
-        baseline: method whose rows hold the PSNR of the noisy images, needed for each source.
+        baseline: method whose rows hold the PSNR of the noisy images, for each source.
 
     Raises:
-        XbdcnnError: a noise level lacks its baseline.
+        XbdcnnError: the baseline of a noise level is missing.
     """
     gains = _gains(summary, baseline)
     methods = list(dict.fromkeys(gains.sort_values("source", kind="stable")["method"]))[::-1]
@@ -174,16 +177,16 @@ def table_2_plot(summary: pd.DataFrame, baseline: str = "Before Denoising") -> F
         axes.set_title(f"η = {etas[column]:g}, σ = {sigmas[row]:g}", size=9, loc="left")
     for axes in grid.flat:
         _ticks(axes, methods)
-    figure.supxlabel("PSNR gained over the noisy image (dB)", size=9)
-    look = {"marker": "o", "ls": "", "color": INK}
-    ours = Line2D([], [], label="ours, 95 % interval", **look)
-    printed = Line2D([], [], mfc="white", label="paper (corrected)", **look)
+    figure.supxlabel("gain in PSNR over the noisy image (dB)", size=9)
+    style = {"marker": "o", "ls": "", "color": INK}
+    ours = Line2D([], [], label="ours, 95 % interval", **style)
+    printed = Line2D([], [], mfc="white", label="paper (corrected)", **style)
     figure.legend(handles=[ours, printed], loc="outside upper right", ncols=2)
     return figure
 
 
 def _gains(summary: pd.DataFrame, baseline: str) -> pd.DataFrame:
-    """`summary` without the baseline, its PSNR of the same cell and source taken off."""
+    """`summary` without the baseline rows; PSNR minus that of the baseline of cell and source."""
     keys = ["eta", "sigma", "source"]
     noisy = summary[summary["method"] == baseline].set_index(keys)["psnr"]
     rest = summary[summary["method"] != baseline]
@@ -199,7 +202,7 @@ def _gains(summary: pd.DataFrame, baseline: str) -> pd.DataFrame:
 
 
 def _dots(axes: Axes, cell: pd.DataFrame, methods: Sequence[str]) -> None:
-    """One line per method: filled dot with interval for ours, open circle for the paper."""
+    """Draw one line per method: filled dot with interval for ours, open circle for the paper."""
     colours = method_colours(methods[::-1])
     for row in cell.itertuples():
         y, colour, own = methods.index(row.method), colours[row.method], row.source == "ours"
@@ -210,10 +213,10 @@ def _dots(axes: Axes, cell: pd.DataFrame, methods: Sequence[str]) -> None:
 
 @styled
 def ablation_plot(summary: pd.DataFrame, reference: str = "the full model") -> Figure:
-    """What each change costs: difference of PSNR and SSIM to the reference on the same images.
+    """Differences in PSNR and SSIM between each method and the reference, on the same images.
 
-    summary: from `evaluation.paired_differences`: method, psnr, psnr_low, psnr_high, ssim,
-        ssim_low, ssim_high; intervals at 95 %. reference: its name, for the axis.
+    summary: from `statistics.paired_differences`: method, psnr, psnr_low, psnr_high, ssim,
+        ssim_low, ssim_high; 95 % intervals. reference: its name, for the axis labels.
     """
     methods = list(summary["method"])[::-1]
     colours = method_colours(methods[::-1])
@@ -232,7 +235,7 @@ def ablation_plot(summary: pd.DataFrame, reference: str = "the full model") -> F
 
 
 def _ticks(axes: Axes, methods: Sequence[str]) -> None:
-    """Method names on the vertical axis, without tick marks."""
+    """Write method names on the vertical axis, without tick marks."""
     axes.set_yticks(range(len(methods)), methods)
     axes.set_ylim(-0.6, len(methods) - 0.4)
     axes.tick_params(axis="y", length=0)

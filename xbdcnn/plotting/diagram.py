@@ -1,4 +1,4 @@
-"""Drawing tools of Fig. 1: blocks, nodes, arrows and captions, placed from left to right."""
+"""Shapes of Fig. 1: blocks, nodes, arrows and captions, placed from left to right."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SKIP = "#0072B2"
 
 
 class Box(NamedTuple):
-    """Where something stands in the drawing: left, right, centre height, full height, depth."""
+    """Position of a shape: left and right edge, centre height y, full height, and depth."""
 
     left: float
     right: float
@@ -30,12 +30,12 @@ class Box(NamedTuple):
 
     @property
     def middle(self) -> float:
-        """Horizontal centre of the front."""
+        """Horizontal centre of the front face."""
         return (self.left + self.right) / 2
 
     @property
     def top(self) -> tuple[float, float]:
-        """Middle of the upper face, where a skip connection leaves."""
+        """Centre of the upper face, where a skip connection starts."""
         return self.middle + self.depth / 2, self.y + self.height / 2 + self.depth / 2
 
 
@@ -45,8 +45,8 @@ LEVEL_Y = {1: 0.0, 2: -1.66, 4: -2.74}
 NODE = 0.15
 
 
-class Sketch:
-    """Draws layers from left to right and remembers where each one stands."""
+class Diagram:
+    """Draws layers from left to right and records the box of each."""
 
     def __init__(self, axes: Axes, layers: Sequence[Layer]) -> None:
         self.axes, self.layers = axes, layers
@@ -54,12 +54,12 @@ class Sketch:
         self.x = 0.0
 
     def row(self, layer: Layer) -> tuple[float, float]:
-        """Centre and height of a block: height follows the resolution."""
+        """Centre and height of a block; the height follows the resolution."""
         shrink = self.layers[0].side // layer.side
         return LEVEL_Y[shrink], FULL_HEIGHT / shrink
 
     def slab(self, index: int) -> None:
-        """A feature map: height and depth follow the resolution, thickness the channels."""
+        """Draw a feature map: height and depth follow the resolution, thickness the channels."""
         layer = self.layers[index]
         y, height = self.row(layer)
         width = 0.26 + 0.001 * layer.channels if layer.kind != "pool" else 0.14
@@ -86,7 +86,7 @@ class Sketch:
             self.axes.add_patch(face).set_zorder(5)
 
     def node(self, index: int, y: float) -> None:
-        """An addition or a concatenation: a circle with its sign."""
+        """Draw an addition or a concatenation: a circle with a symbol."""
         self.x += NODE
         sign = {"add": "+", "cat": "c"}[self.layers[index].kind]
         circle = Circle((self.x, y), NODE, fc="white", ec=INK, lw=1, zorder=7)
@@ -97,7 +97,7 @@ class Sketch:
         self.x += NODE
 
     def tile(self, picture: NDArray | None, side: float, y: float) -> Box:
-        """A square picture of [0, 1], or a plain tile where none is given."""
+        """Draw a square picture with values in [0, 1], or an empty tile for None."""
         box = Box(self.x, self.x + side, y, side)
         low, high = y - side / 2, y + side / 2
         if picture is not None:
@@ -110,12 +110,12 @@ class Sketch:
         return box
 
     def note(self, x: float, y: float, text: str, **options: Any) -> None:
-        """A caption whose upper middle is at (x, y)."""
-        look = {"size": 8, "ha": "center", "va": "top", "linespacing": 1.25, "zorder": 9}
-        self.axes.text(x, y, text, **(look | options))
+        """Write a caption whose upper centre is at (x, y)."""
+        style = {"size": 8, "ha": "center", "va": "top", "linespacing": 1.25, "zorder": 9}
+        self.axes.text(x, y, text, **(style | options))
 
     def arrow(self, *points: tuple[float, float], colour: str = INK, dashed: bool = False) -> None:
-        """An arrow along points, with rounded corners."""
+        """Draw an arrow along points, with rounded corners."""
         style = {"lw": 1.1, "color": colour, "ls": (0, (4, 2)) if dashed else "-"}
         path = rounded(points, 0.16)
         patch = FancyArrowPatch(path=path, arrowstyle="-|>,head_length=4,head_width=2", **style)
@@ -123,13 +123,13 @@ class Sketch:
         self.axes.add_patch(patch)
 
     def over(self, source: int, target: int, y: float, **options: Any) -> None:
-        """A skip connection: up from the source, across at height y, down into the target."""
+        """Draw a skip connection: up from the source, across at height y, down to the target."""
         (x0, y0), end = self.boxes[source].top, self.boxes[target]
         drop = (end.middle, end.y + end.height / 2)
         self.arrow((x0, y0), (x0, y), (drop[0], y), drop, colour=SKIP, **options)
 
     def panel(self, left: float, right: float, low: float, high: float, title: str) -> None:
-        """A tinted ground behind a subnetwork."""
+        """Draw a tinted background with a title behind a subnetwork."""
         box = {"boxstyle": "round,pad=0,rounding_size=0.18", "fc": "#f5f7f9", "ec": "#d5dce2"}
         size = (right - left, high - low)
         self.axes.add_patch(FancyBboxPatch((left, low), *size, **box, lw=0.8, zorder=0))
@@ -137,13 +137,13 @@ class Sketch:
 
 
 def shade(colour: str, light: float) -> tuple[float, ...]:
-    """Make a colour darker (light < 1) or lighter (light > 1)."""
+    """Darken (light < 1) or lighten (light > 1) a colour "#rrggbb"; RGB in [0, 1]."""
     rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
     return tuple(rgb * light if light <= 1 else 1 - (1 - rgb) * (1 - 4 * (light - 1)))
 
 
 def rounded(points: Sequence[tuple[float, float]], radius: float) -> Path:
-    """A polyline with quadratic curves in place of its corners."""
+    """Path along `points` with its corners replaced by quadratic curves."""
     corners = np.asarray(points, float)
     vertices, codes = [corners[0]], [Path.MOVETO]
     for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):

@@ -1,8 +1,9 @@
-"""Building blocks of picture figures: grids without gaps, fixed grey scales, enlarged details."""
+"""Layout of picture figures: grids of axes, fixed grey scales, enlarged details, labels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -17,44 +18,78 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.plotting.style import ACCENT, new_figure
 
 Zoom = tuple[int, int, int]
-"""(top, left, size) in pixels of the square that is shown enlarged."""
+"""(top, left, size) in pixels of the square detail that is shown enlarged."""
 
 INSET = 0.46
-"""Side of an enlarged detail as a part of its picture."""
+"""Side of an enlarged detail as a fraction of its picture."""
 
 GAP = 0.06
 """Inches between pictures."""
 
+WIDTH, WIDEST_PANEL = 9.5, 3.4
+"""Width of a figure, and the largest width of one picture, in inches."""
+
+LINE = 0.15
+"""Height in inches of a line of text beside a picture."""
+
+CHARACTERS_PER_INCH = 12
+"""Of text beside a picture; a little less than fits."""
+
 
 def shared_aspect(images: Iterable[NDArray]) -> float:
-    """Height over width that all images share."""
+    """Height / width of images of one size; XbdcnnError if their sizes differ."""
     shapes = {np.shape(image) for image in images}
     if len(shapes) != 1:
-        raise XbdcnnError(f"images of one size are needed side by side, got {sorted(shapes)}")
+        raise XbdcnnError(
+            f"images side by side must be of one size, got {sorted(shapes)}; crop them"
+        )
     height, width = shapes.pop()
     return height / width
 
 
 def picture_grid(
-    rows: int, columns: int, aspect: float, head: float, aside: int = 0, gutter: float = 0.0
+    rows: int, columns: int, aspect: float, title_lines: int = 1, label_lines: int = 0
 ) -> tuple[Figure, NDArray]:
-    """Axes without gaps but `GAP`: the first `aside` columns stand apart by a gutter (inches)."""
-    width = 9.5
-    panel = min((width - gutter - GAP * (columns - 1)) / columns, 3.4)
+    """Figure and axes (rows, columns) for pictures of one aspect ratio, `GAP` apart.
+
+    title_lines: lines of text above the pictures; label_lines: lines of the row labels, for which
+    a gutter separates the first column from the others, or 0 for no gutter.
+    """
+    head, gutter = LINE * (title_lines + 1), LINE * (label_lines + 1.3) * (label_lines > 0)
+    panel = panel_width(columns, gutter)
     width = columns * panel + gutter + GAP * (columns - 1)
     height = rows * panel * aspect + (rows - 1) * GAP + head
     figure = new_figure(width, height)
     grid = np.empty((rows, columns), object)
     for row, column in np.ndindex(rows, columns):
-        x = column * (panel + GAP) + (gutter if column >= aside else 0)
+        x = column * (panel + GAP) + (gutter if column else 0)
         y = height - head - (row + 1) * panel * aspect - row * GAP
         box = (x / width, y / height, panel / width, panel * aspect / height)
-        grid[row, column] = bare(figure.add_axes(box))
+        grid[row, column] = hide_axes(figure.add_axes(box))
     return figure, grid
 
 
-def bare(axes: Axes) -> Axes:
-    """Take ticks, grid and frame away."""
+def panel_width(columns: int, gutter: float = 0.0) -> float:
+    """Width in inches of one picture of `picture_grid`."""
+    return min((WIDTH - gutter - GAP * (columns - 1)) / columns, WIDEST_PANEL)
+
+
+def wrap_labels(labels: Iterable[str], inches: float) -> list[str]:
+    """Break labels into lines no longer than `inches`; a method's "(as written)" stays together."""
+    width = int(CHARACTERS_PER_INCH * inches)
+    unbroken = (label.replace("(as ", "(as\N{NO-BREAK SPACE}") for label in labels)
+    return [
+        fill(label, width, break_long_words=False, break_on_hyphens=False) for label in unbroken
+    ]
+
+
+def count_lines(labels: Iterable[str]) -> int:
+    """Number of lines of the longest label."""
+    return max(label.count("\n") for label in labels) + 1
+
+
+def hide_axes(axes: Axes) -> Axes:
+    """Hide ticks, grid and frame."""
     axes.set(xticks=[], yticks=[])
     axes.grid(False)
     axes.spines[:].set_visible(False)
@@ -69,9 +104,12 @@ def show(
     frame: str = ACCENT,
     **options: Any,
 ) -> AxesImage:
-    """An image on a fixed scale, its detail framed and enlarged in the free lower corner."""
+    """Show an image on a fixed scale, with the detail `zoom` framed and enlarged.
+
+    The enlarged detail is in the lower corner on the side away from the frame.
+    """
     options = {"vmin": 0, "vmax": 1, "cmap": "gray", "interpolation_stage": "data"} | options
-    shown = bare(axes).imshow(image, **options)
+    shown = hide_axes(axes).imshow(image, **options)
     if zoom is not None:
         top, left, size = zoom
         corner = (left - 0.5, top - 0.5)
@@ -79,22 +117,22 @@ def show(
     if zoom is not None and enlarge:
         on_left = left + size / 2 > image.shape[1] / 2
         place = (0 if on_left else 1 - INSET, 0, INSET, INSET)
-        inset = bare(axes.inset_axes(place, anchor="SW" if on_left else "SE"))
+        inset = hide_axes(axes.inset_axes(place, anchor="SW" if on_left else "SE"))
         detail = image[top : top + size, left : left + size]
         inset.imshow(detail, **(options | {"interpolation": "nearest"}))
         inset.spines[:].set(visible=True, color=frame, linewidth=1.2)
     return shown
 
 
-def stamp(axes: Axes, text: str) -> None:
-    """Small legible text in the upper left corner of a picture."""
+def corner_label(axes: Axes, text: str) -> None:
+    """Write small outlined text in the upper left corner of a picture."""
     outline = [withStroke(linewidth=2, foreground="black")]
     place = {"transform": axes.transAxes, "va": "top", "size": 7.5, "color": "white"}
     axes.text(0.03, 0.97, text, path_effects=outline, **place)
 
 
-def plate(axes: Axes, x: float, text: str) -> None:
-    """White text on a dark plate at the lower edge of a picture."""
+def bottom_label(axes: Axes, x: float, text: str) -> None:
+    """Write white text on a dark background at the lower edge of a picture."""
     box = {"boxstyle": "round,pad=0.35", "fc": "#0d0f12", "ec": "none", "alpha": 0.75}
     place = {"transform": axes.transAxes, "ha": "center", "size": 10, "color": "white"}
     axes.text(x, 0.035, text, bbox=box, zorder=9, **place)

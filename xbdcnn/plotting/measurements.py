@@ -1,4 +1,4 @@
-"""More pictures of the audit: printed columns, SSIM conventions, flips, errors, grain and gain."""
+"""Charts of audit measurements: printed columns, SSIM, recipe choices, level errors, robustness."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from xbdcnn.plotting.style import ACCENT, INK, MUTED, new_figure, styled
 
 
 @styled
-def gap_plot(rms: Sequence[float]) -> Figure:
-    """PSNR minus SNR of every printed row; no image can have a negative one.
+def psnr_snr_gap_plot(rms: Sequence[float]) -> Figure:
+    """PSNR minus SNR of every printed row; a negative difference is impossible.
 
-    rms: root mean squares of radiographs in grey levels, whose gaps 20 log10(255 / rms) are drawn
-    as ticks, and once more with the sign that exchanged columns give.
+    rms: root mean squares of radiographs in grey levels. Their differences, 20 log10(255 / rms),
+    are drawn as ticks, and again with the sign that exchanged columns would give.
     """
     rows = {f"Table I: {name}": [scores] for name, scores in paper.TABLE_1.items()}
     for name in ("DnCNN", "X-ReCNN", "X-BDCNN"):
@@ -31,8 +31,8 @@ def gap_plot(rms: Sequence[float]) -> Figure:
         gaps = [cell.psnr - cell.snr for cell in scores]
         axes.plot(gaps, np.full(len(gaps), y), "o", ms=5, color="#D55E00" if gaps[0] < 0 else INK)
     real = 20 * np.log10(GREY_LEVELS / np.asarray(rms))
-    for gaps, look in ((real, {"color": "#0072B2"}), (-real, {"color": MUTED})):
-        axes.plot(gaps, np.full(len(gaps), -1.0), "|", ms=9, **look)
+    for gaps, style in ((real, {"color": "#0072B2"}), (-real, {"color": MUTED})):
+        axes.plot(gaps, np.full(len(gaps), -1.0), "|", ms=9, **style)
     axes.axvspan(-7, 0, color=ACCENT, alpha=0.12, lw=0)
     axes.text(-6.8, len(rows) - 0.4, "impossible", size=8, color=MUTED, va="bottom")
     axes.set_yticks(range(-1, len(rows)), ["our test images", *reversed(rows)])
@@ -42,7 +42,7 @@ def gap_plot(rms: Sequence[float]) -> Figure:
 
 @styled
 def convention_plot(means: pd.Series, printed: float) -> Figure:
-    """Mean SSIM of the same images under each convention, and the printed value as a line."""
+    """Mean SSIM of the same images by convention; the line is the printed value."""
     figure = new_figure(7.0, 0.27 * len(means) + 0.8, layout="constrained")
     axes = figure.subplots()
     places = range(len(means))[::-1]
@@ -58,9 +58,10 @@ def convention_plot(means: pd.Series, printed: float) -> Figure:
 
 @styled
 def choices_plot(table: pd.DataFrame, score: str = "PSNR (dB)", reference: str = "") -> Figure:
-    """Effect of each flip with its interval; a diamond where it was trained at full width.
+    """Effect of each changed recipe choice with its interval; diamonds: trained at full width.
 
-    table: from `audit.flips.side_by_side`. reference: name of the training that was flipped.
+    table: from `audit.recipe_choices.effects_at_both_widths`; reference: name of the recipe from
+    which each row differs in one choice.
     """
     figure = new_figure(7.4, 0.27 * len(table) + 1.1, layout="constrained")
     axes = figure.subplots()
@@ -68,10 +69,10 @@ def choices_plot(table: pd.DataFrame, score: str = "PSNR (dB)", reference: str =
     places = range(len(table))[::-1]
     axes.hlines(places, table["low"], table["high"], color="#0072B2", lw=2)
     seeds = table["seeds"].max()
-    label = f"half width, short training, {seeds} seed(s), 95 % where there are several"
+    label = f"half width, short training, {seeds} seed(s), 95 % interval if several"
     axes.plot(table["effect"], places, "o", ms=5.5, color="#0072B2", label=label)
-    look = {"ms": 6.5, "mfc": "none", "mec": "#D55E00", "mew": 1.4}
-    axes.plot(table["full_width"], places, "D", label="full width, full training, 1 seed", **look)
+    style = {"ms": 6.5, "mfc": "none", "mec": "#D55E00", "mew": 1.4}
+    axes.plot(table["full_width"], places, "D", label="full width, full training, 1 seed", **style)
     axes.set_yticks(places, table["trial"])
     axes.set(xlabel=f"change of {score} against {reference!r}" if reference else score)
     figure.legend(loc="outside upper center", ncols=2)
@@ -79,20 +80,20 @@ def choices_plot(table: pd.DataFrame, score: str = "PSNR (dB)", reference: str =
 
 
 @styled
-def error_plot(errors: Mapping[str, pd.DataFrame]) -> Figure:
+def level_error_plot(errors: Mapping[str, pd.DataFrame]) -> Figure:
     """Bias and RMSE of the estimated total noise, one column of panels per quantity.
 
-    errors: by the name of a quantity, rows of `audit.estimators.judged` for `total` with the
-    method and `place`, the middle of a bin of that quantity.
+    errors: by the name of a quantity, rows of `audit.level_estimates.judged` for `total` with the
+    method and `place`, the centre of a bin of that quantity.
     """
     figure = new_figure(8.6, 5.0, layout="constrained")
     grid = figure.subplots(2, len(errors), sharex="col", sharey="row", squeeze=False)
     methods = list(dict.fromkeys(next(iter(errors.values()))["method"]))
-    looks = method_styles(methods)
+    styles = method_styles(methods)
     for column, (quantity, table) in zip(grid.T, errors.items(), strict=True):
         for axes, name in zip(column, ("bias", "rmse"), strict=True):
             for method, rows in table.groupby("method", sort=False):
-                axes.plot(rows["place"], rows[name], ms=4, label=method, **looks[method])
+                axes.plot(rows["place"], rows[name], ms=4, label=method, **styles[method])
         column[0].axhline(0, color=MUTED, lw=1)
         column[1].set(xlabel=quantity, yscale="log")
         column[1].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -104,25 +105,25 @@ def error_plot(errors: Mapping[str, pd.DataFrame]) -> Figure:
 
 @styled
 def correlation_plot(rows: pd.DataFrame) -> Figure:
-    """PSNR of every method against the blur of the noise, and against the gain.
+    """PSNR of every method against the blur of the noise, and against the detector gain.
 
-    rows: from `audit.beyond.stress`; only the conditions with one pair of levels that grain and
-    gain were tried at are drawn.
+    rows: from `audit.out_of_range.stress`; drawn for the one pair of levels at which blur and gain
+    were varied.
     """
     odd = rows[(rows["blur"] > 0) | (rows["gain"] != 1)]
     eta, sigma = odd[["eta", "sigma"]].iloc[0]
     here = rows[(rows["eta"] == eta) & (rows["sigma"] == sigma)]
     figure = new_figure(8.2, 3.4, layout="constrained")
     grid = figure.subplots(1, 2, sharey=True)
-    looks = method_styles(list(dict.fromkeys(rows["method"])))
+    styles = method_styles(list(dict.fromkeys(rows["method"])))
     parts = {"blur": here[here["gain"] == 1], "gain": here[here["blur"] == 0]}
-    titles = {"blur": "blur of the noise (pixels)", "gain": "gain that nobody was told"}
+    titles = {"blur": "blur of the noise (pixels)", "gain": "detector gain, unknown to the method"}
     for axes, (name, part) in zip(grid, parts.items(), strict=True):
         means = part.groupby(["method", name], sort=False)["psnr"].mean()
         for method, curve in means.groupby(level="method", sort=False):
             curve = curve.droplevel("method").sort_index()
-            axes.plot(curve.index, curve, ms=4, label=method, **looks[method])
+            axes.plot(curve.index, curve, ms=4, label=method, **styles[method])
         axes.set_xlabel(titles[name])
     grid[0].set_ylabel(f"PSNR (dB) at η = {eta:g}, σ = {sigma:g}")
-    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure

@@ -1,4 +1,4 @@
-"""Which colour and which marker stands for a method, the same in every figure."""
+"""The colour and the marker of each method, the same in every figure."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ COLOURS = {
     "X-BDCNN (as released)": "#661100",
     "Before Denoising": "#888888",
 }
-"""Fixed colour of each method (Okabe-Ito, Tol)."""
+"""Colour of each method, from the palettes of Okabe and Ito and of Tol."""
 
 SPARE_COLOURS = ("#44AA99", "#DDCC77", "#AA4499", "#BBBBBB")
-"""Of what is no method of the tables."""
+"""Colours of labels that are not in `COLOURS`."""
 
 MARKERS = dict(zip(COLOURS, "Pp<>svDo^dX*", strict=True))
-"""Fixed marker of each method, for those who see no colours."""
+"""Marker of each method, so that methods differ without colour, too."""
 
 
 def method_colours(labels: Sequence[str]) -> dict[str, str]:
-    """A colour per label: the fixed one of `COLOURS`, else the next of `SPARE_COLOURS`."""
+    """Colour per label: that of `COLOURS`, else the next of `SPARE_COLOURS`."""
     spare = cycle(SPARE_COLOURS)
     return {label: COLOURS.get(label) or next(spare) for label in labels}
 
 
 def method_styles(labels: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Colour and marker per label, as arguments of `Axes.plot`; a dot for what has no marker."""
+    """Colour and marker per label, as arguments of `Axes.plot`; a dot by default."""
     colours = method_colours(labels)
     return {name: {"color": colours[name], "marker": MARKERS.get(name, ".")} for name in labels}

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it is written: one style, lean PNG, reproducible bytes."""
+"""The common style of all figures, and their output: small PNG and SVG with reproducible bytes."""
 
 from __future__ import annotations
 
@@ -63,21 +63,21 @@ STYLE: dict[str, Any] = {
 }
 
 PNG_LIMIT = 400_000
-"""Bytes that a saved PNG should not exceed; noise does not compress, so it is what costs."""
+"""Upper limit in bytes of a saved PNG; pictures of noise, which does not compress, exceed it."""
 
 DISPLAY_LIMIT = 200_000
-"""The same for a figure shown in a notebook, which holds several."""
+"""The same for a figure displayed in a notebook, which holds several."""
 
 WATERMARK = "SMOKE TEST – not a result"
 
 
 def use_style() -> None:
-    """Make the project's look the default of all matplotlib figures from here on."""
+    """Make the project's style the default of all matplotlib figures from here on."""
     mpl.rcParams.update(STYLE)
 
 
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
-    """Give a drawing function the project's look whatever the reader's own settings are."""
+    """Apply the project's style to a drawing function, whatever the current settings are."""
 
     @wraps(draw)
     def wrapper(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
@@ -87,19 +87,21 @@ def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
     return wrapper
 
 
-class LeanCanvas(FigureCanvasAgg):
-    """Writes a figure as a small PNG, wherever it is shown."""
+class CompressingCanvas(FigureCanvasAgg):
+    """Writes a figure as a small PNG, wherever it is displayed."""
 
     def print_png(self, filename_or_obj: Any, *, metadata: Any = None, **_: Any) -> None:
-        """Write PNG; the name and signature are matplotlib's."""
+        """Write PNG with the figure's label as "Description"; the signature is matplotlib's."""
         full = BytesIO()
         super().print_png(full)
+        if label := self.figure.get_label():
+            metadata = {"Description": label} | (metadata or {})
         with open_file_cm(filename_or_obj, "wb") as stream:
-            stream.write(lean_png(full.getvalue(), DISPLAY_LIMIT, metadata or {}))
+            stream.write(compress_png(full.getvalue(), DISPLAY_LIMIT, metadata or {}))
 
 
 class NotebookFigure(Figure):
-    """A figure that a notebook displays as a cell's last value, without pyplot's registry."""
+    """A figure that a notebook displays as the last value of a cell, independent of pyplot."""
 
     def _repr_png_(self) -> bytes:
         stream = BytesIO()
@@ -109,9 +111,9 @@ class NotebookFigure(Figure):
 
 
 def new_figure(width: float, height: float, **options: Any) -> Figure:
-    """Return an empty figure of a size in inches that pyplot does not hold on to."""
+    """Return an empty figure of a size in inches, which is not registered with pyplot."""
     figure = NotebookFigure(figsize=(width, height), **options)
-    figure.set_canvas(LeanCanvas(figure))
+    figure.set_canvas(CompressingCanvas(figure))
     return figure
 
 
@@ -126,50 +128,56 @@ def save_figure(
 ) -> list[Path]:
     """Write `stem`.png, and `stem`.svg if asked; return the paths written.
 
-    A footer names profile and data; the files carry the caption as "Description" and all facts
-    as JSON in "Source". Equal figures and facts give equal bytes. The figure stays as it was.
+    A footer names profile and data. The files hold the caption as "Description", and the SVG also
+    as its title; all facts are in "Source", as JSON. Equal figures and facts give equal bytes.
+    The caption becomes the label of the figure, hence the "Description" of the picture that a
+    notebook displays, which is the alternative text in the book. Nothing else of it changes.
 
     Args:
         figure: any matplotlib figure.
-        stem: path without suffix; missing folders are made.
+        stem: path without suffix; missing folders are created.
         caption: one or two sentences.
         facts: at least "profile" and "data"; other provenance goes to the metadata only.
-        smoke: stamp the picture as a smoke test.
+        smoke: mark the picture as a smoke test.
         svg: also write SVG; meant for line drawings.
-        dpi: at most this resolution; lowered if the PNG would exceed `PNG_LIMIT`.
+        dpi: resolution; lowered if the PNG would exceed `PNG_LIMIT`.
 
     Raises:
-        XbdcnnError: facts without "profile" or "data".
+        XbdcnnError: `caption` is empty, or "profile" or "data" is missing from `facts`.
     """
     if missing := {"profile", "data"} - facts.keys():
         raise XbdcnnError(f"{stem}: facts lack {', '.join(sorted(missing))}; add them")
+    if not caption.strip():
+        raise XbdcnnError(f"{stem}: the caption is empty; describe the figure in a sentence")
+    figure.set_label(caption)
     text = {"Description": caption, "Source": json.dumps(facts, sort_keys=True, default=str)}
     stem = Path(stem)
     png = stem.with_name(stem.name + ".png")
     written = [png]
-    with mpl.rc_context(STYLE), _marked(figure, facts, smoke):
-        stamp = {"Comment": WATERMARK} if smoke else {}
+    with mpl.rc_context(STYLE), _footer_and_watermark(figure, facts, smoke):
+        comment = {"Comment": WATERMARK} if smoke else {}
         with atomic_path(png) as temporary:
-            temporary.write_bytes(_png_within_limit(figure, dpi, text | stamp))
+            temporary.write_bytes(_png_within_limit(figure, dpi, text | comment))
         if svg:
             written.append(stem.with_name(stem.name + ".svg"))
             with atomic_path(written[-1]) as temporary:
-                figure.savefig(temporary, format="svg", metadata=text | {"Date": None})
+                metadata = text | {"Title": caption, "Date": None}
+                figure.savefig(temporary, format="svg", metadata=metadata)
     return written
 
 
 @contextmanager
-def _marked(figure: Figure, facts: Mapping[str, Any], smoke: bool) -> Iterator[None]:
-    """Footer and watermark, on the figure only while it is being written."""
+def _footer_and_watermark(figure: Figure, facts: Mapping[str, Any], smoke: bool) -> Iterator[None]:
+    """Add footer and watermark to the figure while it is being written."""
     width, height = figure.get_size_inches()
     note = f"profile {facts['profile']} · data {facts['data']}"
-    # Below the canvas: the tight bounding box takes it in, so it covers nothing.
+    # Below the canvas, where it covers nothing; the tight bounding box includes it.
     marks = [figure.text(0.995, -0.06 / height, note, size=7, color=MUTED, ha="right", va="top")]
     if smoke:
         angle = math.degrees(math.atan2(height, width))
         size = 3.4 * math.hypot(width, height)
-        look = {"ha": "center", "va": "center", "rotation": angle, "size": size, "weight": "bold"}
-        mark = figure.text(0.5, 0.5, WATERMARK, **look, color="#D55E00", alpha=0.35, zorder=99)
+        style = {"ha": "center", "va": "center", "rotation": angle, "size": size, "weight": "bold"}
+        mark = figure.text(0.5, 0.5, WATERMARK, **style, color="#D55E00", alpha=0.35, zorder=99)
         mark.set_gid("smoke-watermark")
         mark.set_in_layout(False)
         marks.append(mark)
@@ -181,13 +189,13 @@ def _marked(figure: Figure, facts: Mapping[str, Any], smoke: bool) -> Iterator[N
 
 
 def _png_within_limit(figure: Figure, dpi: int, text: Mapping[str, str]) -> bytes:
-    """Encode at `dpi`, or less, down to half, if noise in the picture makes the file too large."""
+    """Encode at `dpi`, reduced to no less than half of it if the file exceeds the limit."""
     canvas = figure.canvas
     try:
         for share in (1, 5 / 6, 2 / 3, 1 / 2):
             full = BytesIO()
             FigureCanvasAgg(figure).print_figure(full, format="png", dpi=share * dpi)
-            data = lean_png(full.getvalue(), PNG_LIMIT, text)
+            data = compress_png(full.getvalue(), PNG_LIMIT, text)
             if len(data) <= PNG_LIMIT:
                 break
         return data
@@ -195,8 +203,8 @@ def _png_within_limit(figure: Figure, dpi: int, text: Mapping[str, str]) -> byte
         figure.set_canvas(canvas)
 
 
-def lean_png(png: bytes, limit: int, text: Mapping[str, str]) -> bytes:
-    """Re-encode a PNG with text fields; with 128, then 64 grey levels if beyond `limit` bytes."""
+def compress_png(png: bytes, limit: int, text: Mapping[str, str]) -> bytes:
+    """Re-encode a PNG with text fields; with 128, then 64 grey levels if larger than `limit`."""
     picture = Image.open(BytesIO(png)).convert("RGB")
     info = PngInfo()
     for key, value in text.items():
@@ -216,7 +224,7 @@ def _encode(picture: Image.Image, info: PngInfo) -> bytes:
 
 
 def _with_palette(rgb: NDArray[np.uint8], greys: int) -> Image.Image:
-    """(H, W, 3) as a palette image: even steps for grey pixels, the other entries for colours."""
+    """Palette image of (H, W, 3): `greys` even steps for grey pixels, 128 entries for colours."""
     colourful = np.ptp(rgb, axis=2) > 6
     indices = np.rint(rgb[..., 1] * ((greys - 1) / 255)).astype(np.uint8)
     palette = np.repeat(np.linspace(0, 255, greys).round().astype(np.uint8), 3).tolist()

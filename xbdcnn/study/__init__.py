@@ -1,1 +1,1 @@
-"""What is about this paper: its tables, ablations and audit, and how they are reproduced."""
+"""The study of the paper: its tables, its ablations, the audit, and their reproduction."""

@@ -1,4 +1,4 @@
-"""Who beats whom: methods compared image by image, and the paper's order put to the test."""
+"""Paired comparisons of methods: the best one, and the order of the methods in the paper."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from xbdcnn.inference.zoo import ZOO
 from xbdcnn.study.scoring import BEFORE
 from xbdcnn.study.statistics import paired_differences, summarise
 
-LONGER = [entry.label for entry in ZOO.values() if entry.longer > 1]
-"""Networks trained on more patches than the others, which the paper's order does not compare."""
+TRAINED_LONGER = [entry.label for entry in ZOO.values() if entry.budget_factor > 1]
+"""Networks trained on more patches than the others; the order of the paper excludes them."""
 
 
 class BestMethod(NamedTuple):
-    """Outcome of a comparison by PSNR: the best method, and which others may be as good."""
+    """The best method by mean PSNR, and the methods that may be equally good."""
 
     best: str
     psnr: float
@@ -26,9 +26,9 @@ class BestMethod(NamedTuple):
 
 
 def best_method(results: pd.DataFrame) -> BestMethod:
-    """Find the best method by mean PSNR, and all that these images cannot tell apart from it.
+    """Find the best method by mean PSNR, and the methods that do not differ significantly from it.
 
-    results: rows of `evaluation.evaluate`, at least two methods on the same cases.
+    results: rows of `scoring.evaluate`, at least two methods on the same cases.
     """
     summary = summarise(results)
     best = summary.loc[summary["psnr"].idxmax()]
@@ -38,25 +38,28 @@ def best_method(results: pd.DataFrame) -> BestMethod:
 
 
 def clear_winners(results: pd.DataFrame, by: Sequence[str] = ()) -> set[tuple]:
-    """Keys (*values of `by`, method) of methods that surely beat every other in their group."""
+    """Return (*values of `by`, method) for each group in which one method beats all others.
+
+    Every paired interval against the winner has to exclude zero.
+    """
     groups = results.groupby(list(by), sort=False) if by else [((), results)]
-    contests = {key: best_method(group) for key, group in groups}
-    return {(*key, outcome.best) for key, outcome in contests.items() if not outcome.ties}
+    outcomes = {key: best_method(group) for key, group in groups}
+    return {(*key, outcome.best) for key, outcome in outcomes.items() if not outcome.ties}
 
 
 def adjacent_leads(results: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Each of the paper's rows against the next lower one by corrected PSNR: its lead, and ours.
+    """Compare each method with the next lower one in the paper's order by corrected PSNR.
 
     Args:
-        results: rows of `evaluation.evaluate`.
-        table: the same, beside the paper, from `tables.table_1` or one cell of `table_2`.
+        results: rows of `scoring.evaluate`.
+        table: summary of `results` from `tables.table_1`, or one cell of `tables.table_2`.
 
     Returns:
-        One row per pair: above, below, paper and ours (leads in dB), low and high (the paired 95 %
+        One row per pair: above, below, paper and ours (leads in dB), low and high (paired 95 %
         interval of ours).
     """
-    left_out = {BEFORE, *LONGER}
-    rows = table[~table["method"].isin(left_out)].set_index("method")["corrected_psnr"]
+    excluded = {BEFORE, *TRAINED_LONGER}
+    rows = table[~table["method"].isin(excluded)].set_index("method")["corrected_psnr"]
     ranked = rows.dropna().sort_values(ascending=False)
     pairs = []
     for above, below in pairwise(ranked.index):
@@ -70,7 +73,7 @@ def adjacent_leads(results: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
 def adjacent_leads_by_cell(
     results: pd.DataFrame, table: pd.DataFrame, cell: Sequence[str] = ("eta", "sigma")
 ) -> pd.DataFrame:
-    """`adjacent_leads` in each of Table II's cells, with the columns of `cell` appended."""
+    """Apply `adjacent_leads` to each cell of Table II; the columns of `cell` are appended."""
     parts = dict(list(results.groupby(list(cell), sort=False)))
     return pd.concat(
         adjacent_leads(parts[level], rows).assign(**dict(zip(cell, level, strict=True)))
@@ -79,13 +82,14 @@ def adjacent_leads_by_cell(
 
 
 def ordering_sentence(leads: pd.DataFrame) -> str:
-    """Say in one sentence whether the paper's order is reproduced, and how surely."""
+    """State in one or two sentences whether the order of the paper is reproduced."""
     if leads.empty:
-        return "The paper's ordering cannot be checked: fewer than two of its methods are here."
-    held, sure = int((leads["ours"] > 0).sum()), int((leads["low"] > 0).sum())
+        return "The paper's ordering cannot be checked: fewer than two of its methods are present."
+    kept, significant = int((leads["ours"] > 0).sum()), int((leads["low"] > 0).sum())
     reversed_ = int((leads["high"] < 0).sum())
-    answer = "is reproduced" if held == len(leads) else "is NOT fully reproduced"
+    answer = "is reproduced" if kept == len(leads) else "is NOT fully reproduced"
     return (
-        f"The paper's ordering {answer}: {held} of {len(leads)} neighbouring pairs keep their "
-        f"order ({sure} with an interval above zero), {reversed_} reversed (interval below zero)."
+        f"The paper's ordering {answer}: {kept} of {len(leads)} adjacent pairs keep their order "
+        f"({significant} with an interval above zero); {reversed_} are reversed with an interval "
+        "below zero."
     )

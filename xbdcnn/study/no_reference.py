@@ -1,4 +1,4 @@
-"""Two checks of a denoiser that need no clean image: what it removed, and discs put in to be found.
+"""Evaluation without a clean image: structure of the residual, and detectability of discs.
 
 Images are (H, W) floats in [0, 1]; contrasts are in 8-bit grey levels, as sigma is.
 """
@@ -20,16 +20,16 @@ Image = NDArray[np.floating]
 Centres = NDArray[np.intp]
 
 DETAIL = (1.5, 4.5)
-"""Standard deviations in pixels of the two Gaussians whose difference is fine structure."""
+"""Standard deviations in pixels of the difference of Gaussians that selects fine structure."""
 
 
 class Residual(NamedTuple):
-    """What f - g_hat looks like; all three are near 0 for white noise.
+    """Structure of the residual f - g_hat; all three fields are near 0 for white noise.
 
-    whiteness: the correlation of adjacent pixels that is farthest from 0, see `whiteness`.
-    anatomy: correlation with g_hat, both between the scales of `DETAIL`: above 0, fine structure
-    was taken in proportion to what was left of it. Noise left behind raises it a little, too.
-    offset: the mean in grey levels.
+    whiteness: correlation of adjacent pixels with the largest magnitude, see `whiteness`.
+    anatomy: correlation of the fine structure (see `DETAIL`) of f - g_hat and of g_hat. A value
+    above 0 means that anatomy was removed; remaining noise also raises it slightly.
+    offset: mean in grey levels.
     """
 
     whiteness: float
@@ -38,18 +38,18 @@ class Residual(NamedTuple):
 
 
 def residual_structure(noisy: Image, restored: Image) -> Residual:
-    """Measure the structure in what was removed; it should have as little as the noise had."""
+    """Measure the structure of f - g_hat, which should be as unstructured as the noise."""
     removed = np.asarray(noisy, float) - restored
     anatomy = _correlation(_detail(removed), _detail(np.asarray(restored, float)))
     return Residual(whiteness(removed) or 0.0, anatomy, float(GREY_LEVELS * removed.mean()))
 
 
 def whiteness(residual: Image) -> float | None:
-    """The correlation r = sum e(x) e(x + d) / sum e(x)^2 of neighbours that is farthest from 0.
+    """Correlation r = sum e(x) e(x + d) / sum e(x)^2 of adjacent pixels, largest in magnitude.
 
-    e: the residual less its mean; d: one pixel across, down, or along either diagonal. The noise
-    of Eq. 1 is independent from pixel to pixel, hence r = 0 but for chance, about 1 / sqrt(HW).
-    A method that takes edges away, or leaves noise behind in clumps, gives itself away by |r|.
+    e: the residual minus its mean; d: one pixel horizontally, vertically, or along a diagonal. The
+    noise of Eq. 1 is independent from pixel to pixel, so r = 0 within about 1 / sqrt(HW). Removed
+    edges and remaining low-frequency noise increase |r|.
 
     residual: (H, W). Returns a number in [-1, 1], or None if the residual is constant.
     """
@@ -67,7 +67,7 @@ def whiteness(residual: Image) -> float | None:
 
 
 def _detail(image: Image) -> Image:
-    """What is coarser than single pixels and finer than ribs."""
+    """Band-pass an image to structures between the pixel size and the width of ribs."""
     fine, coarse = (gaussian_filter(image, scale) for scale in DETAIL)
     return fine - coarse
 
@@ -79,7 +79,7 @@ def _correlation(one: Image, other: Image) -> float:
 
 
 def disc_centres(shape: tuple[int, int], radius: int) -> Centres:
-    """Places for discs on a grid, far enough apart for each to have a ring of its own: (n, 2).
+    """Return the centres of discs on a grid whose surrounding rings do not overlap, (n, 2).
 
     XbdcnnError if the image has room for fewer than four.
     """
@@ -92,21 +92,21 @@ def disc_centres(shape: tuple[int, int], radius: int) -> Centres:
 
 
 def insert_discs(image: Image, centres: Centres, radius: int, contrast: float) -> Image:
-    """Return f + contrast / 255 on discs of `radius` pixels at `centres`; nothing is clipped."""
+    """Return f + contrast / 255 on discs of `radius` pixels at `centres`, without clipping."""
     disc, _ = _disc_and_ring(radius)
-    reach = len(disc) // 2
+    radius_of_mask = len(disc) // 2
     marked = np.array(image, np.float32)
-    for row, column in centres - reach:
+    for row, column in centres - radius_of_mask:
         marked[row : row + len(disc), column : column + len(disc)][disc] += contrast / GREY_LEVELS
     return marked
 
 
 def disc_responses(image: Image, centres: Centres, radius: int) -> NDArray[np.float64]:
-    """t = mean over a disc minus mean over the ring around it, in grey levels: (n,).
+    """Response t = mean over a disc minus mean over the ring around it, in grey levels: (n,).
 
-    The ring reaches from 1.5 to 2.2 radii. On a flat background with white noise this template
-    is the best linear observer of a disc that knows its place (Barrett and Myers, Foundations
-    of Image Science, Wiley 2004), up to the weight of the ring.
+    The ring extends from 1.5 to 2.2 radii. On a flat background with white noise this template is,
+    up to the weight of the ring, the optimal linear observer for a disc at a known position
+    (Barrett and Myers, Foundations of Image Science, Wiley 2004).
     """
     disc, ring = _disc_and_ring(radius)
     rows, columns = (centres - len(disc) // 2).T
@@ -116,18 +116,18 @@ def disc_responses(image: Image, centres: Centres, radius: int) -> NDArray[np.fl
 
 
 def _disc_and_ring(radius: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Masks of the disc and of the ring around it, in one small square."""
-    reach = math.ceil(2.2 * radius)
-    distance = np.hypot(*np.ogrid[-reach : reach + 1, -reach : reach + 1])
+    """Return the masks of a disc and of the ring around it, as equally large square arrays."""
+    outer = math.ceil(2.2 * radius)
+    distance = np.hypot(*np.ogrid[-outer : outer + 1, -outer : outer + 1])
     return distance <= radius, (distance > 1.5 * radius) & (distance <= 2.2 * radius)
 
 
 class Detectability(NamedTuple):
-    """How well inserted discs can still be found.
+    """Detectability of inserted discs after processing.
 
-    kept: mean response over the contrast that was put in: 1 where all of it survived.
-    d_prime: mean response over the spread of the responses where there is no disc; 1 is hard
-    to see and 5 is plain.
+    kept: mean response divided by the inserted contrast; 1 if the contrast is preserved.
+    d_prime: mean response divided by the standard deviation of the responses without discs; a
+    disc is hard to see at 1 and clearly visible at 5.
     """
 
     kept: float
@@ -139,8 +139,8 @@ def detectability(
 ) -> Detectability:
     """Compare the responses with and without discs: d' = mean(t_1 - t_0) / std(t_0).
 
-    without, marked: the same radiograph, through the same processing, before which discs of
-    `contrast` grey levels were put into the second.
+    without, marked: the same radiograph after the same processing, without and with discs of
+    `contrast` grey levels inserted before the processing.
     """
     absent, present = (disc_responses(image, centres, radius) for image in (without, marked))
     gain = float((present - absent).mean())

@@ -1,4 +1,4 @@
-"""Small helpers that the notebooks share."""
+"""Display helpers shared by the notebooks."""
 
 from __future__ import annotations
 
@@ -6,26 +6,36 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.display import Markdown
+
+_DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def show_source(function: Callable[..., Any]) -> Any:
-    """Display the code of a package function under its equation, without its docstring.
+def show_source(function: Callable[..., Any]) -> Markdown:
+    """Display the source of a function or class with comments and docstring summaries.
 
-    Returns fenced Markdown, which every notebook viewer shows as highlighted code.
+    Returns fenced Markdown, which every notebook viewer highlights as code.
     """
     from IPython.display import Markdown
 
-    return Markdown(f"```python\n{source_without_docstring(function)}\n```")
+    return Markdown(f"```python\n{source_with_docstring_summary(function)}\n```")
 
 
-def source_without_docstring(function: Callable[..., Any]) -> str:
-    """Source text of a function or class; the docstrings are left to `help`."""
+def source_with_docstring_summary(function: Callable[..., Any]) -> str:
+    """Return the source of a function or class; each docstring is cut to its first line.
+
+    Comments and attribute docstrings are kept. `help` shows the complete docstrings.
+    """
     source = textwrap.dedent(inspect.getsource(function))
-    lines = source.splitlines()
+    lines, removed = source.splitlines(), set[int]()
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
-            text = node.body[0]
-            for line in range(text.lineno - 1, text.end_lineno):
-                lines[line] = None
-    return "\n".join(line for line in lines if line is not None)
+        if isinstance(node, _DOCUMENTED) and ast.get_docstring(node):
+            docstring = node.body[0]
+            rest = range(docstring.lineno, docstring.end_lineno or docstring.lineno)
+            if rest:
+                lines[docstring.lineno - 1] += '"""'
+                removed.update(rest)
+    return "\n".join(line for number, line in enumerate(lines) if number not in removed)

@@ -1,4 +1,4 @@
-"""How much work a reproduction does: from a smoke test to the paper's full protocol."""
+"""Sizes of a reproduction, from a smoke test to the full protocol of the paper."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ class Profile:
     train: TrainConfig
     """Budget of each training run in notebook 05."""
     width: int
-    """Channels of the X-BDCNN trained in notebook 05; the paper's is 64."""
+    """Channels of the X-BDCNN that notebook 05 trains; 64 in the paper."""
     shipped_weights: bool
-    """True: tables use the weights in the package. False: those that notebook 05 has trained."""
+    """Whether the tables use the weights of the package or those trained in notebook 05."""
     train_images: int | None
-    """Radiographs to train on, None for all; they are held in memory."""
+    """Radiographs to train on, held in memory; None for all."""
     table1_images: int
-    """Radiographs from which Table I's patches are cut."""
+    """Radiographs from which the patches of Table I are cut."""
     table1_patches: int
-    """Patches of 128 x 128 in Table I."""
+    """Number of 128 x 128 patches in Table I."""
     table2_images: int
-    """Radiographs in Table II; the paper has ten."""
+    """Radiographs in Table II; ten in the paper."""
     table2_size: int
-    """Side in pixels of the central field that Table II uses; the paper has 1024."""
+    """Side in pixels of the central field used for Table II; 1024 in the paper."""
     classical: tuple[str, ...]
-    """Classical methods that stand beside the networks."""
+    """Classical methods that are compared with the networks."""
     precision: Precision
-    """In what the networks of the tables compute: float32, in which every machine finds the same
-    scores, or bfloat16 for whole radiographs, in half of the time; see `load_pretrained`."""
+    """Precision of the networks in the tables: float32 gives the same scores on every machine,
+    bfloat16 takes half the time on whole radiographs; see `load_pretrained`."""
     images: int | None = None
-    """Radiographs drawn at random from the source, all splits together; None for all."""
+    """Radiographs drawn at random from the source, over all splits; None for all."""
     patches_per_image: int | None = None
-    """Patches cut from each radiograph and kept on disk; None to cut from images in memory."""
+    """Patches per radiograph that are stored on disk; None to cut them from images in memory."""
 
     @property
     def is_smoke(self) -> bool:
-        """Tell whether results of this profile only show that the code runs."""
+        """True if the results of this profile only show that the code runs."""
         return self.name == "smoke"
 
     def radiographs(self, source: Source) -> int:
-        """How many radiographs of a source a training decodes."""
+        """Number of radiographs of a source that a training run decodes."""
         if self.images or source.index is None:
             return self.images or len(source.images("train", self.train_images))
         return len(source.paths("train", self.train_images))
@@ -60,7 +60,7 @@ PROFILES = {
     for profile in (
         Profile(
             name="smoke",
-            purpose="does it run? minutes, numbers mean nothing",
+            purpose="smoke test: minutes, the numbers mean nothing",
             train=TrainConfig(
                 patches=48, patch_size=32, batch_size=8, validate_every=3, schedule="cosine"
             ),
@@ -97,7 +97,7 @@ PROFILES = {
         ),
         Profile(
             name="cpu",
-            purpose="every network retrained, at equal budget but for the best, hours on a CPU",
+            purpose="all networks retrained, at equal budget except for the best; hours on a CPU",
             train=TrainConfig(
                 patches=160_000,
                 patch_size=64,
@@ -119,7 +119,7 @@ PROFILES = {
         ),
         Profile(
             name="paper",
-            purpose="the paper's protocol, for each network about a week on a CPU, 30 h on its GPU",
+            purpose="the paper's protocol; per network about a week on a CPU, 30 h on its GPU",
             train=TrainConfig(),
             width=64,
             shipped_weights=False,
@@ -138,7 +138,7 @@ PROFILES = {
 
 
 def get_profile(name: str) -> Profile:
-    """Look up a profile, or raise XbdcnnError that lists the names."""
+    """Look up a profile by name; an unknown name raises XbdcnnError with the list of names."""
     if name not in PROFILES:
         raise XbdcnnError(f"unknown profile {name!r}; choose from {', '.join(PROFILES)}")
     return PROFILES[name]

@@ -1,4 +1,4 @@
-"""Results of long measurements, made once on real radiographs and kept in figures/chestxray8."""
+"""Files of results: the committed tables on ChestX-ray8, and rows of a running measurement."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ from typing import Any
 import pandas as pd
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn._common.files import PACKAGE, atomic_path, sha256_of
+from xbdcnn._common.files import PACKAGE, sha256_of, write_csv, write_json
 
 FOLDER = PACKAGE.parent / "figures" / "chestxray8"
-"""In a clone of the repository; an installed wheel comes without."""
+"""Committed results on ChestX-ray8; present in a clone of the repository, not in a wheel."""
 
 
 def table(name: str) -> pd.DataFrame:
-    """Read one of the tables, e.g. "trials_recipe".
-
-    Raises:
-        XbdcnnError: it is not there.
-    """
+    """Read a committed table, e.g. "trials_recipe"; XbdcnnError if it does not exist."""
     return pd.read_csv(_existing(f"{name}.csv"))
 
 
 def facts(name: str) -> dict[str, Any]:
-    """Read the provenance of a table: data, budget, seeds, versions, commit; errors as `table`."""
+    """Read the provenance of a committed table: data, budget, seeds, versions, commit, time.
+
+    XbdcnnError if it does not exist.
+    """
     return json.loads(_existing(f"{name}.json").read_text(encoding="utf-8"))
 
 
 def source_line(name: str) -> str:
-    """One line for a caption: data, commit and day of a table."""
+    """Return data, commit and date of a committed table as one line for a caption."""
     known = facts(name)
     return f"{known['data']}, commit {known['commit']}, {known['time'][:10]}"
 
 
 def digest() -> str:
-    """SHA-256 over all tables, so that notebooks that read them notice a change."""
+    """Compute the SHA-256 of all committed tables, on which the notebooks that read them depend."""
     lines = [f"{path.name} {sha256_of(path)}" for path in sorted(FOLDER.glob("*.[cj]s*"))]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -50,18 +49,24 @@ def _existing(name: str) -> Path:
 
 
 class ResultsFile:
-    """A csv with one row per case and method, and a JSON that says what they were measured with.
+    """Rows of a measurement, saved after each case so that an interrupted measurement can resume.
 
-    path: the csv; the JSON lies beside it. identity: what the cases are, and `methods`, which maps
-    labels to versions. A row stays valid while the cases and its method's version do.
+    The rows are in a csv file, one per case and method, and the conditions under which they are
+    valid in a JSON file of the same name.
+
+    Args:
+        path: the csv file.
+        identity: the conditions: facts about the cases, and `methods`, which maps each label to
+            the version of the method. A row is valid as long as the facts and the version of its
+            method are unchanged.
     """
 
     def __init__(self, path: Path, identity: dict[str, Any]) -> None:
         self.path, self.identity = path, identity
         self.record = path.with_suffix(".json")
 
-    def known(self) -> pd.DataFrame | None:
-        """Rows on file that are still valid; None if there are none.
+    def valid_rows(self) -> pd.DataFrame | None:
+        """Read the saved rows that are still valid; None if there are none.
 
         Raises:
             XbdcnnError: the files are damaged.
@@ -69,26 +74,25 @@ class ResultsFile:
         if not (self.path.exists() and self.record.exists()):
             return None
         try:
-            old = json.loads(self.record.read_text(encoding="utf-8"))
-            if any(old.get(name) != it for name, it in self.identity.items() if name != "methods"):
+            saved = json.loads(self.record.read_text(encoding="utf-8"))
+            conditions = self.identity.items()
+            if any(saved.get(name) != it for name, it in conditions if name != "methods"):
                 return None
-            versions = old["methods"].items()
-            valid = [label for label, v in versions if self.identity["methods"].get(label) == v]
+            current = self.identity["methods"]
+            unchanged = [label for label, v in saved["methods"].items() if current.get(label) == v]
             rows = pd.read_csv(self.path)
-            return rows[rows["method"].isin(valid)]
+            return rows[rows["method"].isin(unchanged)]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise XbdcnnError(f"{self.path}: damaged ({error}); delete it to start anew") from None
 
-    def begin(self, known: pd.DataFrame | None = None) -> None:
-        """Forget what is on file but for known rows, and write down what the rows depend on."""
-        if known is None:
+    def start(self, rows: pd.DataFrame | None = None) -> None:
+        """Replace the saved rows by `rows`, and record the conditions of this measurement."""
+        if rows is None:
             self.path.unlink(missing_ok=True)
         else:
-            self.keep(known)
-        with atomic_path(self.record) as temporary:
-            temporary.write_text(json.dumps(self.identity, indent=2) + "\n", encoding="utf-8")
+            self.write(rows)
+        write_json(self.identity, self.record)
 
-    def keep(self, rows: pd.DataFrame) -> None:
-        """Put all rows so far on file."""
-        with atomic_path(self.path) as temporary:
-            rows.to_csv(temporary, index=False)
+    def write(self, rows: pd.DataFrame) -> None:
+        """Save all rows so far."""
+        write_csv(rows, self.path)

@@ -1,4 +1,4 @@
-"""Tables I and II: every method on the same noisy radiographs, as tidy rows with intervals."""
+"""Score every method on the same noisy radiographs: the measurements behind Tables I and II."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ from xbdcnn import metrics, noise, paper
 from xbdcnn.data.patches import central_crop, random_patches
 from xbdcnn.data.source import Source
 from xbdcnn.inference.methods import Method
+from xbdcnn.metrics import RELEASED_DATA_RANGE
 from xbdcnn.models import Denoised
 from xbdcnn.study.profiles import Profile
 
 BEFORE = "Before Denoising"
+"""Label of the unrestored image in the tables."""
 SCORES = ("psnr", "snr", "ssim", "ssim_range_2")
 
 
 class Case(NamedTuple):
-    """One test image at one noise level; `image` names the radiograph it was cut from."""
+    """A test image at one noise level; `image` names the radiograph from which it was cut."""
 
     image: str
     clean: NDArray[np.float32]
@@ -35,7 +37,7 @@ class Case(NamedTuple):
 
 
 def table_1_cases(source: Source, profile: Profile, seed: int = 0) -> list[Case]:
-    """Patches of 128 x 128 from the test radiographs, each at a random (eta, sigma)."""
+    """Return 128 x 128 patches of the test radiographs, each at a random (eta, sigma)."""
     images = source.drawn(profile.images).images("test", profile.table1_images)
     rng = np.random.default_rng(seed)
     owners = np.arange(profile.table1_patches) % len(images)
@@ -51,7 +53,7 @@ def table_1_cases(source: Source, profile: Profile, seed: int = 0) -> list[Case]
 
 
 def table_2_cases(source: Source, profile: Profile, seed: int = 0) -> list[Case]:
-    """The central field of each radiograph at the nine strong noise levels of the paper."""
+    """Return the central field of each radiograph at the nine noise levels of Table II."""
     images = source.drawn(profile.images).images("table2", profile.table2_images)
     return [
         Case(
@@ -71,21 +73,23 @@ def evaluate(
     cases: Sequence[Case],
     progress: bool = True,
     known: pd.DataFrame | None = None,
-    keep: Callable[[pd.DataFrame], None] | None = None,
+    save: Callable[[pd.DataFrame], None] | None = None,
 ) -> pd.DataFrame:
     """Score every method on every case.
 
-    The methods take turns on each case, so that their times compare on a noisy machine.
+    The methods alternate on each case, so that a varying load of the machine affects the times of
+    all methods alike.
 
     Args:
-        methods, cases: what to score on what.
+        methods: by label, called with the noisy image, eta and sigma.
+        cases: test images.
         progress: show a progress bar.
-        known: rows of an earlier call with the same cases, which are not measured again.
-        keep: called with all rows at hand after each case, so that they can be put on file.
+        known: rows of an earlier call with the same cases; these are not measured again.
+        save: called after each case with all rows so far.
 
     Returns:
         One row per case and method: method, image, case, eta, sigma, seconds, psnr and snr in dB,
-        ssim (data range 1) and ssim_range_2. The unrestored image is a method of its own.
+        ssim (data range 1) and ssim_range_2. The unrestored image counts as a method.
     """
     on_file = [] if known is None else known.to_dict("records")
     rows: dict[tuple[int, str], dict[str, Any]] = {(r["case"], r["method"]): r for r in on_file}
@@ -94,14 +98,14 @@ def evaluate(
         for label, method in methods.items():
             if (number, label) not in rows:
                 facts = {"method": label, "case": number}
-                rows[number, label] = facts | measure(method, case)
-        if keep:
-            keep(pd.DataFrame(rows.values()))
+                rows[number, label] = facts | score_case(method, case)
+        if save:
+            save(pd.DataFrame(rows.values()))
     return pd.DataFrame(rows[n, label] for n in range(len(cases)) for label in methods)
 
 
-def measure(method: Method, case: Case) -> dict[str, Any]:
-    """Restore one case; what it was, how long it took, and how good the result is."""
+def score_case(method: Method, case: Case) -> dict[str, Any]:
+    """Restore one case; return its image and levels, the seconds taken, and the scores."""
     noisy = noisy_image(case)
     started = time.perf_counter()
     restored = method(noisy, case.eta, case.sigma).image
@@ -111,29 +115,29 @@ def measure(method: Method, case: Case) -> dict[str, Any]:
 
 
 def noisy_image(case: Case) -> NDArray[np.float32]:
-    """The case's clean image under its noise; the same seed gives the same noise."""
+    """Add the hybrid noise of a case to its clean image; the seed of the case fixes the noise."""
     generator = torch.Generator().manual_seed(case.seed)
     clean = torch.from_numpy(np.ascontiguousarray(case.clean, np.float32))
     return noise.add_hybrid_noise(clean, case.eta, case.sigma, generator).numpy()
 
 
 def digest(cases: Sequence[Case]) -> str:
-    """SHA-256 of what the methods see, and of what they are judged by."""
-    found = hashlib.sha256()
+    """Compute the SHA-256 of the noisy and clean images of the cases and of their levels."""
+    sha256 = hashlib.sha256()
     for case in cases:
-        found.update(f"{case.image} {case.eta} {case.sigma}".encode())
-        found.update(np.ascontiguousarray(case.clean, np.float32).tobytes())
-        found.update(noisy_image(case).tobytes())
-    return found.hexdigest()
+        sha256.update(f"{case.image} {case.eta} {case.sigma}".encode())
+        sha256.update(np.ascontiguousarray(case.clean, np.float32).tobytes())
+        sha256.update(noisy_image(case).tobytes())
+    return sha256.hexdigest()
 
 
 def score(restored: NDArray, clean: NDArray) -> dict[str, float]:
-    """PSNR, SNR and SSIM in both conventions, see `metrics`."""
+    """Compute PSNR and SNR in dB, and SSIM with data ranges 1 and 2; see `metrics`."""
     return {
-        "psnr": metrics.psnr(restored, clean),
-        "snr": metrics.snr(restored, clean),
-        "ssim": metrics.ssim(restored, clean),
-        "ssim_range_2": metrics.ssim(restored, clean, data_range=metrics.RELEASED_DATA_RANGE),
+        "psnr": float(metrics.psnr(restored, clean)),
+        "snr": float(metrics.snr(restored, clean)),
+        "ssim": float(metrics.ssim(restored, clean)),
+        "ssim_range_2": float(metrics.ssim(restored, clean, data_range=RELEASED_DATA_RANGE)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Statistics of scores: bootstrap intervals, paired differences, intervals over seeds."""
+"""Statistics of scores: means with bootstrap intervals, paired differences, Student's t."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from xbdcnn.study.scoring import SCORES
 
 
 def summarise(results: pd.DataFrame, by: Sequence[str] = ("method",)) -> pd.DataFrame:
-    """Mean of each score per group, with the 95 % bootstrap interval of psnr and ssim.
+    """Average each score per group, with 95 % bootstrap intervals of psnr and ssim.
 
-    Cases of one radiograph are no independent evidence, so the interval resamples radiographs.
-    The order of the methods is kept; `images` counts the radiographs behind a row.
+    Cases cut from the same radiograph are not independent, so the scores are first averaged per
+    radiograph and the bootstrap resamples radiographs.
+
+    results: rows of `scoring.evaluate`. Returns one row per group, in the order of `results`, with
+    the median of `seconds` and the number of `images` (radiographs) and `cases`.
     """
     rows = []
     for key, group in results.groupby(list(by), sort=False):
@@ -32,11 +35,10 @@ def summarise(results: pd.DataFrame, by: Sequence[str] = ("method",)) -> pd.Data
 def paired_differences(
     results: pd.DataFrame, reference: str, by: Sequence[str] = ("method",)
 ) -> pd.DataFrame:
-    """Mean difference of every method to `reference` on the same noisy images, with intervals.
+    """Average the differences of every method to `reference` on the same noisy images.
 
-    Scores are differences; seconds stay each method's own.
-
-    Raises XbdcnnError if the reference is not among the results.
+    Returns the columns of `summarise`, in which the scores are differences; `seconds` remain those
+    of each method. XbdcnnError if the reference is not among the results.
     """
     if reference not in set(results["method"]):
         raise XbdcnnError(f"{reference!r} is not in the results; choose from {methods_in(results)}")
@@ -47,12 +49,12 @@ def paired_differences(
 
 
 def methods_in(results: pd.DataFrame) -> list[str]:
-    """Labels of the methods in the order of the table."""
+    """Return the labels of the methods in the order of the rows."""
     return list(dict.fromkeys(results["method"]))
 
 
 def bootstrap_interval(values: Iterable[float], resamples: int = 2000) -> tuple[float, float]:
-    """95 % percentile bootstrap interval of the mean; (nan, nan) for fewer than two values."""
+    """Return the 95 % percentile bootstrap interval of the mean; nan for fewer than two values."""
     sample = np.asarray(list(values), np.float64)
     if len(sample) < 2:
         return np.nan, np.nan
@@ -63,9 +65,9 @@ def bootstrap_interval(values: Iterable[float], resamples: int = 2000) -> tuple[
 
 
 def student_interval(values: Iterable[float]) -> tuple[float, float]:
-    """95 % interval of the mean by Student's t; (nan, nan) for fewer than two values."""
+    """Return the 95 % interval of the mean by Student's t; nan for fewer than two values."""
     sample = np.asarray(list(values), np.float64)
     if len(sample) < 2:
         return np.nan, np.nan
-    reach = t.ppf(0.975, len(sample) - 1) * sample.std(ddof=1) / np.sqrt(len(sample))
-    return float(sample.mean() - reach), float(sample.mean() + reach)
+    half_width = t.ppf(0.975, len(sample) - 1) * sample.std(ddof=1) / np.sqrt(len(sample))
+    return float(sample.mean() - half_width), float(sample.mean() + half_width)

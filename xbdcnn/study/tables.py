@@ -15,9 +15,10 @@ from xbdcnn._common.files import write_csv, write_json, write_text
 from xbdcnn._common.provenance import provenance
 from xbdcnn.data.source import Source
 from xbdcnn.inference.methods import (
+    Method,
+    available_names,
     collect_methods,
     method_versions,
-    names_at_hand,
     training_seeds,
 )
 from xbdcnn.inference.zoo import ZOO
@@ -32,24 +33,25 @@ from xbdcnn.study.results import ResultsFile
 from xbdcnn.study.scoring import BEFORE, digest, evaluate, table_1_cases, table_2_cases
 from xbdcnn.study.statistics import paired_differences, summarise
 
-PRINTED_AS = {entry.label: entry.printed_as for entry in ZOO.values() if entry.printed_as} | {
+PRINTED_AS = {entry.label: entry.paper_row for entry in ZOO.values() if entry.paper_row} | {
     BEFORE: "Before Denoising",
     "BM3D": "BM3D",
 }
-"""Which printed row each of our rows answers to; rows that are not here have none."""
+"""Row of the paper's tables to which each of our rows corresponds; other rows have none."""
 
-ONLY_IN_1 = ("xbdcnn-without-ssim", "xbdcnn-without-nle")
-"""The ablations, which the paper, too, prints in Table I alone."""
+TABLE_1_ONLY = ("xbdcnn-without-ssim", "xbdcnn-without-nle")
+"""The ablations, which appear in Table I only, as in the paper."""
 
-CELL = ["eta", "sigma"]
+CELL_COLUMNS = ["eta", "sigma"]
+"""Columns that identify a cell of Table II."""
 
-KEY = {1: ["method"], 2: [*CELL, "method"]}
-"""The columns that tell the rows of Table I and of Table II apart."""
+ROW_KEY = {1: ["method"], 2: [*CELL_COLUMNS, "method"]}
+"""Columns that identify a row of Table I and of Table II."""
 
 MIN_IMAGES = 8
-"""Images from which on a percentile bootstrap of their mean deserves the name of an interval."""
+"""Smallest number of images for which the percentile bootstrap of the mean is meaningful."""
 
-FEW = " (so few images that it is hardly more than their range)"
+FEW_IMAGES_NOTE = " (too few images for a meaningful interval)"
 
 
 def run_table(
@@ -62,7 +64,7 @@ def run_table(
     resume: bool = False,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Measure Table I or II and write it, with the rows behind it, to `output`.
+    """Measure Table I or II and write the table and the rows behind it to `output`.
 
     Files: table_N.csv|md|tex (the table), table_N_results.csv (one row per image and method) and
     .json (versions of the methods), table_N_differences.csv (paired, against X-BDCNN),
@@ -70,33 +72,25 @@ def run_table(
 
     Args:
         number: 1 or 2.
-        profile: sizes; source: radiographs.
-        weights, only: which methods, see `methods.collect_methods`; by default Table II goes
-            without those of `ONLY_IN_1`.
-        output: folder, made if need be.
-        resume: keep rows of these methods that an interrupted measurement left in `output` and
-            that are still valid.
+        profile: sizes.
+        source: radiographs.
+        output: folder, created if it does not exist.
+        weights, only: which methods, see `methods.collect_methods`; by default Table II omits
+            those of `TABLE_1_ONLY`.
+        resume: keep the rows of an interrupted measurement in `output` that are still valid.
         progress: show a progress bar.
 
     Returns:
         The table, see `table_1` and `table_2`.
     """
-    cases = {1: table_1_cases, 2: table_2_cases}[number](source, profile)
-    rows = only or [
-        n for n in names_at_hand(profile.classical, weights) if number == 1 or n not in ONLY_IN_1
-    ]
+    rows = only or _default_rows(number, profile, weights)
     methods = collect_methods(profile.classical, profile.precision, weights, rows)
     stem = Path(output) / f"table_{number}"
-    seeds = training_seeds(methods, weights)
-    identity = {"profile": profile.name, "data_sha256": source.fingerprint}
-    identity |= {"cases": digest(cases), "methods": method_versions(methods, weights)}
-    journal = ResultsFile(stem.with_name(f"{stem.name}_results.csv"), identity)
-    known = journal.known() if resume else None
-    journal.begin(known)
-    results = evaluate(methods, cases, progress, known, journal.keep)
-    journal.keep(results)
+    results = _measure(number, profile, source, methods, weights, stem, resume, progress)
     table = {1: table_1, 2: table_2}[number](results)
-    leads = {1: adjacent_leads, 2: adjacent_leads_by_cell}[number](results, table)
+    leads = (
+        adjacent_leads(results, table) if number == 1 else adjacent_leads_by_cell(results, table)
+    )
     facts = provenance(
         profile=profile.name,
         data=source.name,
@@ -105,40 +99,66 @@ def run_table(
         seed=0,
         precision=profile.precision,
         threads=torch.get_num_threads(),
-        training_seeds=seeds,
+        training_seeds=training_seeds(methods, weights),
         ordering=ordering_sentence(leads),
     )
     reference = ZOO["xbdcnn"].label if ZOO["xbdcnn"].label in methods else next(iter(methods))
-    differences = paired_differences(results, reference, KEY[number]).assign(reference=reference)
-    write_csv(differences, stem.with_name(f"{stem.name}_differences.csv"))
+    differences = paired_differences(results, reference, ROW_KEY[number])
+    path = stem.with_name(f"{stem.name}_differences.csv")
+    write_csv(differences.assign(reference=reference), path)
     write_table(table, stem, caption(number, results, facts), facts)
     return table
 
 
+def _default_rows(number: int, profile: Profile, weights: Path | str | None) -> list[str]:
+    """Names of all methods that are available for a table."""
+    names = available_names(profile.classical, weights)
+    return [name for name in names if number == 1 or name not in TABLE_1_ONLY]
+
+
+def _measure(
+    number: int,
+    profile: Profile,
+    source: Source,
+    methods: dict[str, Method],
+    weights: Path | str | None,
+    stem: Path,
+    resume: bool,
+    progress: bool,
+) -> pd.DataFrame:
+    """Score all methods on the cases of a table and keep the rows in <stem>_results.csv."""
+    cases = {1: table_1_cases, 2: table_2_cases}[number](source, profile)
+    identity: dict[str, Any] = {"profile": profile.name, "data_sha256": source.fingerprint}
+    identity |= {"cases": digest(cases), "methods": method_versions(methods, weights)}
+    file = ResultsFile(stem.with_name(f"{stem.name}_results.csv"), identity)
+    known = file.valid_rows() if resume else None
+    file.start(known)
+    results = evaluate(methods, cases, progress, known, file.write)
+    file.write(results)
+    return results
+
+
 def table_1(results: pd.DataFrame) -> pd.DataFrame:
-    """Table I: one row per method, ours beside the paper as printed and as corrected."""
+    """Summarise Table I: one row per method, with the paper's scores as printed and corrected."""
     summary = summarise(results)
     best = clear_winners(results)
     summary["clearly_best"] = [(method,) in best for method in summary["method"]]
-    printed = summary["method"].map(_printed_in_table_1)
+    printed = summary["method"].map(lambda label: paper.TABLE_1.get(PRINTED_AS.get(label, "")))
     return _beside_paper(summary, printed)
 
 
 def table_2(results: pd.DataFrame) -> pd.DataFrame:
-    """Table II: one row per noise level and method, with `gain`, the PSNR won over the noisy."""
-    summary = summarise(results, [*CELL, "method"])
+    """Summarise Table II: one row per noise level and method; `gain` is PSNR minus noisy PSNR."""
+    summary = summarise(results, [*CELL_COLUMNS, "method"])
     cells = list(zip(summary["eta"], summary["sigma"], summary["method"], strict=True))
-    best = clear_winners(results, CELL)
+    best = clear_winners(results, CELL_COLUMNS)
     summary["clearly_best"] = [cell in best for cell in cells]
     printed = pd.Series([_printed_in_table_2(*cell) for cell in cells], index=summary.index)
     table = _beside_paper(summary, printed)
-    noisy = summary[summary["method"] == BEFORE].set_index(CELL)["psnr"]
-    table.insert(3, "gain", table["psnr"] - noisy.reindex(table.set_index(CELL).index).to_numpy())
+    noisy = summary[summary["method"] == BEFORE].set_index(CELL_COLUMNS)["psnr"]
+    cell_of_row = table.set_index(CELL_COLUMNS).index
+    table.insert(3, "gain", table["psnr"] - noisy.reindex(cell_of_row).to_numpy())
     return table
-
-
-def _printed_in_table_1(label: str) -> paper.Scores | None:
-    return paper.TABLE_1.get(PRINTED_AS.get(label, ""))
 
 
 def _printed_in_table_2(eta: float, sigma: float, label: str) -> paper.Scores | None:
@@ -148,7 +168,7 @@ def _printed_in_table_2(eta: float, sigma: float, label: str) -> paper.Scores | 
 
 
 def _beside_paper(summary: pd.DataFrame, printed: pd.Series) -> pd.DataFrame:
-    """Append the paper's scores, as printed and with swapped columns put right."""
+    """Append the paper's scores, as printed and with exchanged columns corrected."""
     table = summary.copy()
     for prefix, read in (("printed", lambda s: s), ("corrected", paper.corrected)):
         for field in ("snr", "psnr", "ssim"):
@@ -159,22 +179,20 @@ def _beside_paper(summary: pd.DataFrame, printed: pd.Series) -> pd.DataFrame:
 
 
 def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
-    """Say what a table shows: data, profile, how many images, which conventions."""
+    """Describe a table: data, profile, number of images, and conventions."""
     images, cases = results["image"].nunique(), results["case"].nunique()
     smoke = "SMOKE TEST, NOT A RESULT. " if facts["profile"] == "smoke" else ""
-    seeds = ", ".join(map(str, facts["training_seeds"])) or "not on record"
+    seeds = ", ".join(map(str, facts["training_seeds"])) or "not recorded"
     return (
         f"{smoke}Table {'I' * number}, profile {facts['profile']}, {facts['data']}: {images} "
         f"{facts['unit']}, {cases} noisy images. Mean and 95 % bootstrap interval over "
-        f"{facts['unit']}"
-        f"{FEW if images < MIN_IMAGES else ''}; noise of seed {facts['seed']}, networks trained with "
-        f"seed {seeds}. {facts['ordering']} "
-        "Bold: better than every other method, each paired interval excluding zero. "
+        f"{facts['unit']}{FEW_IMAGES_NOTE if images < MIN_IMAGES else ''}; noise seed "
+        f"{facts['seed']}, training seed of the networks {seeds}. {facts['ordering']} "
+        "Bold: better than every other method, with each paired interval excluding zero. "
         "PSNR and SNR in dB; SSIM with an 11-pixel Gaussian window and data range 1, or 2 where "
-        f"named; seconds per image on a CPU, median, methods of one run taking turns: networks in "
+        "indicated; seconds: median per image on a CPU, networks in "
         f"{facts['precision']} on {facts['threads']} thread(s), classical methods on one. "
-        "'corrected' exchanges SNR and PSNR where "
-        "the paper prints SNR > PSNR, which no image can have."
+        "'corrected' exchanges SNR and PSNR where the paper prints SNR > PSNR, which is impossible."
     )
 
 
@@ -189,17 +207,19 @@ def write_table(table: pd.DataFrame, stem: Path, text: str, facts: dict[str, Any
 
 
 def latex_text(text: str) -> str:
-    """Plain text for LaTeX, with every character that means something there escaped."""
-    words = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return re.sub(r"[\\&%$#_{}~^]", lambda m: words.get(m[0], f"\\{m[0]}"), text)
+    """Escape the characters of a plain text that have a meaning in LaTeX."""
+    commands = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    return re.sub(r"[\\&%$#_{}~^]", lambda m: commands.get(m[0], f"\\{m[0]}"), text)
 
 
 def readable(table: pd.DataFrame, best: str = "{}") -> pd.DataFrame:
-    """The columns that people compare, rounded and as text, intervals in brackets.
+    """Return the main columns as rounded text, with intervals in brackets.
 
-    best: how to print the PSNR of a method that is clearly the best, e.g. "**{}**".
+    best: format of the PSNR of a method that is clearly the best, e.g. "**{}**".
     """
-    columns: dict[str, Any] = {name: table[name] for name in [*CELL, "method"] if name in table}
+    columns: dict[str, Any] = {
+        name: table[name] for name in [*CELL_COLUMNS, "method"] if name in table
+    }
     columns["paper PSNR printed"] = table["printed_psnr"].map(_number(2))
     columns["paper PSNR corrected"] = table["corrected_psnr"].map(_number(2))
     ours = zip(_with_interval(table, "psnr", 2), table["clearly_best"], strict=True)

@@ -1,4 +1,4 @@
-"""Short trainings of equal budget that differ in one choice, so that each choice is measured."""
+"""Short training runs at equal budget that differ in one choice, to measure its effect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xbdcnn._common.files import write_csv, write_json
 from xbdcnn._common.provenance import provenance
 from xbdcnn.data.source import Source
 from xbdcnn.inference.weights import build_network
-from xbdcnn.inference.zoo import entry
+from xbdcnn.inference.zoo import find_entry
 from xbdcnn.models import Recipe
 from xbdcnn.study.profiles import PROFILES
 from xbdcnn.study.statistics import student_interval
@@ -25,89 +25,98 @@ from xbdcnn.training.loop import score, train
 from xbdcnn.training.named import TIME_COLUMNS, VALIDATION_IMAGES
 
 WIDTH = 32
-"""Channels of the networks on trial: half of the paper's, a quarter of its arithmetic."""
+"""Channels of the networks: half of the paper's, hence a quarter of the arithmetic."""
 
 BUDGET = replace(PROFILES["cpu"].train, patches=24_000, validate_every=250)
-"""24,000 patches of 64 x 64, the pixels of 6,000 of 128 x 128."""
+"""24,000 patches of 64 x 64, which have as many pixels as 6,000 patches of 128 x 128."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One training: a network of the zoo and what is changed about it."""
+    """One training run: a network of the zoo and the changes to its recipe and budget."""
 
     label: str
     network: str = "xbdcnn"
     recipe: dict[str, Any] = field(default_factory=dict)
-    """Fields of the network's recipe to replace."""
+    """Fields of the recipe to replace."""
     config: dict[str, Any] = field(default_factory=dict)
-    """Fields of the budget to replace; the number of training pixels stays the same."""
+    """Fields of the budget to replace; the number of training pixels remains the same."""
 
     def settings(self, budget: TrainConfig, seed: int) -> tuple[Recipe, TrainConfig]:
-        """Recipe and training configuration of this trial."""
-        recipe = replace(entry(self.network).recipe, **{"width": WIDTH, **self.recipe})
+        """Return the recipe and the training configuration of this trial."""
+        recipe = replace(find_entry(self.network).recipe, **{"width": WIDTH, **self.recipe})
         config = replace(budget, **self.config, seed=seed)
         pixels = budget.patches * budget.patch_size**2
         return recipe, replace(config, patches=pixels // config.patch_size**2)
 
 
-def weighing(*weights: float) -> dict[str, Any]:
-    """Change of a recipe to other weights of MSE, SSIM, asymmetric and TV loss."""
+def with_loss_weights(*weights: float) -> dict[str, Any]:
+    """Return the change of a recipe to other weights of the MSE, SSIM, asymmetric and TV losses."""
     return {"loss_weights": weights}
 
 
-WRITTEN = "xbdcnn-as-written"
-INERT = {"ssim_domain": "residual", "ssim_data_range": 255.0}
-RELATIVE = {"fidelity": "relative"} | weighing(1.0, 0.01, 0.1, 0.01)
-FIRST = weighing(1.0, 0.001, 0.01, 0.001)
-"""Where the search for a recipe began, with terms of about equal size."""
+BASELINE = "xbdcnn-as-written"
+RELEASED_SSIM = {"ssim_domain": "residual", "ssim_data_range": 255.0}
+RELATIVE_MSE = {"fidelity": "relative"} | with_loss_weights(1.0, 0.01, 0.1, 0.01)
+FIRST_GUESS = with_loss_weights(1.0, 0.001, 0.01, 0.001)
+"""Start of the search for a recipe: weights with which the terms are of similar magnitude."""
 
 SERIES: dict[str, tuple[Trial, ...]] = {
     "recipe": (
-        Trial("first guess", recipe=FIRST),
-        Trial("MSE relative to the noise", recipe=RELATIVE, config={"clip_norm": 1.0}),
-        Trial("no SSIM term", recipe=weighing(1.0, 0.0, 0.01, 0.001)),
-        Trial("ten times the SSIM weight", recipe=weighing(1.0, 0.01, 0.01, 0.001)),
-        Trial("a tenth of the SSIM weight", recipe=weighing(1.0, 1e-4, 0.01, 0.001)),
-        Trial("ten times the level weights", recipe=weighing(1.0, 0.001, 0.1, 0.01)),
+        Trial("first guess", recipe=FIRST_GUESS),
+        Trial("MSE relative to the noise", recipe=RELATIVE_MSE, config={"clip_norm": 1.0}),
+        Trial("no SSIM term", recipe=with_loss_weights(1.0, 0.0, 0.01, 0.001)),
+        Trial("ten times the SSIM weight", recipe=with_loss_weights(1.0, 0.01, 0.01, 0.001)),
+        Trial("a tenth of the SSIM weight", recipe=with_loss_weights(1.0, 1e-4, 0.01, 0.001)),
+        Trial("ten times the level weights", recipe=with_loss_weights(1.0, 0.001, 0.1, 0.01)),
         Trial("a tenth of SSIM, ten times the levels"),
-        Trial("a tenth of SSIM, a hundred times the levels", recipe=weighing(1.0, 1e-4, 1.0, 0.1)),
-        Trial("level maps in released units", recipe=FIRST | {"level_scaling": "released"}),
         Trial(
-            "patches of 128, 4 per step", recipe=FIRST, config={"patch_size": 128, "batch_size": 4}
+            "a tenth of SSIM, a hundred times the levels",
+            recipe=with_loss_weights(1.0, 1e-4, 1.0, 0.1),
         ),
-        Trial("8 patches per step", recipe=FIRST, config={"batch_size": 8}),
-        Trial("4 patches per step", recipe=FIRST, config={"batch_size": 4}),
+        Trial("level maps in released units", recipe=FIRST_GUESS | {"level_scaling": "released"}),
+        Trial(
+            "patches of 128, 4 per step",
+            recipe=FIRST_GUESS,
+            config={"patch_size": 128, "batch_size": 4},
+        ),
+        Trial("8 patches per step", recipe=FIRST_GUESS, config={"batch_size": 8}),
+        Trial("4 patches per step", recipe=FIRST_GUESS, config={"batch_size": 4}),
         Trial("best weights, 8 per step", config={"batch_size": 8}),
         Trial("best weights, 4 per step", config={"batch_size": 4}),
-        Trial("flips and turns", recipe=FIRST, config={"augment": True}),
-        Trial("averaged weights (EMA 0.999)", recipe=FIRST, config={"ema": 0.999}),
-        Trial("twice the learning rate", recipe=FIRST, config={"learning_rates": (2e-3, 2e-5)}),
+        Trial("flips and turns", recipe=FIRST_GUESS, config={"augment": True}),
+        Trial("averaged weights (EMA 0.999)", recipe=FIRST_GUESS, config={"ema": 0.999}),
+        Trial(
+            "twice the learning rate",
+            recipe=FIRST_GUESS,
+            config={"learning_rates": (2e-3, 2e-5)},
+        ),
     ),
     "ablation": (
-        Trial("X-BDCNN", WRITTEN),
-        Trial("X-BDCNN w/o SSIM loss", "xbdcnn-without-ssim"),
-        Trial("X-BDCNN w/o the NLE", "xbdcnn-without-nle"),
+        Trial("X-BDCNN (as written)", BASELINE),
+        Trial("X-BDCNN (as written) w/o SSIM loss", "xbdcnn-without-ssim"),
+        Trial("X-BDCNN (as written) w/o NLE", "xbdcnn-without-nle"),
     ),
-    "flips": (
-        Trial("as written", WRITTEN),
-        Trial("NLE layers share weights", WRITTEN, {"share_nle_weights": True}),
-        Trial("1x1 output filter", WRITTEN, {"output_kernel": 1}),
-        Trial("level maps in equal units", WRITTEN, {"level_scaling": "unit"}),
-        Trial("noise levels from a grid", WRITTEN, {"level_sampling": "grid"}),
-        Trial("beta as Eq. 3 prints it", WRITTEN, {"asymmetry": "equation"}),
-        Trial("beta as released", WRITTEN, {"asymmetry": "released"}),
-        Trial("means instead of sums", WRITTEN, {"reduction": "mean", "tv_reduction": "mean"}),
-        Trial("TV summed over the batch", WRITTEN, {"tv_reduction": "released"}),
-        Trial("SSIM of residuals", WRITTEN, {"ssim_domain": "residual"}),
-        Trial("SSIM data range 255", WRITTEN, {"ssim_data_range": 255.0}),
-        Trial("SSIM of residuals, range 255", WRITTEN, INERT),
+    "choices": (
+        Trial("as written", BASELINE),
+        Trial("NLE layers share weights", BASELINE, {"share_nle_weights": True}),
+        Trial("1x1 output filter", BASELINE, {"output_kernel": 1}),
+        Trial("level maps in equal units", BASELINE, {"level_scaling": "unit"}),
+        Trial("noise levels from a grid", BASELINE, {"level_sampling": "grid"}),
+        Trial("beta as Eq. 3 prints it", BASELINE, {"asymmetry": "equation"}),
+        Trial("beta as released", BASELINE, {"asymmetry": "released"}),
+        Trial("means instead of sums", BASELINE, {"reduction": "mean", "tv_reduction": "mean"}),
+        Trial("TV summed over the batch", BASELINE, {"tv_reduction": "released"}),
+        Trial("SSIM of residuals", BASELINE, {"ssim_domain": "residual"}),
+        Trial("SSIM data range 255", BASELINE, {"ssim_data_range": 255.0}),
+        Trial("SSIM of residuals, range 255", BASELINE, RELEASED_SSIM),
         Trial("no SSIM loss", "xbdcnn-without-ssim"),
         Trial("no NLE", "xbdcnn-without-nle"),
         Trial("as released", "xbdcnn-as-released"),
     ),
 }
-"""Series by name: which recipe serves the network best, what Table I's ablations bring, and what
-each disputed choice changes when it alone is flipped."""
+"""Series by name: the search for a recipe, the ablations of Table I, and each ambiguous choice of
+the paper changed by itself."""
 
 
 def run_series(
@@ -119,30 +128,30 @@ def run_series(
     budget: TrainConfig = BUDGET,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Train every trial of a series once per seed, resuming what `folder` holds.
+    """Train every trial of a series once per seed; resume from checkpoints in `folder`.
 
     Args:
         name: a key of `SERIES`.
-        source: radiographs; trained on `train`, scored on `val`.
-        folder: checkpoints, one folder per trial and seed.
-        output: where trials_<name>.csv and .json (provenance) go.
-        seeds: of initial weights, patches and noise.
-        budget: what every trial spends.
-        progress: show a progress bar per training.
+        source: radiographs, of which `train` is used for training and `val` for the scores.
+        folder: checkpoints, in one folder per trial and seed.
+        output: folder of trials_<name>.csv and .json (provenance).
+        seeds: seeds of the initial weights, patches and noise.
+        budget: training configuration that all trials share.
+        progress: show a progress bar per training run.
 
     Returns:
-        One row per trial and seed with the scores of the kept weights, see `training.score`.
+        One row per trial and seed with the scores of the selected weights, see `training.loop`.
 
     Raises:
-        XbdcnnError: there is no such series.
+        XbdcnnError: unknown series.
     """
     if name not in SERIES:
         raise XbdcnnError(f"unknown series {name!r}; choose from {', '.join(SERIES)}")
     images, validation = source.images("train"), source.images("val", VALIDATION_IMAGES)
-    place = Path(folder) / name
+    checkpoints = Path(folder) / name
     rows = [
         {"trial": trial.label, "seed": seed}
-        | run_trial(trial, images, validation, place, budget, seed, progress)
+        | run_trial(trial, images, validation, checkpoints, budget, seed, progress)
         for seed in seeds
         for trial in SERIES[name]
     ]
@@ -163,9 +172,9 @@ def run_trial(
     seed: int,
     progress: bool,
 ) -> dict[str, float]:
-    """Train one network; return the scores of the weights it keeps, in float32, and its times."""
+    """Train one network; return the float32 scores of its selected weights, and the times."""
     recipe, config = trial.settings(budget, seed)
-    network = build_network(entry(trial.network).architecture, recipe, seed)
+    network = build_network(find_entry(trial.network).architecture, recipe, seed)
     place = folder / f"{trial.label.replace(' ', '-').replace('/', '')}-{seed}"
     history = train(network, recipe, images, validation, config, place, progress)
     held_out = validation_batch(validation, config)
@@ -174,10 +183,10 @@ def run_trial(
 
 
 def effects(table: pd.DataFrame, score: str = "val_psnr") -> pd.DataFrame:
-    """What each trial changes against the first of its series, paired by seed.
+    """Compute the effect of each trial relative to the first of its series, paired by seed.
 
     table: from `run_series`. Returns one row per other trial: trial, effect (mean difference of
-    `score`), low and high (95 % by Student's t over seeds, nan for one seed), seeds.
+    `score`), low and high (95 % interval by Student's t over seeds, nan for one seed), seeds.
     """
     wide = table.pivot(index="seed", columns="trial", values=score)
     first, *others = dict.fromkeys(table["trial"])

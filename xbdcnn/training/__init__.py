@@ -1,1 +1,1 @@
-"""Training: batches under fresh noise, the loop, checkpoints, several processes, cost."""
+"""Training: noisy batches, the training loop, checkpoints, distributed processes, cost."""

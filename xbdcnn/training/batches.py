@@ -1,4 +1,4 @@
-"""Training material: the budget of a run, and patches under fresh noise (Sec. III-A)."""
+"""Training data: the configuration of a run, and patches with newly drawn noise (Sec. III-A)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -22,37 +22,38 @@ from xbdcnn.models import Recipe
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Budget and optimiser of a run; the defaults are the paper's."""
+    """Budget and optimiser of a training run; the defaults are the paper's (Sec. III-A)."""
 
     patches: int = 224_000 * sum(paper.EPOCHS)
-    """Patches seen in total; the paper's 70 % of 320,000 for 40 epochs."""
+    """Patches in total, repeats included: 70 % of 320,000 for 40 epochs in the paper."""
     patch_size: int = paper.PATCH_SIZE
     batch_size: int = paper.BATCH_SIZE
     learning_rates: tuple[float, float] = paper.LEARNING_RATES
     """First and last learning rate of Adam."""
     schedule: Literal["step", "cosine"] = "step"
-    """"step": the first rate for half of the run, then the last (paper). "cosine": in between."""
+    """"step": first rate, from half of the run on the last (paper); "cosine": cosine decay."""
     precision: Literal["no", "bf16", "fp16"] = "no"
-    """Autocast format; "no" is float32. "fp16" begins with a new loss scale when resumed."""
+    """Autocast format; "no" is float32. A resumed "fp16" run starts with a new loss scale."""
     ema: float = 0.0
-    """Decay of the averaged weights that are validated and kept; 0 keeps the last weights."""
+    """Decay of averaged weights, which are then the ones validated and kept; 0 for no average."""
     clip_norm: float | None = None
-    """Upper bound of the gradient norm."""
+    """Upper bound of the gradient norm; None for no clipping."""
     augment: bool = False
-    """Flip and turn patches; the released code does not."""
+    """Flip and rotate patches at random; the released code does not."""
     validate_every: int = 500
     """Steps between validations."""
     checkpoint_seconds: float = 120.0
+    """Least time between two checkpoints."""
     seed: int = 0
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of the whole run."""
+        """Number of optimiser steps of the whole run."""
         return max(1, self.patches // self.batch_size)
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
-    """Learning rate at a step of the run."""
+    """Return the learning rate of Adam at a step, counted from 0, see `TrainConfig.schedule`."""
     first, last = config.learning_rates
     if config.schedule == "step":
         return first if step < config.steps / 2 else last
@@ -60,7 +61,7 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 
 class Batch(NamedTuple):
-    """Training material of one step: (B, 1, H, W) clean and noisy, (B,) eta and sigma."""
+    """Training data of one step: clean and noisy (B, 1, H, W) in [0, 1], eta and sigma (B,)."""
 
     clean: Tensor
     noisy: Tensor
@@ -68,11 +69,10 @@ class Batch(NamedTuple):
     sigma: Tensor
 
 
-class StoredPatches(Sequence[Tensor]):
-    """The patches of some radiographs of a store, as training material.
+class StoredPatches:
+    """The patches of selected radiographs of a patch store, a sequence of uint8 (size, size).
 
-    store: from `data.build_store`; images: numbers of the radiographs to use, in its order. Each
-    item is a uint8 tensor (size, size), so `draw_batch` takes whole patches at random.
+    store: from `data.build_store`; images: indices of the radiographs to use, in its order.
     """
 
     def __init__(self, store: PatchStore, images: NDArray[np.integer]) -> None:
@@ -83,23 +83,27 @@ class StoredPatches(Sequence[Tensor]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, position: int) -> Tensor:
-        return self.patches[self.rows[position]]
+    def __getitem__(self, index: int, /) -> Tensor:
+        return self.patches[self.rows[index]]
 
 
-Pool = Sequence[Tensor]
-"""What patches are cut from: uint8 radiographs or stored patches, (H, W) each."""
+class Pool(Protocol):
+    """Source of training patches: radiographs or stored patches, uint8 tensors (H, W)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Tensor: ...
 
 
 def as_pool(images: Sequence[NDArray[np.floating]]) -> list[Tensor]:
-    """Radiographs in [0, 1] as uint8 tensors (H, W): the paper's 8-bit data, a quarter the size."""
+    """Convert radiographs (H, W) in [0, 1] to uint8 tensors, a quarter of the memory of float32."""
     return [
         torch.from_numpy(np.round(image * noise.GREY_LEVELS).astype(np.uint8)) for image in images
     ]
 
 
-def resident(pool: Pool, device: torch.device) -> Pool:
-    """Move stored patches to a GPU if they take at most half of the memory that is free there."""
+def to_gpu_if_it_fits(pool: Pool, device: torch.device) -> Pool:
+    """Copy stored patches to a GPU if they take less than half of its free memory."""
     if device.type != "cuda" or not isinstance(pool, StoredPatches):
         return pool
     fits = len(pool) * pool[0].numel() < torch.cuda.mem_get_info(device)[0] / 2
@@ -107,11 +111,12 @@ def resident(pool: Pool, device: torch.device) -> Pool:
 
 
 def pool_digest(pool: Pool) -> str:
-    """SHA-256 over all training pixels, so that a run never resumes on other images unnoticed."""
+    """Return the SHA-256 of all training pixels, which prevents resuming a run on other images."""
     if isinstance(pool, StoredPatches):
         return pool.digest
     digest = hashlib.sha256()
-    for image in pool:
+    for index in range(len(pool)):
+        image = pool[index]
         digest.update(str(tuple(image.shape)).encode() + image.numpy().tobytes())
     return digest.hexdigest()
 
@@ -119,51 +124,51 @@ def pool_digest(pool: Pool) -> str:
 def draw_batch(
     pool: Pool, recipe: Recipe, config: TrainConfig, step: int, device: torch.device
 ) -> Batch:
-    """Cut random patches and add fresh noise; everything follows from (seed, step).
+    """Cut random patches and add noise; both depend on (seed, step) only.
 
-    Networks trained with one seed therefore see the same patches under the same noise, and a
-    resumed run goes on exactly as an uninterrupted one.
+    Networks trained with one seed therefore see the same patches with the same noise, and a
+    resumed run equals an uninterrupted one. Levels: `recipe.level_sampling`; noise: Eq. 1-2.
     """
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
     patches = [random_patch(pool, config, generator) for _ in range(config.batch_size)]
-    clean = torch.stack(patches)[:, None].to(device).float() / noise.GREY_LEVELS
+    clean = torch.stack(patches)[:, None].to(device).float() / noise.GREY_LEVELS  # (B, 1, h, w)
     eta, sigma = noise.sample_levels(config.batch_size, generator, recipe.level_sampling)
-    eta, sigma = eta.to(device), sigma.to(device)
+    eta, sigma = eta.to(device), sigma.to(device)  # (B,), (B,)
     if device.type != "cpu":
         generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
-    noisy = noise.add_hybrid_noise(clean, eta, sigma, generator, check=False)
+    noisy = noise.add_hybrid_noise(clean, eta, sigma, generator, check=False)  # (B, 1, h, w)
     return Batch(clean, noisy, eta, sigma)
 
 
 def random_patch(pool: Pool, config: TrainConfig, generator: torch.Generator) -> Tensor:
-    """One (size, size) patch of a random radiograph at a random place, turned if asked for."""
+    """Cut one (size, size) uint8 patch from a random radiograph at a random position."""
     size = config.patch_size
-    which, u, v, turns, flip = torch.rand(5, generator=generator).tolist()
-    image = pool[int(which * len(pool))]
+    # All five are drawn in any case, so that augmentation does not change the patches.
+    index, u, v, rotation, flip = torch.rand(5, generator=generator).tolist()
+    image = pool[int(index * len(pool))]
     top = int(u * (image.shape[0] - size + 1))
     left = int(v * (image.shape[1] - size + 1))
     patch = image[top : top + size, left : left + size]
     if config.augment:
-        patch = torch.rot90(patch, int(4 * turns))
+        patch = torch.rot90(patch, int(4 * rotation))
         patch = patch.flip(0) if flip < 0.5 else patch
     return patch
 
 
 def validation_batch(images: Sequence[NDArray[np.floating]], config: TrainConfig) -> Batch:
-    """The central 256 x 256 of each image (less if smaller) under noise that never changes.
+    """Add fixed noise to the central 256 x 256 pixels (or fewer) of each image.
 
-    The levels cover the training range evenly and do not depend on the recipe, so that scores of
-    different networks compare.
+    The levels cover the training ranges evenly and do not depend on the recipe, so that scores of
+    different networks are comparable. XbdcnnError if there are no images.
     """
     if not images:
         raise XbdcnnError("no validation images; name a folder that has a `val` split")
     side = min(256, *(min(image.shape) for image in images))
-    clean = torch.from_numpy(np.stack([central_crop(image, side) for image in images]))[
-        :, None
-    ].float()
+    crops = np.stack([central_crop(image, side) for image in images])
+    clean = torch.from_numpy(crops)[:, None].float()  # (B, 1, side, side)
     generator = torch.Generator().manual_seed(2**31 + config.seed)
-    unit = (torch.arange(len(images)) + 0.5) / len(images)
-    shuffled = unit[torch.randperm(len(images), generator=generator)]
+    fractions = (torch.arange(len(images)) + 0.5) / len(images)
+    shuffled = fractions[torch.randperm(len(images), generator=generator)]
     (low_e, high_e), (low_s, high_s) = paper.ETA_RANGE, paper.SIGMA_RANGE
-    eta, sigma = low_e + (high_e - low_e) * unit, low_s + (high_s - low_s) * shuffled
+    eta, sigma = low_e + (high_e - low_e) * fractions, low_s + (high_s - low_s) * shuffled
     return Batch(clean, noise.add_hybrid_noise(clean, eta, sigma, generator), eta, sigma)

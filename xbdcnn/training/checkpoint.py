@@ -1,4 +1,4 @@
-"""The state of a training run, and its one file on disk."""
+"""The state of a training run and its checkpoint file."""
 
 from __future__ import annotations
 
@@ -17,19 +17,28 @@ from xbdcnn._common.files import atomic_path
 from xbdcnn.models import Recipe
 from xbdcnn.training.batches import TrainConfig
 
-PLAIN = ("step", "seconds", "cpu_seconds", "best", "history")
-"""What a checkpoint holds of a run besides the states of its parts."""
+PROGRESS_FIELDS = ("step", "seconds", "cpu_seconds", "best", "history")
+"""Attributes of a run that a checkpoint holds besides the states of network and optimiser."""
 
 
 class Run:
-    """Everything that changes during training, saved as one checkpoint."""
+    """Everything that changes during training, saved as one checkpoint.
+
+    images: digest of the training images, see `pool_digest`. A checkpoint is loaded only into a
+    run of the same configuration, recipe, images and network.
+    """
 
     def __init__(
-        self, network: nn.Module, recipe: Recipe, config: TrainConfig, images: str
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        recipe: Recipe,
+        config: TrainConfig,
+        images: str,
     ) -> None:
-        self.network, self.recipe, self.config = network, recipe, config
+        self.network, self.optimizer = network, optimizer
+        self.recipe, self.config = recipe, config
         self.identity = {"config": asdict(config), "recipe": asdict(recipe), "images": images}
-        self.optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rates[0])
         self.average = (
             AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
             if config.ema
@@ -41,28 +50,28 @@ class Run:
 
     @property
     def kept(self) -> nn.Module:
-        """The network to validate and to keep: the averaged one if there is one."""
+        """The network to validate and to keep: the averaged one if weights are averaged."""
         return self.average.module if self.average else self.network
 
     def parts(self) -> dict[str, Any]:
-        """The stateful objects by name."""
+        """Return the objects with a state dictionary by their name in the checkpoint."""
         parts = {"network": self.network, "optimizer": self.optimizer, "average": self.average}
         return {name: part for name, part in parts.items() if part is not None}
 
     def save(self, path: Path) -> None:
-        """Write the checkpoint atomically; tensors and plain values only, so no pickled code."""
+        """Write the checkpoint atomically; it holds tensors and plain values, no pickled code."""
         state = {name: part.state_dict() for name, part in self.parts().items()}
-        state |= {name: getattr(self, name) for name in ("identity", *PLAIN)}
+        state |= {name: getattr(self, name) for name in ("identity", *PROGRESS_FIELDS)}
         with atomic_path(path) as temporary:
             torch.save(state, temporary)
 
     def _fits(self, state: dict[str, Tensor]) -> bool:
-        """Tell whether weights are those of this architecture."""
+        """Tell whether weights have the names and shapes of this network."""
         own = {name: value.shape for name, value in self.network.state_dict().items()}
         return {name: value.shape for name, value in state.items()} == own
 
     def load(self, path: Path) -> None:
-        """Continue from a checkpoint; XbdcnnError if it is damaged or of another run."""
+        """Restore the state of a checkpoint; XbdcnnError if it is damaged or of another run."""
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
             if state["identity"] != self.identity or not self._fits(state["network"]):
@@ -74,5 +83,5 @@ class Run:
                 part.load_state_dict(state[name])
         except (UnpicklingError, RuntimeError, KeyError, OSError, EOFError) as error:
             raise XbdcnnError(f"{path}: damaged checkpoint ({error}); delete it") from None
-        for name in PLAIN:
+        for name in PROGRESS_FIELDS:
             setattr(self, name, state[name])

@@ -1,6 +1,6 @@
-"""Several processes, or GPUs, that train one network as one process would.
+"""Data-parallel training on several processes or GPUs, with the result of a single process.
 
-`accelerate launch` or `torchrun` starts and watches them; PyTorch averages their gradients.
+`accelerate launch` or `torchrun` starts the processes; PyTorch averages their gradients.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from torch import nn
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.models import Recipe
-from xbdcnn.training.batches import Batch, TrainConfig
+from xbdcnn.training.batches import Batch
 
 
 def accelerator(precision: str) -> Accelerator:
-    """This process's part of the training: its device, its rank, and the autocast format.
+    """Create the Accelerator of this process: device, rank and autocast format.
 
-    accelerate keeps one global state and refuses a second precision in the same process, so its
-    former one is dropped.
+    accelerate keeps a global state and refuses a second precision in the same process, so an
+    earlier state is reset.
     """
     this_process()
     AcceleratorState._reset_state()
@@ -31,61 +31,64 @@ def accelerator(precision: str) -> Accelerator:
 
 
 def this_process() -> PartialState:
-    """Rank of this process among those that a launcher has started, 0 of 1 without one."""
+    """Return the rank of this process among those of the launcher; 0 of 1 without a launcher."""
     return PartialState(cpu=_launched_on_cpus())
 
 
 def _launched_on_cpus() -> bool:
-    """Processes on CPUs would each train alone, unless accelerate is told that there is no GPU."""
+    """Tell whether a launcher has started processes without GPUs.
+
+    accelerate has to be told, otherwise each process would train on its own.
+    """
     return "WORLD_SIZE" in os.environ and not torch.accelerator.is_available()
 
 
-def share(batch: Batch, rank: int, processes: int) -> Batch:
-    """The part of a batch that falls to one of several processes.
+def shard_batch(batch: Batch, rank: int, processes: int) -> Batch:
+    """Return the patches of a batch that one of several processes trains on: every n-th patch.
 
-    Each draws the whole batch and keeps every n-th patch of it: no noise is drawn twice, and all
-    together see what one process would, however many there are. Drawing is below one percent of
-    a step's work.
+    Every process draws the whole batch, so that the training data do not depend on the number of
+    processes. Drawing takes less than one percent of the time of a step.
     """
     return Batch(*(part[rank::processes] for part in batch))
 
 
-def local_recipe(recipe: Recipe, processes: int) -> Recipe:
-    """The recipe for one of several processes, whose gradients are averaged.
+def scale_tv_weight(recipe: Recipe, processes: int) -> Recipe:
+    """Multiply the weight of the released TV term by the number of processes.
 
-    The released TV term adds up the patches of a batch where every other term averages them, so
-    its mean over processes would be too small by their number.
+    The released term sums over the patches of a batch whereas all other terms average over them,
+    so its mean over processes would be too small by that factor. Other recipes are unchanged.
     """
     if recipe.tv_reduction != "released" or processes == 1:
         return recipe
-    *others, tv = recipe.loss_weights
-    return replace(recipe, loss_weights=(*others, tv * processes))
+    mse, ssim, asymm, tv = recipe.loss_weights
+    return replace(recipe, loss_weights=(mse, ssim, asymm, tv * processes))
 
 
-def synchronise_batch_norm(
-    network: nn.Module, config: TrainConfig, accelerator: Accelerator
-) -> nn.Module:
-    """Prepare a network for several processes: batch norm has to see the whole batch, too.
+def require_even_shards(batch_size: int, accelerator: Accelerator) -> None:
+    """Raise XbdcnnError unless the batch size is a multiple of the number of processes."""
+    if batch_size % accelerator.num_processes:
+        raise XbdcnnError(
+            f"a batch of {batch_size} cannot be divided among {accelerator.num_processes} "
+            "processes; choose a `batch_size` that is a multiple"
+        )
 
-    Raises:
-        XbdcnnError: the batch cannot be shared evenly, or a batch norm would have to be
-            synchronised between CPUs, which PyTorch cannot do.
+
+def synchronise_batch_norm(network: nn.Module, accelerator: Accelerator) -> nn.Module:
+    """Convert batch norm layers so that their statistics cover the batch of all processes.
+
+    Returns the network unchanged for a single process. Raises XbdcnnError for batch norm on
+    several CPU processes, which PyTorch does not support.
     """
     if accelerator.num_processes == 1:
         return network
-    if config.batch_size % accelerator.num_processes:
-        raise XbdcnnError(
-            f"a batch of {config.batch_size} cannot be shared by {accelerator.num_processes} "
-            "processes; choose a `batch_size` that is a multiple"
-        )
     normalised = any(isinstance(part, nn.BatchNorm2d) for part in network.modules())
     if normalised and accelerator.device.type == "cpu":
-        raise XbdcnnError("batch norm runs in one process on CPUs; start it without a launcher")
+        raise XbdcnnError("batch norm on CPUs needs a single process; start without a launcher")
     return nn.SyncBatchNorm.convert_sync_batchnorm(network)
 
 
 def require_same_step(step: int, accelerator: Accelerator, folder: Path | str | None) -> None:
-    """Raise XbdcnnError if some processes have resumed from a checkpoint that others do not see."""
+    """Raise XbdcnnError if some processes have resumed from a checkpoint and others have not."""
     steps = accelerator.gather(torch.tensor([step], device=accelerator.device))
     if (steps != step).any():
         raise XbdcnnError(f"{folder}: not all processes see this folder; put it on a shared disk")

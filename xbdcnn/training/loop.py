@@ -1,7 +1,7 @@
-"""One training loop for every network (Sec. III-A): on-the-fly noise, exact resume, CSV log.
+"""The training loop of every network (Sec. III-A): noise drawn at each step, exact resume, CSV log.
 
-Several GPUs or processes are the business of `accelerate launch` or `torchrun`: started by one of
-them, the same loop shares each batch out, and the result is that of one process.
+Started by `accelerate launch` or `torchrun`, the same loop divides each batch among several GPUs or
+processes; the result is that of a single process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from xbdcnn import noise
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
-from xbdcnn._common.memory import kept_pages
+from xbdcnn._common.memory import reuse_freed_memory
 from xbdcnn.losses import mixed_loss
 from xbdcnn.metrics import psnr, ssim
 from xbdcnn.models import Recipe
@@ -35,13 +35,16 @@ from xbdcnn.training.batches import (
     draw_batch,
     learning_rate,
     pool_digest,
-    resident,
+    to_gpu_if_it_fits,
     validation_batch,
 )
 from xbdcnn.training.checkpoint import Run
 
+CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
+"""Files in the folder of a training run."""
+
 LOG_EVERY = 20
-"""Steps between two looks at the loss; each look waits for the device."""
+"""Steps between two readings of the loss, each of which waits for the device."""
 
 
 def train(
@@ -62,55 +65,69 @@ def train(
         validation: clean radiographs whose central patches score the network; the weights
             with the best mean PSNR on them are the ones left in `network`.
         config: budget and optimiser.
-        folder: where checkpoint.pt and log.csv go; an unfinished run found there is resumed,
-            also by another number of processes. All of them must see it.
+        folder: folder for checkpoint.pt and log.csv, visible to all processes; an unfinished run
+            in it is resumed, possibly by another number of processes. None to write no files.
         progress: show a progress bar.
 
     Raises:
         XbdcnnError: no images, images smaller than a patch, a checkpoint of another
-            configuration, a loss that is no longer finite, or processes that cannot share a
-            batch evenly.
+            configuration, a loss that is not finite, or a batch size that is no multiple of the
+            number of processes.
     """
     pool = _checked_pool(images, config)
     held_out = validation_batch(validation, config)
     accelerator = distributed.accelerator(config.precision)
-    network = distributed.synchronise_batch_norm(network, config, accelerator)
-    network.to(accelerator.device, memory_format=torch.channels_last)
-    run = Run(network, recipe, config, pool_digest(pool))
-    pool = resident(pool, accelerator.device)
-    checkpoint = Path(folder) / "checkpoint.pt" if folder else None
-    if checkpoint and checkpoint.exists():
-        run.load(checkpoint)
+    distributed.require_even_shards(config.batch_size, accelerator)
+    network = distributed.synchronise_batch_norm(network, accelerator)
+    network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rates[0])
+    run = Run(network, optimizer, recipe, config, pool_digest(pool))
+    folder = Path(folder) if folder else None
+    if folder and (folder / CHECKPOINT).exists():
+        run.load(folder / CHECKPOINT)
     distributed.require_same_step(run.step, accelerator, folder)
-    # One process writes; the others compute the same and keep it to themselves.
-    folder, checkpoint = (p if accelerator.is_main_process else None for p in (folder, checkpoint))
+    pool = to_gpu_if_it_fits(pool, accelerator.device)
+    # All processes compute the same results; only the main one writes files and shows progress.
+    main = accelerator.is_main_process
+    _take_steps(accelerator, run, pool, held_out, folder if main else None, progress and main)
+    network.load_state_dict(run.best[1])
+    network.eval()
+    return pd.DataFrame(run.history)
+
+
+def _take_steps(
+    accelerator: Accelerator,
+    run: Run,
+    pool: Pool,
+    held_out: Batch,
+    folder: Path | None,
+    progress: bool,
+) -> None:
+    """Take the remaining steps of a run; validate, log and save it at their intervals."""
+    config = run.config
     forward, optimizer = accelerator.prepare(run.network, run.optimizer)
-    saved = started = time.perf_counter() - run.seconds
-    cpu_started = time.process_time() - run.cpu_seconds
-    quiet = not (progress and accelerator.is_main_process)
-    bar = tqdm(total=config.steps, initial=run.step, desc="training", disable=quiet)
-    with bar, kept_pages(accelerator.device.type == "cpu"):
+    started, cpu_started = time.perf_counter() - run.seconds, time.process_time() - run.cpu_seconds
+    saved_at = run.seconds
+    bar = tqdm(total=config.steps, initial=run.step, desc="training", disable=not progress)
+    with bar, reuse_freed_memory(accelerator.device.type == "cpu"):
         while run.step < config.steps:
             loss, terms = train_step(accelerator, forward, optimizer, run, pool)
             bar.update(1)
             run.seconds = time.perf_counter() - started
             run.cpu_seconds = time.process_time() - cpu_started
-            due = run.step % config.validate_every == 0 or run.step == config.steps
-            if run.step % LOG_EVERY and not due:
+            validation_due = run.step % config.validate_every == 0 or run.step == config.steps
+            if run.step % LOG_EVERY and not validation_due:
                 continue
             loss, terms = accelerator.reduce((loss, terms), "mean")
             _require_finite(loss, run)
             bar.set_postfix(loss=f"{float(loss):.3g}", refresh=False)
-            if due:
+            if validation_due:
                 _validate(accelerator, run, held_out, loss, terms, folder)
-            if checkpoint and time.perf_counter() - saved > config.checkpoint_seconds:
-                run.save(checkpoint)
-                saved = time.perf_counter()
-    if checkpoint:
-        run.save(checkpoint)
-    network.load_state_dict(run.best[1])
-    network.eval()
-    return pd.DataFrame(run.history)
+            if folder and run.seconds - saved_at > config.checkpoint_seconds:
+                run.save(folder / CHECKPOINT)
+                saved_at = run.seconds
+    if folder:
+        run.save(folder / CHECKPOINT)
 
 
 def train_step(
@@ -120,16 +137,23 @@ def train_step(
     run: Run,
     pool: Pool,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """One optimiser step; returns the loss and its terms, still on the device."""
-    config, recipe = run.config, distributed.local_recipe(run.recipe, accelerator.num_processes)
+    """Take one optimiser step on newly drawn noise (Eq. 8); return the loss and its terms.
+
+    forward, optimizer: network and optimiser of the run as `accelerator.prepare` wraps them. The
+    returned scalars stay on the device, so that the step does not wait for them. The learning rate
+    is set from `run.step`, which is then increased.
+    """
+    rank, processes = accelerator.process_index, accelerator.num_processes
+    config, recipe = run.config, distributed.scale_tv_weight(run.recipe, processes)
     forward.train()
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(run.step, config)
     whole = draw_batch(pool, recipe, config, run.step, accelerator.device)
-    batch = distributed.share(whole, accelerator.process_index, accelerator.num_processes)
-    output = forward(batch.noisy.contiguous(memory_format=torch.channels_last))
+    batch = distributed.shard_batch(whole, rank, processes)  # (b, 1, h, w), b = B / processes
+    noisy = batch.noisy.contiguous(memory_format=torch.channels_last)
+    output = forward(noisy)  # image (b, 1, h, w); levels (b, 2, h, w) or None
     levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, recipe.level_scaling)
-    loss, terms = mixed_loss(output, batch.noisy, batch.clean, levels, recipe)
+    loss, terms = mixed_loss(output, batch.noisy, batch.clean, levels, recipe)  # scalars
     optimizer.zero_grad()
     accelerator.backward(loss)
     if config.clip_norm:
@@ -145,15 +169,18 @@ def train_step(
 def score(
     network: nn.Module, batch: Batch, recipe: Recipe, device: torch.device
 ) -> dict[str, float]:
-    """Mean PSNR in dB, mean SSIM, and rms errors of the estimated levels on a batch."""
+    """Return mean PSNR in dB, mean SSIM, and RMS errors of the estimated levels on a batch.
+
+    eta in photons per grey level, sigma in grey levels; only for networks that estimate them.
+    """
     network.eval()
     outputs = [network(noisy.to(device)) for noisy in batch.noisy.split(4)]
-    restored = torch.cat([output.image.float().cpu() for output in outputs])
+    restored = torch.cat([output.image.float().cpu() for output in outputs])  # (B, 1, H, W)
     restored = restored.clamp(0, 1)
     scores = {"val_psnr": float(np.mean(psnr(restored, batch.clean)))}
     scores["val_ssim"] = float(np.mean(ssim(restored, batch.clean)))
     if outputs[0].levels is not None:
-        maps = torch.cat([output.levels.float().cpu() for output in outputs])
+        maps = torch.cat([output.levels.float().cpu() for output in outputs])  # (B, 2, H, W)
         eta, sigma = noise.levels_from_maps(maps, recipe.level_scaling)
         scores["val_eta_rmse"] = float((eta - batch.eta).square().mean().sqrt())
         scores["val_sigma_rmse"] = float((sigma - batch.sigma).square().mean().sqrt())
@@ -166,9 +193,9 @@ def _validate(
     held_out: Batch,
     loss: Tensor,
     terms: dict[str, Tensor],
-    folder: Path | str | None,
+    folder: Path | None,
 ) -> None:
-    """Score the kept network, remember it if it is the best so far, and append to the log."""
+    """Score the network, keep a copy of its weights if they are the best, and append to the log."""
     with accelerator.autocast():
         scores = score(run.kept, held_out, run.recipe, accelerator.device)
     if scores["val_psnr"] > run.best[0]:
@@ -176,13 +203,13 @@ def _validate(
             name: value.detach().cpu().clone() for name, value in run.kept.state_dict().items()
         }
         run.best = (scores["val_psnr"], state)
-    row = {"step": run.step, "patches": run.step * run.config.batch_size}
+    row: dict[str, float] = {"step": run.step, "patches": run.step * run.config.batch_size}
     row |= {"seconds": run.seconds, "cpu_seconds": run.cpu_seconds}
     row |= {"learning_rate": learning_rate(run.step - 1, run.config), "loss": float(loss)}
     row |= {f"loss_{name}": float(term) for name, term in terms.items()} | scores
     run.history.append(row)
     if folder:
-        with atomic_path(Path(folder) / "log.csv") as temporary:
+        with atomic_path(folder / LOG) as temporary:
             pd.DataFrame(run.history).to_csv(temporary, index=False)
 
 
@@ -194,13 +221,17 @@ def _require_finite(loss: Tensor, run: Run) -> None:
         )
 
 
-def _checked_pool(images: Sequence[NDArray] | StoredPatches, config: TrainConfig) -> Pool:
+def _checked_pool(
+    images: Sequence[NDArray[np.floating]] | StoredPatches, config: TrainConfig
+) -> Pool:
     if not len(images):
         raise XbdcnnError("no training images; name a folder that has a `train` split")
-    stored = isinstance(images, StoredPatches)
-    smallest = min(min(image.shape) for image in ([images[0]] if stored else images))
+    pool: Pool = images if isinstance(images, StoredPatches) else as_pool(images)
+    # All stored patches have the same size.
+    checked = 1 if isinstance(images, StoredPatches) else len(images)
+    smallest = min(min(pool[index].shape) for index in range(checked))
     if smallest < config.patch_size:
         raise XbdcnnError(
             f"an image is {smallest} pixels wide, less than `patch_size` {config.patch_size}"
         )
-    return images if stored else as_pool(images)
+    return pool

@@ -12,21 +12,21 @@ from torch import nn
 from xbdcnn._common.provenance import provenance
 from xbdcnn.data.source import Source
 from xbdcnn.data.store import build_store
-from xbdcnn.inference.weights import build_network, save_weights, stored
-from xbdcnn.inference.zoo import entry
+from xbdcnn.inference.weights import build_network, save_weights, storable_state
+from xbdcnn.inference.zoo import find_entry
 from xbdcnn.models import Recipe
 from xbdcnn.training.batches import Batch, StoredPatches, TrainConfig, validation_batch
 from xbdcnn.training.distributed import this_process
 from xbdcnn.training.loop import score, train
 
 VALIDATION_IMAGES = 20
-"""Radiographs whose central fields score a network during training."""
+"""Radiographs whose central crops score a network during training."""
 
 TIME_COLUMNS = ("seconds", "cpu_seconds")
-"""Time of a training by the clock, pauses included, and by its processors together."""
+"""Elapsed time of a training run, and processor time of all its threads, in seconds."""
 
-CURVE = ("patches", "val_psnr")
-"""Columns of the log that travel with the weights, so that every curve can be drawn from them."""
+CURVE_COLUMNS = ("patches", "val_psnr")
+"""Columns of the log that are stored with the weights, as the learning curve."""
 
 
 def train_named(
@@ -47,14 +47,15 @@ def train_named(
         config: budget and optimiser, the same for networks that are to be compared.
         folder: where checkpoint.pt, log.csv and the finished <name>.safetensors go.
         width: channels of an X-BDCNN at full resolution, None for the recipe's own.
-        count: train on at most so many radiographs, all of which are held in memory.
+        count: largest number of training radiographs, all of which are held in memory.
         progress: show a progress bar.
-        pool: patches on disk to train on instead, see `training_pool`.
+        pool: stored patches to train on instead of radiographs, see `training_pool`.
 
     Returns:
-        The weight file; its header holds recipe, budget, times, data, scores, curve, provenance.
+        Path of the weight file; its header holds recipe, budget, times, scores, learning curve and
+        provenance.
     """
-    chosen = entry(name)
+    chosen = find_entry(name)
     recipe = replace(chosen.recipe, width=width) if width else chosen.recipe
     network = build_network(chosen.architecture, recipe, config.seed)
     images = source.images("train", count) if pool is None else pool
@@ -62,10 +63,10 @@ def train_named(
     history = train(network, recipe, images, validation, config, folder, progress)
     path = Path(folder) / f"{name}.safetensors"
     if not this_process().is_main_process:
-        this_process().wait_for_everyone()  # until the file is there
+        this_process().wait_for_everyone()  # until the file is written
         return path
     best = history.loc[history["val_psnr"].idxmax()].dropna().to_dict()
-    best |= exact_scores(network, recipe, validation_batch(validation, config))
+    best |= float32_scores(network, recipe, validation_batch(validation, config))
     facts = provenance(data=source.name, data_sha256=source.fingerprint, seed=config.seed)
     save_weights(
         network,
@@ -75,7 +76,7 @@ def train_named(
         name=name,
         budget=asdict(config),
         **{name: round(float(history[name].iloc[-1]), 1) for name in TIME_COLUMNS},
-        curve=history[list(CURVE)].round(3).to_dict("list"),
+        curve=history[list(CURVE_COLUMNS)].round(3).to_dict("list"),
         scores={key: round(float(value), 4) for key, value in best.items()},
         provenance=facts,
     )
@@ -83,24 +84,24 @@ def train_named(
     return path
 
 
-def exact_scores(network: nn.Module, recipe: Recipe, held_out: Batch) -> dict[str, float]:
-    """Scores of finished weights in float32, whatever the precision of the training.
+def float32_scores(network: nn.Module, recipe: Recipe, held_out: Batch) -> dict[str, float]:
+    """Score trained weights in float32, independent of the precision of the training.
 
-    Returns what `training.score` does, and stored_psnr: the PSNR of the weights as `stored`
-    rounds them.
+    Returns the scores of `loop.score`, and stored_psnr: the PSNR with the weights as they are
+    rounded in the weight file, see `weights.storable_state`.
     """
     device = next(network.parameters()).device
     rounded = deepcopy(network)
-    rounded.load_state_dict(stored(network))
+    rounded.load_state_dict(storable_state(network))
     scores = score(network, held_out, recipe, device)
     return scores | {"stored_psnr": score(rounded, held_out, recipe, device)["val_psnr"]}
 
 
 def budget_of(name: str, compared: TrainConfig) -> TrainConfig:
-    """The training of a network of the zoo, given that of the networks that are compared."""
-    chosen = entry(name)
+    """Return the configuration of a network of the zoo, given that of the compared networks."""
+    chosen = find_entry(name)
     size = chosen.batch_size or compared.batch_size
-    return replace(compared, patches=chosen.longer * compared.patches, batch_size=size)
+    return replace(compared, patches=chosen.budget_factor * compared.patches, batch_size=size)
 
 
 def training_pool(
@@ -111,25 +112,25 @@ def training_pool(
     side: int,
     progress: bool = True,
 ) -> StoredPatches | None:
-    """Cut training patches to disk, or complete and check those in `folder`.
+    """Cut training patches and store them in `folder`, or complete and verify an existing store.
 
     The store holds patches of all radiographs that are drawn at random from the source; training
-    takes those of the `train` split. Of several processes on one machine the first does the work.
+    uses those of the `train` split. Of several processes on one machine, the first cuts them.
 
     Args:
         source: radiographs.
-        folder: where the store is, or will be.
-        images: how many radiographs to draw; None for all.
+        folder: folder of the store.
+        images: number of radiographs to draw; None for all.
         per_image: patches of each; None to train from memory.
-        side: height and width of a patch.
+        side: height and width of a patch in pixels.
         progress: show a progress bar.
 
     Returns:
         The patches; None to train from memory, and for the built-in radiograph.
     """
-    if per_image is None or source.index is None:
-        return None
     index = source.drawn(images).index
+    if per_image is None or index is None:
+        return None
     with this_process().local_main_process_first():
         store = build_store(index, folder, per_image, side, progress=progress)
     return StoredPatches(store, np.flatnonzero(index["split"] == "train"))

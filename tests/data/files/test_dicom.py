@@ -1,4 +1,4 @@
-"""DICOM in and out: nothing lost, nothing cut, and a derived object that is valid by itself."""
+"""Reading and writing DICOM: no value is lost or clipped, and the derived object is valid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ from pydicom.dataset import Dataset
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.cli import batch
-from xbdcnn.data import Window, builtin_radiograph, load_radiograph, open_scan, save_scan
+from xbdcnn.data import (
+    Window,
+    builtin_radiograph,
+    load_radiograph,
+    open_radiograph,
+    save_radiograph,
+)
 from xbdcnn.data.builtin import builtin_path
 from xbdcnn.inference.pretrained import Levels
 from xbdcnn.models import Denoised
@@ -31,7 +37,7 @@ needs_validator = pytest.mark.skipif(
 
 
 class Brighter:
-    """Stands for a network: makes everything whiter by a tenth, and says so."""
+    """Replaces a network: adds a tenth of the range to every pixel."""
 
     name, level_error = "brighter", None
 
@@ -40,8 +46,8 @@ class Brighter:
         return Denoised((image + np.float32(0.1)).clip(0, 1), Levels(0.75, 6.25))
 
 
-def complaints(path: Path) -> set[str]:
-    """Everything that the independent validator has to say."""
+def validator_messages(path: Path) -> set[str]:
+    """Return all messages of the independent validator."""
     run = subprocess.run([VALIDATOR, path], capture_output=True, text=True, check=False)
     return set(run.stderr.splitlines())
 
@@ -60,7 +66,13 @@ def same(header: Dataset, derived: Dataset, *names: str) -> bool:
 
 KEPT = ["Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"]
 KEPT += ["PhotometricInterpretation", "PresentationLUTShape", "RescaleSlope", "RescaleIntercept"]
-KEPT += ["WindowCenter", "WindowWidth", "SOPClassUID", "StudyInstanceUID", *dicoms.PLANTED]
+KEPT += [
+    "WindowCenter",
+    "WindowWidth",
+    "SOPClassUID",
+    "StudyInstanceUID",
+    *dicoms.IDENTIFYING_VALUES,
+]
 
 
 @pytest.mark.parametrize("kind", ["MONOCHROME1", "MONOCHROME2"])
@@ -72,7 +84,7 @@ def test_size_bits_meaning_and_patient_are_kept(tmp_path, modality, kind, bits):
     assert same(header, derived, *KEPT)
     assert derived.pixel_array.dtype == header.pixel_array.dtype
     change = load_radiograph(tmp_path / "out" / "in.dcm") - load_radiograph(source)
-    if "WindowWidth" in header:  # whiter by a tenth whichever way the numbers run
+    if "WindowWidth" in header:  # brighter by a tenth, whatever the photometric interpretation
         assert np.median(change) == pytest.approx(0.1, abs=0.01)
     else:
         direction = -1 if kind == "MONOCHROME1" else 1
@@ -82,7 +94,7 @@ def test_size_bits_meaning_and_patient_are_kept(tmp_path, modality, kind, bits):
         )
 
 
-def test_the_derived_object_says_what_it_is(tmp_path):
+def test_derived_object_records_its_derivation(tmp_path):
     header = dicoms.radiograph("DX", SeriesDescription="Chest PA", TimezoneOffsetFromUTC="-0430")
     _, derived = restored(tmp_path, header)
     assert derived.SOPInstanceUID != header.SOPInstanceUID
@@ -101,7 +113,7 @@ def test_the_derived_object_says_what_it_is(tmp_path):
     assert derived.AcquisitionTime == header.AcquisitionTime
 
 
-def test_one_series_stays_one_series_and_no_instance_repeats(tmp_path):
+def test_series_are_kept_together_and_instances_are_unique(tmp_path):
     first = restored(tmp_path, dicoms.radiograph("CR", SeriesInstanceUID="1.2.3"))[1]
     second = restored(tmp_path, dicoms.radiograph("CR", SeriesInstanceUID="1.2.3"))[1]
     other = restored(tmp_path, dicoms.radiograph("CR", SeriesInstanceUID="1.2.4"))[1]
@@ -109,7 +121,7 @@ def test_one_series_stays_one_series_and_no_instance_repeats(tmp_path):
     assert first.SOPInstanceUID != second.SOPInstanceUID
 
 
-def test_what_described_the_old_pixels_goes_and_the_rest_stays(tmp_path):
+def test_obsolete_attributes_are_removed_and_others_kept(tmp_path):
     header = dicoms.radiograph("CR", SmallestImagePixelValue=3, LargestImagePixelValue=9)
     header.IconImageSequence = [Dataset()]
     header.DigitalSignaturesSequence = [Dataset()]
@@ -132,10 +144,10 @@ def test_what_described_the_old_pixels_goes_and_the_rest_stays(tmp_path):
 def test_the_validator_finds_no_error(tmp_path, case):
     modality, kind = case.split()
     source, _ = restored(tmp_path, dicoms.radiograph(modality, kind=kind))
-    found = complaints(tmp_path / "out" / "in.dcm")
+    found = validator_messages(tmp_path / "out" / "in.dcm")
     assert any("Image" in line for line in found), "the validator did not recognise the object"
     assert not [line for line in found if "Error" in line]
-    assert found <= complaints(source)
+    assert found <= validator_messages(source)
 
 
 @needs_validator
@@ -143,7 +155,7 @@ def test_the_validator_finds_no_error(tmp_path, case):
 def test_the_validator_finds_nothing_new_in_real_objects(tmp_path, name):
     source = Path(get_testdata_file(f"{name}.dcm", download=False))
     batch.denoise_file(Brighter(), source, tmp_path / "a.dcm")
-    assert complaints(tmp_path / "a.dcm") <= complaints(source)
+    assert validator_messages(tmp_path / "a.dcm") <= validator_messages(source)
 
 
 # --- the window -----------------------------------------------------------------------------
@@ -176,13 +188,13 @@ def test_grey_levels_outside_the_window_are_not_cut(tmp_path):
     header = dicoms.radiograph("CR", stored, WindowCenter=2048.5, WindowWidth=1025)
     _, derived = restored(tmp_path, header)
     change = derived.pixel_array.astype(int) - stored
-    # The window is 1536 to 2560; a tenth of it is 102. White stays white, since it cannot rise.
+    # The window is 1536 to 2560; a tenth of it is 102. White cannot become brighter.
     assert (change[stored >= 2560] == 0).all()
     assert (change[stored < 2400] == 102).all()
     assert len(np.unique(derived.pixel_array[0])) > 60
 
 
-def test_the_limits_of_the_bits_hold(tmp_path):
+def test_result_is_clipped_to_the_stored_bits(tmp_path):
     stored = np.full((20, 20), 4090, np.uint16)
     stored[:10] = 5
     header = dicoms.radiograph("CR", stored, WindowCenter=4000, WindowWidth=8000)
@@ -190,7 +202,7 @@ def test_the_limits_of_the_bits_hold(tmp_path):
     assert derived.pixel_array.max() == 4095 and derived.BitsStored == 12
 
 
-def test_signed_numbers(tmp_path):
+def test_signed_values(tmp_path):
     stored = (dicoms.ramp(12).astype(np.int16) - 2048).astype(np.int16)
     header = dicoms.radiograph("CR", stored, WindowCenter=0, WindowWidth=4000)
     _, derived = restored(tmp_path, header)
@@ -204,9 +216,11 @@ def test_padding_stays_and_nothing_becomes_padding(tmp_path):
     stored[3, 10] = 1
     padding = {"PixelPaddingValue": 0, "PixelPaddingRangeLimit": 200}
     header = dicoms.radiograph("CR", stored, kind="MONOCHROME1", **padding)
-    scan = open_scan(dicoms.write(tmp_path / "in.dcm", header))
-    assert scan.padding == (0, 200) and scan.window.white > 500  # padding is not the smallest pixel
-    found = scan.restored(np.ones_like(scan.unit))
+    radiograph = open_radiograph(dicoms.write(tmp_path / "in.dcm", header))
+    assert (
+        radiograph.padding == (0, 200) and radiograph.window.white > 500
+    )  # padding is not the smallest pixel
+    found = radiograph.restored(np.ones_like(radiograph.unit))
     assert (found[:, :5] == 0).all() and found[3, 10] == 1
     assert (found[stored > 200] > 200).all()
 
@@ -235,12 +249,12 @@ def test_padding_stays_and_nothing_becomes_padding(tmp_path):
     ],
 )
 @pytest.mark.parametrize("kind", ["MONOCHROME2", "MONOCHROME1"])
-def test_ends_of_the_window_in_stored_numbers(tmp_path, tags, black, white, kind):
+def test_window_in_stored_values(tmp_path, tags, black, white, kind):
     stored = np.linspace(0, 4095, 400).reshape(20, 20).astype(np.uint16)
     path = dicoms.write(tmp_path / "a.dcm", dicoms.radiograph("CR", stored, kind=kind, **tags))
-    ends = open_scan(path).window
+    window = open_radiograph(path).window
     expected = (black, white) if kind == "MONOCHROME2" else (white, black)
-    assert (ends.black, ends.white) == pytest.approx(expected)
+    assert (window.black, window.white) == pytest.approx(expected)
 
 
 def curve(values: list[int], bits: int, first: int = 0) -> pydicom.Sequence:
@@ -253,20 +267,22 @@ def curve(values: list[int], bits: int, first: int = 0) -> pydicom.Sequence:
 def test_a_lookup_table_spans_from_its_last_black_to_its_first_white(tmp_path):
     values = np.interp(np.arange(4096), [1000, 3000], [0, 1023]).round().astype(int).tolist()
     header = dicoms.radiograph("CR", VOILUTSequence=curve(values, 10))
-    ends = open_scan(dicoms.write(tmp_path / "a.dcm", header)).window
-    assert ends.black == pytest.approx(1000, abs=6) and ends.white == pytest.approx(3000, abs=6)
-    assert "curve" in str(ends)
+    window = open_radiograph(dicoms.write(tmp_path / "a.dcm", header)).window
+    assert window.black == pytest.approx(1000, abs=6) and window.white == pytest.approx(3000, abs=6)
+    assert "curve" in str(window)
     falling = dicoms.radiograph("CR", VOILUTSequence=curve(values[::-1], 10))
-    ends = open_scan(dicoms.write(tmp_path / "b.dcm", falling)).window
-    assert ends.black == pytest.approx(3095, abs=6) and ends.white == pytest.approx(1095, abs=6)
+    window = open_radiograph(dicoms.write(tmp_path / "b.dcm", falling)).window
+    assert window.black == pytest.approx(3095, abs=6) and window.white == pytest.approx(1095, abs=6)
 
 
-def test_a_sigmoid_window_spans_what_it_shows(tmp_path):
+def test_a_sigmoid_window_spans_from_black_to_white(tmp_path):
     tags = {"WindowCenter": 2048, "WindowWidth": 600, "VOILUTFunction": "SIGMOID"}
-    ends = open_scan(dicoms.write(tmp_path / "a.dcm", dicoms.radiograph("CR", **tags))).window
+    window = open_radiograph(
+        dicoms.write(tmp_path / "a.dcm", dicoms.radiograph("CR", **tags))
+    ).window
     # 1 / (1 + exp(-4 t)) is within half a grey level of black at t = -log(509) / 4.
     reach = np.log(509) / 4 * 600
-    assert (ends.black, ends.white) == pytest.approx((2048 - reach, 2048 + reach), abs=2)
+    assert (window.black, window.white) == pytest.approx((2048 - reach, 2048 + reach), abs=2)
 
 
 @pytest.mark.parametrize(
@@ -274,27 +290,27 @@ def test_a_sigmoid_window_spans_what_it_shows(tmp_path):
     [
         ({"WindowCenter": 5, "WindowWidth": 1}, "WindowWidth"),
         ({"WindowCenter": 5, "WindowWidth": 9, "RescaleSlope": 0, "RescaleIntercept": 0}, "Slope"),
-        ({"VOILUTSequence": curve([7] * 4096, 10)}, "flat"),
-        ({"VOILUTSequence": curve([0, 9] * 2048, 10)}, "up and down"),
+        ({"VOILUTSequence": curve([7] * 4096, 10)}, "constant"),
+        ({"VOILUTSequence": curve([0, 9] * 2048, 10)}, "not monotonic"),
         ({"PixelPaddingValue": 0, "PixelPaddingRangeLimit": 4095}, "every pixel is equal"),
     ],
 )
-def test_windows_that_show_nothing_ask_for_one(tmp_path, tags, word):
+def test_empty_windows_are_refused(tmp_path, tags, word):
     path = dicoms.write(tmp_path / "a.dcm", dicoms.radiograph("CR", **tags))
     with pytest.raises(XbdcnnError, match=word) as caught:
-        open_scan(path)
+        open_radiograph(path)
     assert str(caught.value).startswith(f"{path}: ")
     if "PixelPaddingValue" not in tags:
         assert "--window BLACK WHITE" in str(caught.value)
-    assert open_scan(path, (0, 4095)).window.white == 4095
+    assert open_radiograph(path, (0, 4095)).window.white == 4095
 
 
-def test_a_window_beside_all_pixels_is_refused(tmp_path):
+def test_a_window_outside_all_pixels_is_refused(tmp_path):
     header = dicoms.radiograph("CR", WindowCenter=9000, WindowWidth=100)
     source = dicoms.write(tmp_path / "in.dcm", header)
     with pytest.raises(XbdcnnError, match="no pixel lies in its window"):
         batch.denoise_file(Brighter(), source, tmp_path / "out.dcm")
-    line = batch.denoise_file(Brighter(), source, tmp_path / "out.dcm", ends=(0, 4095))
+    line = batch.denoise_file(Brighter(), source, tmp_path / "out.dcm", window=(0, 4095))
     assert "stored 0 is black, 4095 white (as given), 0.00% of the pixels outside" in line
 
 
@@ -306,32 +322,32 @@ def test_a_window_beside_all_pixels_is_refused(tmp_path):
 )
 @pytest.mark.parametrize("bits", [8, 12, 16])
 def test_compressed_without_loss(tmp_path, syntax, bits):
-    # The encoder of JPEG 2000 wants 32 pixels for each of its resolutions.
+    # The JPEG 2000 encoder needs at least 32 pixels per resolution level.
     header = dicoms.radiograph("CR", dicoms.ramp(bits, (64, 80)), bits=bits)
     stored = header.pixel_array
     header.compress(syntax, generate_instance_uid=False)
     _, derived = restored(tmp_path, header)
     assert derived.file_meta.TransferSyntaxUID == uid.ExplicitVRLittleEndian
-    np.testing.assert_array_equal(open_scan(tmp_path / "in.dcm").stored, stored)
+    np.testing.assert_array_equal(open_radiograph(tmp_path / "in.dcm").stored, stored)
     assert derived.get("LossyImageCompression", "00") == "00"
 
 
-def test_jpeg_lossless_of_the_oldest_kind():
-    pytest.importorskip("libjpeg", reason="pip install pylibjpeg-libjpeg, which is under the GPL")
-    scan = open_scan(get_testdata_file("JPEG-LL.dcm", download=False))
-    assert scan.stored.shape == (1024, 256) and np.ptp(scan.stored) == 278
+def test_jpeg_lossless():
+    pytest.importorskip("libjpeg", reason="needs pylibjpeg-libjpeg, which is under the GPL")
+    radiograph = open_radiograph(get_testdata_file("JPEG-LL.dcm", download=False))
+    assert radiograph.stored.shape == (1024, 256) and np.ptp(radiograph.stored) == 278
 
 
 def test_the_same_image_compressed_with_and_without_loss():
-    plain, whole, lossy = (
-        open_scan(get_testdata_file(f"RG3_{end}.dcm", download=False)).stored.astype(int)
+    uncompressed, lossless, lossy = (
+        open_radiograph(get_testdata_file(f"RG3_{end}.dcm", download=False)).stored.astype(int)
         for end in ("UNCR", "J2KR", "J2KI")
     )
-    np.testing.assert_array_equal(plain, whole)
-    assert 0 < np.abs(plain - lossy).max() < 100
+    np.testing.assert_array_equal(uncompressed, lossless)
+    assert 0 < np.abs(uncompressed - lossy).max() < 100
 
 
-def test_a_decoded_image_keeps_the_mark_of_its_lossy_compression(tmp_path):
+def test_lossy_compression_remains_recorded(tmp_path):
     header = dicoms.radiograph("CR", LossyImageCompression="01")
     assert restored(tmp_path, header)[1].LossyImageCompression == "01"
     header = dicoms.radiograph("CR")
@@ -340,7 +356,7 @@ def test_a_decoded_image_keeps_the_mark_of_its_lossy_compression(tmp_path):
 
 
 @pytest.mark.parametrize("syntax", [uid.ImplicitVRLittleEndian, uid.ExplicitVRBigEndian])
-def test_plain_syntaxes_are_kept(tmp_path, syntax):
+def test_uncompressed_syntaxes_are_kept(tmp_path, syntax):
     header = dicoms.radiograph("CR")
     expected = header.pixel_array
     header.file_meta.TransferSyntaxUID = syntax
@@ -349,7 +365,7 @@ def test_plain_syntaxes_are_kept(tmp_path, syntax):
         header["PixelData"].VR = "OW"
     _, derived = restored(tmp_path, header)
     assert derived.file_meta.TransferSyntaxUID == syntax
-    np.testing.assert_array_equal(open_scan(tmp_path / "in.dcm").stored, expected)
+    np.testing.assert_array_equal(open_radiograph(tmp_path / "in.dcm").stored, expected)
     assert np.median(derived.pixel_array.astype(int) - expected) > 0
 
 
@@ -362,44 +378,46 @@ def test_odd_number_of_bytes_is_padded(tmp_path):
 
 
 @pytest.mark.parametrize("inverted", [False, True])
-def test_tiff_keeps_its_photometric_meaning(tmp_path, inverted):
+def test_tiff_keeps_its_photometric_interpretation(tmp_path, inverted):
     import tifffile
 
     stored = dicoms.ramp(16)
     photometric = "miniswhite" if inverted else "minisblack"
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric=photometric)
-    scan = open_scan(tmp_path / "a.tif")
-    save_scan(scan, scan.restored(scan.unit), tmp_path / "b.tif", "")
+    radiograph = open_radiograph(tmp_path / "a.tif")
+    save_radiograph(radiograph, radiograph.restored(radiograph.unit), tmp_path / "b.tif", "")
     with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
         assert tiff.pages[0].photometric == (0 if inverted else 1)
         np.testing.assert_array_equal(tiff.asarray(), stored)
 
 
-def test_a_window_serves_12_bits_in_a_16_bit_png(tmp_path):
+def test_window_of_12_bits_in_a_16_bit_png(tmp_path):
     from PIL import Image
 
     Image.fromarray(dicoms.ramp(12)).save(tmp_path / "a.png")
-    assert open_scan(tmp_path / "a.png").unit.max() < 0.06
-    assert 0.7 < open_scan(tmp_path / "a.png", (0, 4095)).unit.max() < 0.9
+    assert open_radiograph(tmp_path / "a.png").unit.max() < 0.06
+    assert 0.7 < open_radiograph(tmp_path / "a.png", (0, 4095)).unit.max() < 0.9
 
 
 def test_the_built_in_radiograph_survives_a_round_trip(tmp_path):
-    scan = open_scan(builtin_path())
-    save_scan(scan, scan.restored(scan.unit), tmp_path / "a.dcm", "Nothing was changed.")
-    np.testing.assert_array_equal(open_scan(tmp_path / "a.dcm").stored, scan.stored)
-    assert builtin_radiograph().shape < scan.stored.shape
+    radiograph = open_radiograph(builtin_path())
+    save_radiograph(
+        radiograph, radiograph.restored(radiograph.unit), tmp_path / "a.dcm", "Nothing was changed."
+    )
+    np.testing.assert_array_equal(open_radiograph(tmp_path / "a.dcm").stored, radiograph.stored)
+    assert builtin_radiograph().shape < radiograph.stored.shape
 
 
 @pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm", "mlut_18.dcm"])
-def test_images_of_another_kind_are_refused(tmp_path, name):
+def test_other_modalities_are_refused(tmp_path, name):
     source = Path(get_testdata_file(name, download=False))
-    with pytest.raises(XbdcnnError, match="no CR, DX or RF image"):
+    with pytest.raises(XbdcnnError, match="not a CR, DX or RF image"):
         batch.denoise_file(Brighter(), source, tmp_path / "a.dcm")
     assert not (tmp_path / "a.dcm").exists()
 
 
-def test_uncertainty_is_printed_once_it_has_been_measured():
+def test_uncertainty_of_levels_is_printed_if_measured():
     levels = Levels(0.5, 10.0)
-    assert batch.describe(levels, None) == "eta 0.50, sigma 10.0 (uncertainty not measured)"
-    assert batch.describe(levels, Levels(0.1, 1.5)) == "eta 0.50 +- 0.10, sigma 10.0 +- 1.5"
-    assert batch.describe(None, None) == "no noise level estimated"
+    assert batch.format_levels(levels, None) == "eta 0.50, sigma 10.0 (uncertainty not measured)"
+    assert batch.format_levels(levels, Levels(0.1, 1.5)) == "eta 0.50 +- 0.10, sigma 10.0 +- 1.5"
+    assert batch.format_levels(None, None) == "no noise level estimated"

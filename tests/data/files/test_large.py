@@ -1,4 +1,4 @@
-"""A folder as large as ChestX-ray8: 100,000 small files in its layout. Runs with -m long."""
+"""A folder as large as ChestX-ray8: 100,000 small files in its layout; run with -m long."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ import pandas
 from xbdcnn.data import find_source
 
 def peak():
-    # ru_maxrss would begin with what the parent process had.
+    # ru_maxrss would include the parent process.
     return 1024 * int(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1])
 
 before, started = peak(), time.process_time()
@@ -94,14 +94,15 @@ def small_patches(images: int) -> Profile:
 def test_the_patch_store_of_a_random_tenth(large, tmp_path):
     source = find_source(large)
     profile = small_patches(10_000)
-    pool = training_pool(source, profile, tmp_path / "store", progress=False)
+    cut = (tmp_path / "store", profile.images, profile.patches_per_image, 16)
+    pool = training_pool(source, *cut, progress=False)
     assert pool.patches.shape == (40_000, 16, 16)
     drawn = source.drawn(10_000).index
     shares = drawn["split"].value_counts(normalize=True)
     np.testing.assert_allclose(shares[list(SPLITS[:3])], [0.7, 0.2, 0.1], atol=0.02)
     assert len(pool) == 4 * (drawn["split"] == "train").sum()
-    # Drawn over the whole range of names, not from its beginning.
+    # The images are drawn from the whole range of names.
     numbers = drawn["patient_id"].astype(int)
     assert abs(numbers.mean() - 12_500) < 300 and drawn["image"].is_monotonic_increasing
-    again = training_pool(source, profile, tmp_path / "store", progress=False)
+    again = training_pool(source, *cut, progress=False)
     assert again.digest == pool.digest

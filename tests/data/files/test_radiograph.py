@@ -130,7 +130,7 @@ TURNS = {  # how a picture of each orientation is stored, from how it is meant t
 
 @pytest.mark.parametrize("kind", ["png", "tif"])
 @pytest.mark.parametrize("orientation", TURNS)
-def test_orientation_is_obeyed_as_viewers_do(tmp_path, grey8, orientation, kind):
+def test_orientation_tag_is_applied(tmp_path, grey8, orientation, kind):
     stored, path = np.ascontiguousarray(TURNS[orientation](grey8)), tmp_path / f"a.{kind}"
     if kind == "tif":
         tifffile.imwrite(path, stored, extratags=[(274, 3, 1, orientation, True)])
@@ -188,16 +188,16 @@ def test_missing_empty_folder_and_other_content(tmp_path):
 
 @pytest.mark.parametrize("kind", ["png", "jpg", "tif", "dcm"])
 def test_truncated(tmp_path, grey16, kind):
-    path, whole = tmp_path / f"cut.{kind}", tmp_path / f"whole.{kind}"
+    path, complete = tmp_path / f"cut.{kind}", tmp_path / f"complete.{kind}"
     if kind == "dcm":
-        write_dicom(whole, grey16)
+        write_dicom(complete, grey16)
     else:
-        Image.fromarray(grey16 if kind != "jpg" else (grey16 >> 8).astype(np.uint8)).save(whole)
-    content = whole.read_bytes()
+        Image.fromarray(grey16 if kind != "jpg" else (grey16 >> 8).astype(np.uint8)).save(complete)
+    content = complete.read_bytes()
     for share in (0.3, 0.7, 0.95):
         path.write_bytes(content[: int(share * len(content))])
         assert "damaged" in (text := message(path)) or "truncated" in text
-    load_radiograph(whole)
+    load_radiograph(complete)
 
 
 def test_truncated_uncompressed_tiff_is_not_padded_with_zeros(tmp_path, grey16):
@@ -211,16 +211,16 @@ def test_colour_transparency_and_animation(tmp_path, grey8):
     colour = np.stack([grey8, grey8, grey8 // 2], axis=-1)
     Image.fromarray(colour).save(tmp_path / "colour.png")
     assert "colour" in message(tmp_path / "colour.png")
-    glass = np.stack([grey8] * 3 + [np.full_like(grey8, 254)], axis=-1)
-    Image.fromarray(glass).save(tmp_path / "glass.png")
-    assert "transparent" in message(tmp_path / "glass.png")
+    transparent = np.stack([grey8] * 3 + [np.full_like(grey8, 254)], axis=-1)
+    Image.fromarray(transparent).save(tmp_path / "transparent.png")
+    assert "transparent" in message(tmp_path / "transparent.png")
     frames = [Image.fromarray(grey8), Image.fromarray(255 - grey8)]
-    frames[0].save(tmp_path / "moving.png", save_all=True, append_images=frames[1:])
-    assert "frames" in message(tmp_path / "moving.png")
+    frames[0].save(tmp_path / "animated.png", save_all=True, append_images=frames[1:])
+    assert "frames" in message(tmp_path / "animated.png")
 
 
 @pytest.mark.parametrize(("height", "width"), [(9000, 9000), (14000, 14000)])
-def test_giant_pictures_are_refused_in_silence(tmp_path, height, width, recwarn, capfd):
+def test_giant_pictures_are_refused_without_warnings(tmp_path, height, width, recwarn, capfd):
     path = tmp_path / "giant.png"
     Image.new("1", (width, height)).save(path)
     assert "crop or reduce" in message(path)
@@ -350,7 +350,7 @@ def test_builtin_agrees_in_order_with_the_header_window(builtin):
     assert (np.diff(builtin[::40, ::40].ravel()[order]) >= 0).all()
 
 
-def test_builtin_has_no_shutter_edge_and_few_cut_pixels(builtin):
+def test_builtin_has_no_collimator_edge_and_few_clipped_pixels(builtin):
     assert ((builtin == 0) | (builtin == 1)).mean() < 0.005
     assert builtin[0, 20:400].mean() < 0.2 and builtin[300:1600, -1].mean() < 0.95
 
@@ -378,7 +378,7 @@ def test_builtin_fields_tile_the_chest_once():
 
 def test_builtin_missing_names_the_package(monkeypatch):
     monkeypatch.setattr("pydicom.data.get_testdata_file", lambda *_, **__: None)
-    with pytest.raises(XbdcnnError, match="pip install pydicom-data"):
+    with pytest.raises(XbdcnnError, match=r"pip install 'xbdcnn\[train\]'"):
         builtin_path()
 
 

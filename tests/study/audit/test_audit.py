@@ -1,4 +1,4 @@
-"""The audit: verdicts follow from the numbers, and change with them."""
+"""The audit: verdicts follow from the numbers and change with them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ from xbdcnn.study.audit.ledger import Finding, anchor, ledger, write_ledger
 from xbdcnn.study.scoring import Case
 from xbdcnn.training.batches import TrainConfig, as_pool
 
-RIGHT_1 = {name: paper.corrected(scores) for name, scores in paper.TABLE_1.items()}
-RIGHT_2 = {
+CORRECTED_1 = {name: paper.corrected(scores) for name, scores in paper.TABLE_1.items()}
+CORRECTED_2 = {
     cell: {name: paper.corrected(scores) for name, scores in row.items()}
     for cell, row in paper.TABLE_2.items()
 }
@@ -47,20 +47,20 @@ def ramp(side: int = 64) -> np.ndarray:
     return np.linspace(0.2, 0.8, side * side, dtype=np.float32).reshape(side, side)
 
 
-# Verdicts about the printed tables turn when the tables do.
+# Printed tables: altered tables give other verdicts.
 
 
-def test_columns_in_the_right_order_are_not_called_swapped():
+def test_only_exchanged_columns_are_reported():
     assert printed_tables.swapped_columns().verdict == "contradicted"
     assert "32 of 34" in printed_tables.swapped_columns().evidence
     assert "27 of 27 cells" in printed_tables.swapped_columns().equation
-    right = printed_tables.swapped_columns(RIGHT_1, RIGHT_2)
-    assert right.verdict == "confirmed" and "0 of 34" in right.evidence
-    assert "in no row of Table I" in right.equation
+    corrected = printed_tables.swapped_columns(CORRECTED_1, CORRECTED_2)
+    assert corrected.verdict == "confirmed" and "0 of 34" in corrected.evidence
+    assert "in no row of Table I" in corrected.equation
     assert "41.11 dB instead of 36.12" in printed_tables.swapped_columns().effect
 
 
-def test_a_gap_that_varies_or_fits_no_chest_is_noticed():
+def test_a_gap_that_varies_or_is_implausible_is_contradicted():
     chests = [120.0, 150.0, 170.0]
     assert "155.7" in printed_tables.constant_gap(chests).evidence
     assert printed_tables.constant_gap(chests).verdict == "confirmed"
@@ -71,7 +71,7 @@ def test_a_gap_that_varies_or_fits_no_chest_is_noticed():
     assert printed_tables.constant_gap(chests, altered).verdict == "contradicted"
 
 
-def test_brightness_follows_from_the_scores_of_any_method():
+def test_rms_follows_from_the_scores_of_any_method():
     images = {"a": 0.5 * np.ones((32, 32), np.float32), "b": ramp(32)}
     rows = [
         {"image": name, "psnr": metrics.psnr(g + e, g), "snr": metrics.snr(g + e, g)}
@@ -83,22 +83,22 @@ def test_brightness_follows_from_the_scores_of_any_method():
     assert rms["b"] == pytest.approx(255 * np.sqrt((ramp(32) ** 2).mean()), rel=1e-4)
 
 
-def test_pooling_makes_gaps_differ_and_averaging_does_not():
+def test_gaps_differ_between_methods_only_if_pooled():
     bright, dark = (np.full((32, 32), level, np.float32) for level in (0.8, 0.1))
     even = [(bright + 0.05, bright), (dark + 0.05, dark)]
     odd = [(bright + 0.05, bright), (dark + 0.01, dark)]
-    per_image, pooled = printed_tables.gaps_both_ways({"even": even, "odd": odd})
+    per_image, pooled = printed_tables.mean_and_pooled_gaps({"even": even, "odd": odd})
     assert np.ptp(per_image) < 1e-4 and np.ptp(pooled) > 0.1
 
 
-def test_pooling_shows_in_gaps_that_differ_between_networks():
+def test_different_gaps_of_the_networks_indicate_pooling():
     assert printed_tables.pooled_snr([5.3, 5.3], [4.9, 5.1]).verdict == "contradicted"
     alike = {name: s._replace(snr=s.psnr + 5.0) for name, s in paper.TABLE_1.items()}
     alike["BM3D"] = paper.TABLE_1["BM3D"]
     assert printed_tables.pooled_snr([5.3, 5.3], [4.9, 5.1], alike).verdict == "confirmed"
 
 
-def test_best_everywhere_needs_a_strict_lead():
+def test_best_everywhere_requires_a_strict_lead():
     finding = printed_tables.best_everywhere()
     assert finding.verdict == "contradicted"
     assert finding.evidence.startswith("1 of 72 comparisons are not won")
@@ -107,7 +107,7 @@ def test_best_everywhere_needs_a_strict_lead():
     assert printed_tables.best_everywhere(better).verdict == "confirmed"
 
 
-def test_times_counts_and_hours():
+def test_running_times_method_count_and_training_time():
     assert printed_tables.running_times().verdict == "confirmed"
     slower = {**paper.TABLE_1, "X-BDCNN": paper.TABLE_1["X-BDCNN"]._replace(seconds=0.2)}
     assert printed_tables.running_times(slower).verdict == "contradicted"
@@ -120,7 +120,7 @@ def test_times_counts_and_hours():
 # The noise model.
 
 
-def test_eta_is_read_as_a_gain_only_if_the_cells_say_so():
+def test_eta_is_a_gain_only_if_the_cells_agree():
     assert noise_model.eta_is_a_gain().verdict == "confirmed"
     mean = 130.0
     amplitude = {
@@ -140,7 +140,7 @@ def test_implied_means_recover_a_known_brightness():
     np.testing.assert_allclose(noise_model.implied_means(gain, cells), 140.0)
 
 
-def test_nine_cells_agree_with_themselves_and_not_with_other_noise():
+def test_nine_cells_agree_only_with_the_same_noise():
     images = [ramp(128)]
     ours = noise_model.simulated_psnr(images)
     assert noise_model.nine_cells(ours, 1, cells=ours).verdict == "confirmed"
@@ -151,7 +151,7 @@ def test_nine_cells_agree_with_themselves_and_not_with_other_noise():
 # SSIM.
 
 
-def test_conventions_rank_as_their_constants_do():
+def test_ssim_increases_with_the_data_range():
     noisy = noise.add_hybrid_noise_numpy(ramp(), 0.6, 10.0, np.random.default_rng(0))
     scores = ssim_conventions.all_conventions(noisy, ramp())
     assert len(scores) == len(ssim_conventions.CONVENTIONS) + 1
@@ -159,7 +159,7 @@ def test_conventions_rank_as_their_constants_do():
     assert ranges == sorted(ranges) and ranges[2] > 0.99
 
 
-def test_the_verdict_on_ssim_follows_the_printed_value():
+def test_the_verdict_on_ssim_depends_on_the_printed_value():
     means = pd.Series({name: 0.3 for name in ssim_conventions.CONVENTIONS})
     means["Gaussian 11, range 2"] = 0.52
     finding = ssim_conventions.before_denoising(means)
@@ -181,8 +181,8 @@ def test_bm3d_row_is_compared_with_patches_of_its_psnr():
 
 
 @pytest.mark.parametrize(("reading", "end"), [("text", 1.0), ("equation", 1.0), ("released", 0.7)])
-def test_where_descent_ends(reading, end):
-    assert loss_terms.where_descent_ends(reading, 1.0) == pytest.approx(end, abs=5e-3)
+def test_gradient_descent_ends_at_the_limit_of_each_reading(reading, end):
+    assert loss_terms.descent_limit(reading, 1.0) == pytest.approx(end, abs=5e-3)
 
 
 def test_findings_about_the_loss():
@@ -193,7 +193,7 @@ def test_findings_about_the_loss():
     assert loss_terms.batch_factor(8, effect="none").effect == "none"
 
 
-def test_eq_3_leans_towards_large_eta_unless_it_punishes_large_answers():
+def test_eq_3_favours_large_eta_unless_over_estimation_costs_more():
     levels = torch.linspace(0, 1, 201)
     assert loss_terms.cheapest_constant(levels, "text") > 0.55
     assert loss_terms.cheapest_constant(levels, "equation") < 0.45
@@ -213,13 +213,13 @@ def test_gradient_norms_are_those_of_the_weighted_terms():
         assert first[term] == pytest.approx(2 * rows[0][term], rel=1e-3)
 
 
-def test_inert_needs_a_weak_term_in_one_recipe_and_a_strong_one_in_the_other():
+def test_ssim_loss_strength_requires_different_ratios_in_the_two_recipes():
     def norms(written: float, released: float) -> pd.DataFrame:
-        pulls = {"as written": written, "as released": released}
-        return pd.DataFrame([{"recipe": k, "mse": 1.0, "ssim": v} for k, v in pulls.items()])
+        ratios = {"as written": written, "as released": released}
+        return pd.DataFrame([{"recipe": k, "mse": 1.0, "ssim": v} for k, v in ratios.items()])
 
-    assert loss_terms.inert_ssim(norms(10.0, 0.1)).verdict == "contradicted"
-    assert loss_terms.inert_ssim(norms(10.0, 5.0)).verdict == "undecidable"
+    assert loss_terms.ssim_loss_strength(norms(10.0, 0.1)).verdict == "contradicted"
+    assert loss_terms.ssim_loss_strength(norms(10.0, 5.0)).verdict == "undecidable"
 
 
 def test_findings_about_the_networks():
@@ -233,22 +233,22 @@ def test_findings_about_the_networks():
 # Data.
 
 
-def test_nearly_every_test_patch_has_siblings():
+def test_nearly_every_test_patch_shares_its_image_with_training_patches():
     assert images.no_sibling_probability() == pytest.approx(0.3**31, rel=0.01)
 
 
-def test_dealt_sets_are_equal_in_size_and_share_no_tile():
+def test_training_sets_are_equal_in_size_and_contain_no_test_tile():
     rng = np.random.default_rng(0)
     tested, others = (list(rng.random((3, 256, 300))) for _ in range(2))
-    sets = images.deal(tested, others, seed=1, share=0.25)
+    sets = images.split_tiles(tested, others, seed=1, share=0.25)
     assert len(sets["patch"]) == len(sets["image"]) == 9 and len(sets["test"]) == 3
     seen = {tile.tobytes() for tile in sets["test"]}
     assert seen.isdisjoint({tile.tobytes() for tile in sets["patch"] + sets["image"]})
 
 
-def test_leakage_trains_both_splits(tmp_path):
+def test_leakage_experiment_trains_both_splits(tmp_path):
     config = TrainConfig(patches=8, patch_size=16, batch_size=4, validate_every=1)
-    table = images.leakage(
+    table = images.train_both_splits(
         find_source("builtin"), config, tmp_path, (0, 1), width=4, progress=False
     )
     assert table["split"].tolist() == ["patch", "image"] * 2
@@ -261,7 +261,7 @@ def test_leakage_trains_both_splits(tmp_path):
     )
 
 
-def test_residual_noise_is_found():
+def test_residual_noise_is_estimated():
     rng = np.random.default_rng(0)
     noisy = [(ramp(128) + rng.normal(0, s / 255, (128, 128))).astype(np.float32) for s in (1, 3)]
     np.testing.assert_allclose(images.residual_noise(noisy), [1, 3], rtol=0.1)
@@ -275,18 +275,18 @@ def test_residual_noise_of_the_test_images_is_an_experiment():
     assert table["residual"].between(0.1, 5).all() and len(table) == 2
 
 
-def test_a_grid_has_few_levels_and_a_continuum_has_not():
+def test_grid_sampling_yields_few_distinct_levels():
     assert images.distinct_levels("grid") == 300
     assert images.discrete_levels().verdict == "contradicted"
-    mended = replace(AS_RELEASED, level_sampling=AS_WRITTEN.level_sampling)
-    assert images.discrete_levels(released=mended).verdict == "confirmed"
+    corrected = replace(AS_RELEASED, level_sampling=AS_WRITTEN.level_sampling)
+    assert images.discrete_levels(released=corrected).verdict == "confirmed"
 
 
-# Flips.
+# Choices of the recipe.
 
 
 def trainings(effect: float, scatter: float = 0.01) -> pd.DataFrame:
-    """Scores of every flip, all with the same effect, over three seeds."""
+    """Scores of every choice, all with the same effect, over three seeds."""
     rows = [
         {"trial": trial.label, "seed": seed, "val_ssim": 0.9}
         | {f"val_{n}_rmse": np.nan if trial.label == "no NLE" else 1.0 for n in ("eta", "sigma")}
@@ -297,13 +297,13 @@ def trainings(effect: float, scatter: float = 0.01) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_shipped_weights_answer_to_three_flips():
-    full = recipe_choices.at_full_width()
+def test_four_trials_exist_as_shipped_weights():
+    full = recipe_choices.full_width_scores()
     assert full["trial"].tolist() == ["as written", "no SSIM loss", "no NLE", "as released"]
     assert full["seed"].nunique() == full["patches"].nunique() == full["width"].nunique() == 1
 
 
-def test_an_ablation_needs_an_interval_and_a_full_training_that_agrees():
+def test_an_ablation_requires_interval_and_full_width_to_agree():
     def verdict(effect: float, at_full: float, scatter: float = 0.01) -> str:
         full = trainings(at_full).query("seed == 0")
         return recipe_choices.ablation("no NLE", trainings(effect, scatter), full).verdict
@@ -317,14 +317,14 @@ def test_an_ablation_needs_an_interval_and_a_full_training_that_agrees():
     )
 
 
-def test_effects_are_told_in_words():
+def test_effects_are_described():
     full = trainings(0.5)[lambda t: (t["seed"] == 0) & t["trial"].isin(["as written", "no NLE"])]
-    words = recipe_choices.effect_of("no NLE", trainings(0.3), full)
-    assert words.startswith("PSNR +0.30 dB [+0.28, +0.32] over 3 seeds at half width and +0.49 dB")
-    assert "SSIM +0.0000" in words and "error of sigma" not in words
-    assert "full width" not in recipe_choices.effect_of("1x1 output filter", trainings(0.3), full)
+    text = recipe_choices.effect_text("no NLE", trainings(0.3), full)
+    assert text.startswith("PSNR +0.30 dB [+0.28, +0.32] over 3 seeds at half width and +0.49 dB")
+    assert "SSIM +0.0000" in text and "error of sigma" not in text
+    assert "full width" not in recipe_choices.effect_text("1x1 output filter", trainings(0.3), full)
     once = trainings(0.3).query("seed == 0")
-    assert "PSNR +0.29 dB (one seed)" in recipe_choices.effect_of("no NLE", once, full)
+    assert "PSNR +0.29 dB (one seed)" in recipe_choices.effect_text("no NLE", once, full)
     assert recipe_choices.ablation("no NLE", once, full).verdict == "undecidable"
     assert recipe_choices.released_recipe(trainings(0.3), full).verdict == "contradicted"
     assert recipe_choices.released_recipe(trainings(0.3, 1.0), full).verdict == "undecidable"
@@ -334,14 +334,14 @@ def test_effects_are_told_in_words():
 
 
 @pytest.mark.parametrize(("eta", "sigma"), [(0.5, 5.0), (1.5, 12.0)])
-def test_mean_variance_regression_finds_the_levels(eta, sigma):
+def test_mean_variance_regression_recovers_the_levels(eta, sigma):
     noisy = noise.add_hybrid_noise_numpy(ramp(1024), eta, sigma, np.random.default_rng(0))
     found = level_estimates.mean_variance_estimate(noisy)
     assert found[0] == pytest.approx(eta, rel=0.1)
     assert found[1] == pytest.approx(sigma, rel=0.15)
 
 
-def test_flat_images_have_no_slope():
+def test_flat_images_have_infinite_eta():
     flat = np.full((64, 64), 0.5, np.float32)
     eta, sigma = level_estimates.mean_variance_estimate(flat)
     assert (eta, sigma) == (float("inf"), 0.0)
@@ -357,28 +357,28 @@ def tiny() -> dict[str, Pretrained]:
 CASES = [Case(f"i{k}", ramp(32), 0.5 + 0.3 * k, 4.0 * k, k) for k in range(4)]
 
 
-def test_calibration_and_its_judgement(tiny):
+def test_calibration_and_its_error_statistics(tiny):
     table = level_estimates.calibration(tiny, CASES)
     assert set(table["method"]) == {"tiny", "mean-variance regression", "estimate_sigma"}
-    judgement = level_estimates.judged(table)
-    rows = judgement[judgement["method"] == "tiny"].set_index("level")
-    # An untrained NLE answers the middle of the range.
+    statistics = level_estimates.error_statistics(table)
+    rows = statistics[statistics["method"] == "tiny"].set_index("level")
+    # An untrained NLE returns the middle of the range.
     assert abs(rows.loc["eta", "slope"]) < 0.2
-    assert level_estimates.nle_estimates(judgement, "tiny").verdict == "contradicted"
+    assert level_estimates.nle_estimates(statistics, "tiny").verdict == "contradicted"
     perfect = table.assign(est_eta=table["eta"], est_sigma=table["sigma"])
     lost = perfect.assign(est_eta=np.where(perfect["image"] == "i0", np.inf, perfect["eta"]))
-    found = level_estimates.judged(lost).query("method == 'tiny' and level == 'eta'").iloc[0]
+    found = level_estimates.error_statistics(lost).set_index(["method", "level"]).loc["tiny", "eta"]
     assert (found["cases"], found["rmse"], found["median error"]) == (3, 0, 0)
-    good = level_estimates.judged(perfect)
+    good = level_estimates.error_statistics(perfect)
     assert level_estimates.nle_estimates(good, "tiny").verdict == "confirmed"
 
 
-def test_levels_are_fed_as_named(tiny):
-    fed = level_estimates.level_feeding(tiny, CASES[:2])
-    assert len(fed) == 2 * (2 * len(level_estimates.FACTORS) + 2)
+def test_level_maps_are_replaced_as_named(tiny):
+    table = level_estimates.psnr_by_level_maps(tiny, CASES[:2])
+    assert len(table) == 2 * (2 * len(level_estimates.FACTORS) + 2)
     own = tiny["tiny"].network(torch.from_numpy(ramp(32))[None, None]).levels
-    torch.testing.assert_close(level_estimates.claiming(own, 1.0), own)
-    doubled = level_estimates.claiming(own, 2.0)
+    torch.testing.assert_close(level_estimates.scale_claimed_noise(own, 1.0), own)
+    doubled = level_estimates.scale_claimed_noise(own, 2.0)
     torch.testing.assert_close(doubled[:, 0], own[:, 0] / 4)
     torch.testing.assert_close(doubled[:, 1], own[:, 1] * 2)
     names = {"estimated x 1": 38.0, "estimated x 2": 37.0, "estimated x 0.5": 35.0}
@@ -391,11 +391,11 @@ def test_levels_are_fed_as_named(tiny):
     assert level_estimates.over_estimation(pd.DataFrame(rows), "m").verdict == "contradicted"
 
 
-# Beyond the trained range.
+# Outside the trained range.
 
 
 @pytest.mark.parametrize("blur", [0.0, 0.5, 1.0])
-def test_correlated_noise_keeps_its_strength_and_gains_grain(blur):
+def test_correlated_noise_keeps_its_standard_deviation(blur):
     flat = np.full((256, 256), 0.5, np.float32)
     added = out_of_range.correlated_noise(flat, 0.6, 10.0, blur, seed=0) - flat
     assert added.std() * 255 == pytest.approx((127.5 / 0.6 + 100) ** 0.5, rel=0.03)
@@ -403,16 +403,16 @@ def test_correlated_noise_keeps_its_strength_and_gains_grain(blur):
     assert abs(neighbours) < 0.02 if blur == 0 else neighbours > 0.2
 
 
-def test_stress_covers_every_condition_once():
+def test_every_condition_occurs_once():
     found = out_of_range.conditions()
     assert len({tuple(c.values()) for c in found}) == len(found)
     assert {c["blur"] for c in found} == set(out_of_range.BLURS)
     assert {c["gain"] for c in found} == set(out_of_range.GAINS)
 
 
-def test_breaking_is_seen_against_the_rival():
+def test_the_lead_outside_the_trained_range_decides():
     methods = {"net": lambda f, e, s: Denoised(f), "GAT+BM3D": lambda f, e, s: Denoised(f)}
-    rows = out_of_range.stress(methods, [ramp(32)], progress=False)
+    rows = out_of_range.evaluate_conditions(methods, [ramp(32)], progress=False)
     assert len(rows) == 3 * len(out_of_range.conditions())
     assert out_of_range.out_of_range_lead(rows, "net").verdict == "confirmed"
     broken, ours = rows.copy(), rows["method"] == "net"
@@ -420,7 +420,7 @@ def test_breaking_is_seen_against_the_rival():
     found = out_of_range.out_of_range_lead(broken, "net")
     assert found.verdict == "undecidable"
     assert "under 30 of 31 conditions, worst -3.0" in found.evidence
-    broken.loc[ours & ~out_of_range.trained(rows), "psnr"] -= 3
+    broken.loc[ours & ~out_of_range.in_trained_range(rows), "psnr"] -= 3
     assert out_of_range.out_of_range_lead(broken, "net").verdict == "contradicted"
 
 
@@ -442,10 +442,10 @@ def test_ledger_is_written_in_three_forms(tmp_path):
     assert json.loads((tmp_path / "ledger.json").read_text())["commit"] == "abc"
 
 
-def test_level_errors_hold_for_the_share_they_name(tmp_path, monkeypatch):
-    off = np.linspace(0, 1, 101)
-    table = pd.DataFrame({"method": ZOO["xbdcnn"].label, "eta": 1.0, "sigma": 10.0}, index=off)
-    table = table.assign(est_eta=1 + off, est_sigma=10 - 10 * off)
+def test_level_errors_are_quantiles_and_travel_with_the_weights(tmp_path, monkeypatch):
+    error = np.linspace(0, 1, 101)
+    table = pd.DataFrame({"method": ZOO["xbdcnn"].label, "eta": 1.0, "sigma": 10.0}, index=error)
+    table = table.assign(est_eta=1 + error, est_sigma=10 - 10 * error)
     errors = level_estimates.level_errors(table)
     assert errors == {ZOO["xbdcnn"].label: {"eta": 0.95, "sigma": 9.5}}
     monkeypatch.setattr(weight_files, "LEVEL_ERRORS", tmp_path / "level_errors.json")
@@ -455,9 +455,13 @@ def test_level_errors_hold_for_the_share_they_name(tmp_path, monkeypatch):
 
 
 def test_experiments_write_tables_with_provenance(tmp_path, monkeypatch):
-    monkeypatch.setitem(experiments.EXPERIMENTS, "levels", lambda source: pd.DataFrame({"a": [1]}))
-    run = experiments.run_experiments(["levels"], find_source("builtin"), tmp_path)
+    one = {"a": [1]}
+    for name in ("levels", "out-of-range"):
+        monkeypatch.setitem(experiments.EXPERIMENTS, name, lambda source: pd.DataFrame(one))
+    names = ["levels", "out-of-range"]
+    run = experiments.run_experiments(names, find_source("builtin"), tmp_path)
     assert run["levels"]["a"].tolist() == [1]
+    assert (tmp_path / "audit_out_of_range.csv").exists()
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     assert results.table("audit_levels")["a"].tolist() == [1]
     assert results.source_line("audit_levels").startswith("built-in radiograph, commit ")

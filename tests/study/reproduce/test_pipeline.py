@@ -1,4 +1,4 @@
-"""The pipeline on tiny notebooks: run, skip, fail, resume, publish."""
+"""Reproduction of tiny notebooks: execution, skipping, failures and publication."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import sha256_of
 from xbdcnn.study.reproduce import execution, freshness
 from xbdcnn.study.reproduce.execution import NotebookFailed
-from xbdcnn.study.reproduce.freshness import package_digest
 from xbdcnn.study.reproduce.pipeline import reproduce
 
 FIRST = """
@@ -60,7 +59,7 @@ def isolated(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A clone with two notebooks, the second in need of the first, and their reproduction."""
+    """A clone with two notebooks, of which the second needs the first, and their reproduction."""
     clone = tmp_path_factory.mktemp("clone")
     write(clone / "notebooks", "00_first", FIRST)
     write(clone / "notebooks", "01_second", SECOND, "needs:00_first")
@@ -73,7 +72,7 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def clone(finished, tmp_path):
-    """A copy of it that a test may change."""
+    """A copy of `finished` that a test may change."""
     return Path(shutil.copytree(finished, tmp_path / "clone"))
 
 
@@ -98,7 +97,7 @@ def test_run_passes_parameters_and_uses_this_interpreter(finished):
     ]
 
 
-def test_provenance_names_every_file_and_no_place(finished):
+def test_provenance_names_every_file_but_no_local_path(finished):
     text = (finished / "out" / "provenance.json").read_text()
     record = json.loads(text)
     assert (record["profile"], record["data"]) == ("quick", "built-in radiograph")
@@ -117,14 +116,14 @@ def test_provenance_names_every_file_and_no_place(finished):
 
 
 def test_second_run_skips_everything_and_changes_nothing(clone):
-    before = freshness.stamps(clone / "out")
+    before = freshness.file_stamps(clone / "out")
     record = (clone / "out" / "provenance.json").read_bytes()
     assert again(clone) == ["unchanged", "unchanged"]
-    assert freshness.stamps(clone / "out") == before
+    assert freshness.file_stamps(clone / "out") == before
     assert (clone / "out" / "provenance.json").read_bytes() == record
 
 
-def test_force_runs_what_is_unchanged(clone):
+def test_force_executes_unchanged_notebooks(clone):
     assert again(clone, force=True, only=["1"]) == ["done"]
 
 
@@ -133,7 +132,7 @@ def test_changed_source_reruns_only_that_notebook(clone):
     assert again(clone) == ["unchanged", "done"]
 
 
-def test_changed_source_reruns_what_needs_it(clone):
+def test_changed_source_reruns_dependent_notebooks(clone):
     key = entries(clone)["01_second"]["key"]
     write(clone / "notebooks", "00_first", FIRST + "print(1)\n")
     assert again(clone) == ["done", "done"]
@@ -148,28 +147,19 @@ def test_missing_or_altered_product_reruns_its_notebook(clone, spoil):
 
 
 @pytest.mark.parametrize("changed", ["profile", "data", "package", "versions", "needed"])
-def test_key_follows_everything_it_should(clone, changed, monkeypatch):
+def test_key_depends_on_every_input(clone, changed, monkeypatch):
     source = clone / "notebooks" / "00_first.py"
     given = {"profile": "quick", "data_sha256": "0", "needed": {}}
     before = freshness.key_of(source, **given)
     assert freshness.key_of(source, **given) == before
     if changed == "package":
-        monkeypatch.setattr(freshness, "package_digest", lambda: "other")
+        monkeypatch.setattr(freshness, "dependency_digest", lambda source: "other")
     elif changed == "versions":
         monkeypatch.setattr(freshness, "installed_versions", lambda: {"torch": "0"})
     else:
         other = {"profile": "cpu", "data": "1", "needed": {"05_train": "key"}}
         given |= {"data_sha256" if changed == "data" else changed: other[changed]}
     assert freshness.key_of(source, **given) != before
-
-
-def test_package_digest_sees_modules_tables_and_checksums_of_weights(tmp_path):
-    digests = [package_digest(tmp_path)]
-    for name in ("a.py", "table.csv", "weights/checksums.json", "deep/er/b.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("x")
-        digests.append(package_digest(tmp_path))
-    assert len(set(digests)) == 5
 
 
 def test_failure_stops_names_the_cell_and_exits_1(clone):
@@ -222,14 +212,14 @@ def test_needed_notebook_must_have_been_run(clone):
         again(clone, only=["01"])
 
 
-def test_needs_may_hold_for_some_profiles_only(tmp_path):
+def test_needs_can_be_limited_to_profiles(tmp_path):
     source = write(tmp_path, "06_tables", "", "needs:05_train@cpu+paper", "needs:04_losses")
     notebook = execution.read_notebook(source)
     assert notebook.needs("quick") == ["04_losses"]
     assert notebook.needs("cpu") == ["05_train", "04_losses"]
 
 
-def test_cell_ids_depend_on_nothing_but_name_and_place(tmp_path):
+def test_cell_ids_depend_only_on_name_and_position(tmp_path):
     source = write(tmp_path, "00_first", FIRST)
     ids = [cell.id for cell in execution.read_notebook(source).content.cells]
     assert ids == [f"00_first-{number:03d}" for number in range(1, 6)]
@@ -244,7 +234,7 @@ def test_selection_by_number_or_name(finished):
         execution.select(folder, ["7"])
 
 
-def test_folders_that_cannot_be_used(finished, tmp_path):
+def test_unusable_folders_are_errors(finished, tmp_path):
     with pytest.raises(XbdcnnError, match=r"no notebooks .* run from a clone"):
         reproduce(notebooks=tmp_path)
     with pytest.raises(XbdcnnError, match="choose another output folder"):
@@ -270,8 +260,8 @@ def test_relative_data_folder_reaches_the_notebooks_as_absolute(clone, monkeypat
     assert str(clone) not in (clone / "out" / "provenance.json").read_text()
 
 
-def test_publish_gives_clean_notebooks_in_sync_with_their_sources(clone):
-    publish.publish(clone / "out", clone)
+def test_published_notebooks_are_clean_and_match_their_sources(clone):
+    publish.publish_notebooks(clone / "out", clone)
     for name in ("00_first", "01_second"):
         source = jupytext.read(clone / "notebooks" / f"{name}.py")
         text = (clone / "notebooks" / f"{name}.ipynb").read_text()
@@ -287,8 +277,8 @@ def test_publish_gives_clean_notebooks_in_sync_with_their_sources(clone):
     assert "hello" in (clone / "notebooks" / "00_first.ipynb").read_text()
 
 
-def test_publish_brings_figures_tables_and_their_record(clone):
-    written = publish.publish(clone / "out", clone)
+def test_publish_copies_figures_tables_and_their_record(clone):
+    written = publish.publish_notebooks(clone / "out", clone)
     names = {path.name for path in (clone / "figures").iterdir()}
     assert names == {"first.txt", "python.txt", "second.csv", "provenance.json"}
     record = json.loads((clone / "figures" / "provenance.json").read_text())
@@ -297,23 +287,23 @@ def test_publish_brings_figures_tables_and_their_record(clone):
     assert all(sha256_of(clone / name) == digest for name, digest in files.items())
 
 
-def test_publish_again_removes_what_is_made_no_more(clone):
-    publish.publish(clone / "out", clone)
+def test_publish_removes_files_that_are_no_longer_produced(clone):
+    publish.publish_notebooks(clone / "out", clone)
     (clone / "figures" / "by_hand.txt").write_text("kept")
     record = json.loads((clone / "out" / "provenance.json").read_text())
     del record["notebooks"]["00_first"]["files"]["figures/python.txt"]
     freshness.write_record(clone / "out", record)
-    publish.publish(clone / "out", clone)
+    publish.publish_notebooks(clone / "out", clone)
     assert not (clone / "figures" / "python.txt").exists()
     assert (clone / "figures" / "by_hand.txt").exists()
 
 
 def test_publish_of_one_notebook_keeps_the_others(clone):
-    publish.publish(clone / "out", clone)
+    publish.publish_notebooks(clone / "out", clone)
     record = json.loads((clone / "out" / "provenance.json").read_text())
     del record["notebooks"]["00_first"]
     freshness.write_record(clone / "out", record)
-    publish.publish(clone / "out", clone)
+    publish.publish_notebooks(clone / "out", clone)
     kept = json.loads((clone / "figures" / "provenance.json").read_text())["notebooks"]
     assert set(kept) == {"00_first", "01_second"} and (clone / "figures" / "first.txt").exists()
 
@@ -333,10 +323,10 @@ def relabel_smoke(clone: Path) -> None:
         (relabel_smoke, "01_second: smoke results"),
     ],
 )
-def test_publish_refuses_what_is_not_fit_before_it_writes(clone, spoil, message):
+def test_publish_refuses_unfit_results_before_it_writes(clone, spoil, message):
     spoil(clone)
     with pytest.raises(XbdcnnError, match=message):
-        publish.publish(clone / "out", clone)
+        publish.publish_notebooks(clone / "out", clone)
     assert not (clone / "figures").exists()
     assert not list((clone / "notebooks").glob("*.ipynb"))
 
@@ -344,7 +334,7 @@ def test_publish_refuses_what_is_not_fit_before_it_writes(clone, spoil, message)
 def test_publish_refuses_large_notebooks_and_private_paths(clone, monkeypatch):
     executed = clone / "out" / "notebooks" / "00_first.ipynb"
     executed.write_text(executed.read_text().replace('"hello\\n"', '"see /some/one/notes.txt"'))
-    with pytest.raises(XbdcnnError, match="00_first: shows a path below /some/one; mend"):
+    with pytest.raises(XbdcnnError, match="00_first: shows a path below /some/one; change"):
         publish.notebook_text(executed, clone, ["/some/one"])
     publish.notebook_text(executed, clone, ["/one"])
     monkeypatch.setattr(publish, "LARGEST_NOTEBOOK", 100)

@@ -1,4 +1,4 @@
-"""Repeating a run from its record: same images, same numbers, and what is said if not."""
+"""Repeating a recorded reproduction: same images, same numbers, and the report otherwise."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import find_source
 from xbdcnn.study.reproduce import repeating
 from xbdcnn.study.reproduce.pipeline import reproduce
+from xbdcnn.study.table_differences import compare_files
 
 TABLE = """
 # %%
@@ -67,17 +68,17 @@ def test_a_run_is_repeated_and_its_numbers_are_the_same(clone):
     assert "1 notebooks run in" in result.stdout
     lines = result.stdout.splitlines()
     assert lines[-2].split() == ["table.csv", "4", "0", "0.0"]
-    assert lines[-1] == "1 of 1 tables came out as on record, times left out"
-    assert "not as on record" not in result.stderr
+    assert lines[-1] == "1 of 1 tables equal the record, except for run times"
+    assert "differs from the record" not in result.stderr
     times = [pd.read_csv(clone / f / "tables/table.csv")["seconds"][0] for f in ("out", "again")]
-    assert times[0] != times[1], "it has really run once more"
+    assert times[0] != times[1], "the notebook was executed again"
 
 
 def test_published_results_can_be_repeated_too(clone):
-    publish.publish(clone / "out", clone)
+    publish.publish_notebooks(clone / "out", clone)
     result = repeat(clone, "figures")
     assert result.exit_code == 0, result.output
-    assert result.stdout.endswith("1 of 1 tables came out as on record, times left out\n")
+    assert result.stdout.endswith("1 of 1 tables equal the record, except for run times\n")
 
 
 def test_other_numbers_are_counted_and_fail(clone):
@@ -92,16 +93,16 @@ def test_other_numbers_are_counted_and_fail(clone):
 
 def test_a_missing_table_differs_as_a_whole(clone, tmp_path):
     run = repeating.read_run(clone / "out")
-    found = repeating.compare(run, tmp_path)
+    found = compare_files(run.tables, tmp_path / "tables")
     assert found.to_dict("records") == [
         {"file": "table.csv", "values": 4, "differing": 4, "largest": float("inf")}
     ]
 
 
-def test_a_table_that_is_nowhere_differs_too(clone, tmp_path):
+def test_a_table_that_is_missing_on_both_sides_differs(clone, tmp_path):
     run = repeating.read_run(clone / "out")
     (clone / "out" / "tables" / "table.csv").unlink()
-    assert repeating.compare(run, tmp_path)["differing"].tolist() == [1]
+    assert compare_files(run.tables, tmp_path / "tables")["differing"].tolist() == [1]
 
 
 def test_a_record_without_a_finished_notebook_is_refused(clone):
@@ -111,21 +112,22 @@ def test_a_record_without_a_finished_notebook_is_refused(clone):
     assert "no finished notebook on record" in result.stderr
 
 
-def test_other_versions_are_named(clone):
+def test_other_versions_are_reported(clone):
     record = json.loads((clone / "out" / "provenance.json").read_text())
     alter(clone, versions=record["versions"] | {"numpy": "1.0", "old": "2"}, commit="abc")
     result = repeat(clone)
     assert result.exit_code == 0, result.output
-    assert "not as on record: numpy: 1.0 then, " in result.stderr
-    assert "not as on record: old: 2 then, none now" in result.stderr
-    assert "not as on record: commit: abc then, " in result.stderr
+    assert "differs from the record: numpy: 1.0 then, " in result.stderr
+    assert "differs from the record: old: 2 then, none now" in result.stderr
+    assert "differs from the record: commit: abc then, " in result.stderr
 
 
 def test_other_images_are_refused_before_anything_runs(clone):
     alter(clone, data_sha256="0" * 64, data="ChestX-ray8 sample")
     result = repeat(clone)
     assert result.exit_code == 1 and not (clone / "again").exists()
-    assert "made from ChestX-ray8 sample, but these images (built-in radiograph)" in result.stderr
+    message = "made from ChestX-ray8 sample, not from these images (built-in radiograph)"
+    assert message in result.stderr
 
 
 def test_notebooks_of_another_profile_or_of_other_images_are_left_out(clone):
@@ -135,17 +137,17 @@ def test_notebooks_of_another_profile_or_of_other_images_are_left_out(clone):
     assert repeating.read_run(clone / "out").notebooks == ["00_table"]
 
 
-def test_the_record_itself_is_never_written_over(clone):
+def test_the_record_itself_is_never_overwritten(clone):
     before = (clone / "out" / "provenance.json").read_bytes()
     result = repeat(clone, "out", "--output", str(clone / "out"))
-    assert result.exit_code == 2 and "holds the record itself" in result.stderr
+    assert result.exit_code == 2 and "contains the record itself" in result.stderr
     assert (clone / "out" / "provenance.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('{"notebooks": {}}', "incomplete; it says nothing of its profile"),
+        ('{"notebooks": {}}', "incomplete; it lacks the profile"),
         ("[]", "not a record of a reproduction"),
     ],
 )

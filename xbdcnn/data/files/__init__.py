@@ -1,1 +1,1 @@
-"""Reading and writing radiographs: PNG, TIFF, JPEG and DICOM."""
+"""Read and write radiograph files: PNG, TIFF, JPEG and DICOM."""

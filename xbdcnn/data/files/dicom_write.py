@@ -1,9 +1,9 @@
-"""Writing a restored radiograph as a derived DICOM object of the same study.
+"""Write a restored radiograph as a derived DICOM object of the same study.
 
-What stays: everything that says whose and what the image is, its geometry, display and private
-tags, since a derived image belongs to its patient and study (PS3.3 C.7.6.1.1.2). What is new: the
-instance, its series, the pixels, and what says where they come from. What goes: whatever
-described the old pixels or sealed the old object.
+Kept: patient, study, geometry, display and private attributes, since a derived image belongs to
+the patient and study of its source (PS3.3 C.7.6.1.1.2). New: instance and series UID, the pixels,
+and the attributes that describe the derivation. Removed: attributes that describe the old pixels
+or sign the old object.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from xbdcnn.data.files.dicom_read import hiding_header_values
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-RADIOGRAPHS = {
+PROJECTION_IMAGE_CLASSES = {
     "1.2.840.10008.5.1.4.1.1.1": "CR",
     "1.2.840.10008.5.1.4.1.1.1.1": "DX, for presentation",
     "1.2.840.10008.5.1.4.1.1.1.1.1": "DX, for processing",
     "1.2.840.10008.5.1.4.1.1.12.2": "RF",
 }
-"""Classes of DICOM images that may be restored: the networks have learned no others."""
+"""SOP classes that may be restored: the networks were trained on projection radiographs only."""
 
-OF_OLD_PIXELS = (
+OBSOLETE_ATTRIBUTES = (
     "SmallestImagePixelValue",
     "LargestImagePixelValue",
     "IconImageSequence",
@@ -44,17 +44,17 @@ OF_OLD_PIXELS = (
     "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths",
 )
-"""Attributes that would no longer be true."""
+"""Attributes of the source that do not hold for the derived object."""
 
 
-def require_radiograph(path: Path, header: Dataset) -> None:
-    """Raise XbdcnnError unless the object is one of `RADIOGRAPHS`."""
+def require_projection_image(path: Path, header: Dataset) -> None:
+    """Raise XbdcnnError unless the object's class is one of `PROJECTION_IMAGE_CLASSES`."""
     with hiding_header_values(path):
-        known = header.get("SOPClassUID") in RADIOGRAPHS
+        known = header.get("SOPClassUID") in PROJECTION_IMAGE_CLASSES
     if not known:
         raise XbdcnnError(
-            f"{path}: no CR, DX or RF image, and the networks know no other; save it as PNG to "
-            "try all the same"
+            f"{path}: not a CR, DX or RF image, for which the networks were trained; save it as "
+            "PNG to denoise it nevertheless"
         )
 
 
@@ -63,42 +63,43 @@ def save_derived(
 ) -> None:
     """Write `stored` as a new object derived from the one with `header`, atomically.
 
-    Same size, bits, sign, photometric interpretation, window and padding. Uncompressed files
-    keep their transfer syntax, all others become Explicit VR Little Endian.
+    Size, bit depth, sign, photometric interpretation, window and padding are kept. Uncompressed
+    files keep their transfer syntax, all others become Explicit VR Little Endian.
 
     Args:
-        path: the source file, for messages.
-        header: of the source, without pixel data; not changed.
-        stored: (H, W) numbers within its BitsStored.
+        path: source file, for messages.
+        header: header of the source, without pixel data; not changed.
+        stored: (H, W) stored values within its BitsStored.
         target: file to write.
-        derivation: what was done; it must not hold anything of the patient's.
+        derivation: description of the processing, without patient data.
 
     Raises:
-        XbdcnnError: the source's header cannot be written.
+        XbdcnnError: the header of the source cannot be written.
     """
     with atomic_path(target) as temporary, hiding_header_values(path):
-        derived = _derived(header, stored, derivation)
+        derived = _derived_object(header, stored, derivation)
         derived.save_as(temporary, enforce_file_format=True)
 
 
-def _derived(header: Dataset, stored: NDArray, derivation: str) -> Dataset:
+def _derived_object(header: Dataset, stored: NDArray, derivation: str) -> Dataset:
     derived = copy.deepcopy(header)
-    for name in OF_OLD_PIXELS:
+    for name in OBSOLETE_ATTRIBUTES:
         if name in derived:
             delattr(derived, name)
-    _identify(derived, header)
-    _explain(derived, header, derivation)
-    _put_pixels(derived, stored)
+    _set_identity(derived, header)
+    _set_derivation(derived, header, derivation)
+    _set_pixels(derived, stored)
     return derived
 
 
-def _identify(derived: Dataset, header: Dataset) -> None:
-    """Give the object, and the series that all objects derived from one series share, a new UID."""
+def _set_identity(derived: Dataset, header: Dataset) -> None:
+    """Set a new instance UID, and a series UID that depends on the source's series only."""
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID, ExplicitVRLittleEndian
 
     syntax = header.file_meta.TransferSyntaxUID
-    series = uuid.uuid5(uuid.NAMESPACE_OID, f"{header.get('SeriesInstanceUID')} {_software()}")
+    software = f"xbdcnn {version('xbdcnn')}"
+    series = uuid.uuid5(uuid.NAMESPACE_OID, f"{header.get('SeriesInstanceUID')} {software}")
     derived.SOPInstanceUID = UID(f"2.25.{uuid.uuid4().int}")
     derived.SeriesInstanceUID = UID(f"2.25.{series.int}")
     derived.preamble = bytes(128)
@@ -110,23 +111,24 @@ def _identify(derived: Dataset, header: Dataset) -> None:
     )
 
 
-def _explain(derived: Dataset, header: Dataset, derivation: str) -> None:
-    """Say that the image is derived, from what, by what, how and when."""
-    kind, now = header.get("ImageType"), _now(header)
+def _set_derivation(derived: Dataset, header: Dataset, derivation: str) -> None:
+    """Record that the image is derived, from which object, by which software, how and when."""
+    kind, now = header.get("ImageType"), _current_time(header)
     values = [kind] if isinstance(kind, str) else list(kind or [])
     derived.ImageType = ["DERIVED", *(values[1:] or ["PRIMARY"])]
     described = header.get("SeriesDescription")
     derived.SeriesDescription = f"Denoised: {described}"[:64] if described else "Denoised"
     derived.DerivationDescription = derivation[:1024]
-    derived.SourceImageSequence = [_source(header)]
+    derived.SourceImageSequence = [_source_image(header)]
     equipment = [*(header.get("ContributingEquipmentSequence") or []), _equipment(now)]
     derived.ContributingEquipmentSequence = equipment
     derived.InstanceCreationDate, derived.InstanceCreationTime = f"{now:%Y%m%d}", f"{now:%H%M%S}"
     if _was_lossy(header):
-        derived.LossyImageCompression = "01"  # a decoded image keeps the marks of its compression
+        derived.LossyImageCompression = "01"  # decoding does not undo the loss
 
 
-def _source(header: Dataset) -> Dataset:
+def _source_image(header: Dataset) -> Dataset:
+    """Return the reference to the source object."""
     from pydicom.dataset import Dataset
 
     source = Dataset()
@@ -139,6 +141,7 @@ def _source(header: Dataset) -> Dataset:
 
 
 def _equipment(now: datetime) -> Dataset:
+    """Return the description of this software as contributing equipment."""
     from pydicom.dataset import Dataset
 
     equipment = Dataset()
@@ -150,6 +153,7 @@ def _equipment(now: datetime) -> Dataset:
 
 
 def _code(value: str, meaning: str) -> Dataset:
+    """Return a code sequence item of the scheme DCM."""
     from pydicom.dataset import Dataset
 
     code = Dataset()
@@ -157,12 +161,8 @@ def _code(value: str, meaning: str) -> Dataset:
     return code
 
 
-def _software() -> str:
-    return f"xbdcnn {version('xbdcnn')}"
-
-
-def _now(header: Dataset) -> datetime:
-    """The time by the clock of the object's other times."""
+def _current_time(header: Dataset) -> datetime:
+    """Return the time in the time zone of the header's other times."""
     offset = str(header.get("TimezoneOffsetFromUTC") or "")
     if not (match := re.fullmatch(r"([+-])(\d\d)([0-5]\d)", offset)) or int(match[2]) > 14:
         return datetime.now()
@@ -171,16 +171,17 @@ def _now(header: Dataset) -> datetime:
 
 
 def _was_lossy(header: Dataset) -> bool:
-    """Tell whether the source was compressed with loss, which JPEG 2000's syntax leaves open."""
+    """Tell whether the source was, or may have been, compressed with loss."""
     from pydicom import uid
 
     lossy = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLSNearLossless)
-    unsaid = (uid.JPEG2000, uid.HTJ2K)
+    undetermined = (uid.JPEG2000, uid.HTJ2K)  # the syntax allows both
     syntax = header.file_meta.TransferSyntaxUID
-    return syntax in lossy or (syntax in unsaid and "LossyImageCompression" not in header)
+    return syntax in lossy or (syntax in undetermined and "LossyImageCompression" not in header)
 
 
-def _put_pixels(derived: Dataset, stored: NDArray) -> None:
+def _set_pixels(derived: Dataset, stored: NDArray) -> None:
+    """Store the pixels uncompressed, in the byte order of the transfer syntax."""
     order = "<" if derived.file_meta.TransferSyntaxUID.is_little_endian else ">"
     allocated = int(derived.BitsAllocated) // 8
     sign = "i" if derived.PixelRepresentation else "u"

@@ -1,4 +1,4 @@
-"""What the readers of all image formats share: recognition by content, limits, one error type."""
+"""Shared by all readers: recognition of formats by content, size limits, error conversion."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from xbdcnn._common.errors import SMALLEST_SIDE, XbdcnnError
 Format = Literal["png", "jpeg", "tiff", "dicom"]
 
 LARGEST_AREA = 2**26
-"""Pixels: 8192 x 8192 is larger than any detector and small enough for memory."""
+"""Pixels; 8192 x 8192 exceeds every detector and still fits into memory."""
 
 LARGEST_FILE = 2**29
-"""Bytes; 8192 x 8192 pixels of 16 bits take a quarter of it."""
+"""Bytes; 8192 x 8192 pixels of 16 bits take a quarter of this."""
 
 _MAGIC: dict[bytes, Format] = {
     b"\x89PNG": "png",
@@ -27,16 +27,16 @@ _MAGIC: dict[bytes, Format] = {
 
 
 def format_of(path: Path) -> Format | None:
-    """Recognise a file by its first bytes; None if it is no radiograph's format."""
+    """Return the format of a file by its first bytes, or None if it is not supported."""
     with open(path, "rb") as stream:
         head = stream.read(132)
-    if head[128:] == b"DICM":  # the 128 bytes before it may be anything, even a TIFF header
+    if head[128:] == b"DICM":  # the 128 bytes before it are arbitrary, possibly a TIFF header
         return "dicom"
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
 
 
 def require_format(path: Path) -> Format:
-    """Return the format of a file that is to be read, or raise XbdcnnError that says why not."""
+    """Return the format of a readable file; raise XbdcnnError if there is none."""
     if path.is_dir():
         raise XbdcnnError(f"{path}: a folder, not a file; name a file or check its permissions")
     if not path.is_file():
@@ -50,21 +50,21 @@ def require_format(path: Path) -> Format:
     return found
 
 
-def content_of(path: Path) -> BytesIO:
-    """Read a file as a whole; no false length in it can then ask a decoder for more memory."""
+def read_whole_file(path: Path) -> BytesIO:
+    """Read a whole file, so that a wrong length in it cannot make a decoder allocate more."""
     if path.stat().st_size > LARGEST_FILE:
-        raise XbdcnnError(f"{path}: larger than any radiograph; choose the single image")
+        raise XbdcnnError(f"{path}: larger than any radiograph; export the single image")
     return BytesIO(path.read_bytes())
 
 
 @contextmanager
-def decoding(path: Path, quote: bool = True) -> Iterator[None]:
-    """Turn whatever a decoder raises on a damaged file into one XbdcnnError that names it.
+def decoder_errors(path: Path, quote: bool = True) -> Iterator[None]:
+    """Convert every exception of a decoder into one XbdcnnError that names the file.
 
-    quote: repeat the decoder's own words. They may be words of the file.
+    quote: include the decoder's message, which may quote the file.
     """
     try:
-        # Decoders warn about trifles in the header; whatever matters is raised.
+        # Decoders warn about minor defects of the header; serious ones are raised.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
@@ -85,21 +85,25 @@ def _damaged(path: Path, error: Exception, quote: bool) -> XbdcnnError:
 
 
 def check_area(path: Path, height: int, width: int) -> None:
-    """Raise XbdcnnError unless the picture's size is that of a radiograph, before it is decoded."""
-    if not (isinstance(height, int) and isinstance(width, int)):  # a header may say anything
-        raise XbdcnnError(f"{path}: its size is not two numbers; the file is damaged, copy it anew")
+    """Raise XbdcnnError unless the size, known before decoding, is that of a radiograph."""
+    if not (
+        isinstance(height, int) and isinstance(width, int)
+    ):  # a damaged header may hold any type
+        raise XbdcnnError(
+            f"{path}: its size is not two numbers; the file is damaged, copy it again"
+        )
     if height * width > LARGEST_AREA:
         raise XbdcnnError(
             f"{path}: {height} x {width} pixels is larger than any radiograph; crop or reduce it"
         )
     if min(height, width) < SMALLEST_SIDE:
         raise XbdcnnError(
-            f"{path}: {height} x {width} pixels; a radiograph needs at least "
+            f"{path}: {height} x {width} pixels; use an image of at least "
             f"{SMALLEST_SIDE} x {SMALLEST_SIDE}"
         )
 
 
 def refuse_frames(path: Path, frames: int) -> None:
-    """Raise XbdcnnError if a file holds more than one picture."""
+    """Raise XbdcnnError if a file holds more than one frame or page."""
     if frames > 1:
         raise XbdcnnError(f"{path}: holds {frames} frames; save the wanted one as its own file")

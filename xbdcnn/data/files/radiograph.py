@@ -1,4 +1,4 @@
-"""A radiograph with the numbers of its file, so that a restored one can be stored as it was."""
+"""A radiograph with the stored values of its file, so that it can be saved in the same form."""
 
 from __future__ import annotations
 
@@ -10,16 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from xbdcnn.data.files.dicom_read import (
-    curve_of,
-    hiding_header_values,
-    is_curved,
-    limits_of,
-    padding_of,
-    read_dicom,
-    window_of,
-)
-from xbdcnn.data.files.dicom_write import require_radiograph, save_derived
+from xbdcnn.data.files.dicom_read import hiding_header_values, read_dicom
+from xbdcnn.data.files.dicom_window import curve_of, has_curve, limits_of, padding_of, window_of
+from xbdcnn.data.files.dicom_write import require_projection_image, save_derived
 from xbdcnn.data.files.formats import require_format
 from xbdcnn.data.files.pictures import Picture, read_picture, write_picture
 from xbdcnn.data.files.window import Window
@@ -29,103 +22,110 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
-    """One radiograph as it is stored, and the window through which a network sees it."""
+class RadiographFile:
+    """The stored values of one radiograph, and the window that maps them to [0, 1]."""
 
     path: Path
     stored: NDArray
-    """(H, W) numbers of the file: 8 or 16 bits, signed or not, or float32 in [0, 1]."""
+    """(H, W) stored values: integers of 8 or 16 bits, signed or not, or float32 in [0, 1]."""
     window: Window
     limits: tuple[float, float]
-    """Smallest and largest number that the file can hold."""
+    """Smallest and largest value that the file can store."""
     padding: tuple[int, int] | None = None
-    """Range of numbers that mean "no pixel here"."""
+    """Smallest and largest stored value that marks padding."""
     header: Dataset | None = None
-    """Of a DICOM file, without its pixel data."""
+    """Header of a DICOM file, without its pixel data."""
     inverted: bool = False
-    """Whether large numbers of a TIFF are dark by declaration."""
+    """Whether large values are dark (TIFF with photometric interpretation WhiteIsZero)."""
 
     @cached_property
     def unit(self) -> NDArray[np.float32]:
-        """The radiograph through its window: (H, W) float32 in [0, 1], 1 = white."""
+        """The radiograph mapped through its window: (H, W) float32 in [0, 1], 1 = white."""
         return self.window.to_unit(self.stored)
 
-    def require_radiograph(self) -> None:
-        """Raise XbdcnnError for a DICOM image that is no CR, DX or RF, e.g. a CT slice."""
+    def require_projection_image(self) -> None:
+        """Raise XbdcnnError for a DICOM image other than CR, DX or RF, e.g. a CT slice."""
         if self.header is not None:
-            require_radiograph(self.path, self.header)
+            require_projection_image(self.path, self.header)
 
     def restored(self, unit: NDArray[np.float32]) -> NDArray:
-        """Stored numbers of a restored radiograph, `unit` being what became of `self.unit`.
+        """Return the stored values of a restored radiograph, see `Window.restore`.
 
-        Only the change is added (see `Window.restore`). Padding stays, and nothing turns into it.
+        Padding is kept, and no other pixel is moved into the range of padding.
+
+        unit: (H, W) float32 in [0, 1], the output of the network for `self.unit`.
         """
         changed = self.window.restore(self.stored, unit, self.limits)
         if self.padding is None:
             return changed
         low, high = self.padding
-        padded = [(low <= numbers) & (numbers <= high) for numbers in (self.stored, changed)]
+        padded = [(low <= values) & (values <= high) for values in (self.stored, changed)]
         return np.where(padded[0] | padded[1], self.stored, changed)
 
 
-def open_scan(path: str | Path, ends: tuple[float, float] | None = None) -> Scan:
-    """Read one radiograph from a PNG, TIFF, JPEG or DICOM file; the content decides, not the name.
+def open_radiograph(path: str | Path, window: tuple[float, float] | None = None) -> RadiographFile:
+    """Read the stored values of a PNG, TIFF, JPEG or DICOM file, recognised by its content.
 
-    ends: stored numbers to show as black and white; by default the header's window, for DICOM,
-    or the whole range of the file's numbers. XbdcnnError as in `load_radiograph`.
+    window: stored values of black and white; by default the window of a DICOM header, or the full
+    range of the pixel type. XbdcnnError as in `load_radiograph`.
     """
     path = Path(path)
-    given = Window(*ends, "as given") if ends else None
+    given = Window(*window, "as given") if window else None
     if require_format(path) == "dicom":
         header, stored = read_dicom(path)
         with hiding_header_values(path):
-            window = given or window_of(path, header, stored)
-            return Scan(path, stored, window, limits_of(header), padding_of(header), header)
+            chosen = given or window_of(path, header, stored)
+            limits, padding = limits_of(header), padding_of(header)
+            return RadiographFile(path, stored, chosen, limits, padding, header)
     picture = read_picture(path)
-    whole = (picture.top, 0.0) if picture.inverted else (0.0, picture.top)
-    window = given or Window(*whole, "the whole range")
-    return Scan(path, picture.stored, window, (0, picture.top), inverted=picture.inverted)
+    limits = (0.0, picture.largest_value)
+    chosen = given or Window(*(limits[::-1] if picture.inverted else limits), "the full range")
+    return RadiographFile(path, picture.stored, chosen, limits, inverted=picture.inverted)
 
 
-def save_scan(scan: Scan, stored: NDArray, target: Path, derivation: str) -> None:
-    """Write restored numbers in the kind of file that `scan` came from; JPEG becomes PNG.
+def save_radiograph(source: RadiographFile, stored: NDArray, target: Path, derivation: str) -> None:
+    """Write restored values in the format of their source; JPEG becomes PNG.
 
-    stored: from `scan.restored`. derivation: what was done, for the header of a DICOM object.
+    stored: from `source.restored`. derivation: description of the processing, for the header of
+    a DICOM object.
     """
-    if scan.header is not None:
-        save_derived(scan.path, scan.header, stored, target, derivation)
+    if source.header is not None:
+        save_derived(source.path, source.header, stored, target, derivation)
     else:
-        write_picture(Picture(stored, scan.inverted), target)
+        write_picture(Picture(stored, source.inverted), target)
 
 
 def load_radiograph(path: str | Path) -> NDArray[np.float32]:
-    """Read one radiograph from a PNG, TIFF, JPEG or DICOM file; the content decides, not the name.
+    """Read a radiograph from a PNG, TIFF, JPEG or DICOM file, recognised by its content.
 
-    Integers are divided by their type's full range (255 or 65535); a floating-point TIFF must
-    be in [0, 1] already. RGB and alpha are accepted where the picture is really grey and opaque.
+    Integers are divided by the full range of their type (255 or 65535); a floating-point TIFF
+    must be in [0, 1]. RGB and alpha are accepted if the image is grey and opaque.
 
     DICOM: the modality LUT or rescale, then the VOI LUT or the first window are applied (DICOM
-    PS3.3 C.11.1-2), and that window's output range becomes [0, 1]. Without either, the smallest
-    and largest stored value become 0 and 1. MONOCHROME1 is inverted at the end. A curved VOI LUT
-    is followed here; `xbdcnn denoise` takes the straight window of `open_scan` in its place,
-    since what the network changed has to be put back into stored numbers.
+    PS3.3 C.11.1-2), and the output range of that window becomes [0, 1]. Without a window, the
+    smallest and largest stored value become 0 and 1. MONOCHROME1 is inverted at the end. A
+    nonlinear VOI LUT is applied here; `xbdcnn denoise` uses the affine window of
+    `open_radiograph` instead, because the change has to be converted to stored values.
 
     Returns:
         (H, W) float32 in [0, 1], 1 = white, H and W >= 16.
 
     Raises:
-        XbdcnnError: one line that names the file and the remedy: missing, empty, truncated or
-            damaged, not a radiograph, several frames, coloured, not opaque, NaN or out of
-            range, too small, or too large (more than 8192 x 8192 pixels).
+        XbdcnnError: the file is missing, empty, truncated or damaged, not an image, has several
+            frames, colour, transparency, NaN or values out of range, or is too small or too
+            large (more than 8192 x 8192 pixels). The message is one line with file and remedy.
     """
-    scan = open_scan(path)
-    with hiding_header_values(scan.path):
-        return _along_curve(scan) if scan.header and is_curved(scan.header) else scan.unit
+    radiograph = open_radiograph(path)
+    if radiograph.header is None:
+        return radiograph.unit
+    with hiding_header_values(radiograph.path):
+        return _through_curve(radiograph) if has_curve(radiograph.header) else radiograph.unit
 
 
-def _along_curve(scan: Scan) -> NDArray[np.float32]:
-    """Look every stored number up in the header's curve, which no affine window can follow."""
-    curve = curve_of(scan.path, scan.header).astype(np.float32)
-    if scan.header.PhotometricInterpretation == "MONOCHROME1":
+def _through_curve(radiograph: RadiographFile) -> NDArray[np.float32]:
+    """Look every stored value up in the nonlinear display curve of the header."""
+    header = radiograph.header
+    curve = curve_of(radiograph.path, header).astype(np.float32)
+    if header.PhotometricInterpretation == "MONOCHROME1":
         curve = 1 - curve
-    return curve[scan.stored.astype(np.int32) - limits_of(scan.header)[0]]
+    return curve[radiograph.stored.astype(np.int32) - limits_of(header)[0]]

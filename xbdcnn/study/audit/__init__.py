@@ -1,1 +1,1 @@
-"""The audit: what the paper's numbers can and cannot mean, one computed verdict per point."""
+"""The audit of the paper: one computed verdict for each disputed point."""

@@ -1,4 +1,4 @@
-"""The audit's long experiments, each written once as a csv with its provenance."""
+"""The long experiments of the audit, each written to a csv file with its provenance."""
 
 from __future__ import annotations
 
@@ -23,66 +23,69 @@ from xbdcnn.study.trials import BUDGET
 from xbdcnn.training.batches import TrainConfig
 
 PROFILE = get_profile("cpu")
-STRESSED = ("xbdcnn", "xbdcnn-as-written", "dncnn", "GAT+BM3D")
-"""Methods that are taken beyond the trained range."""
-LEAKAGE = replace(BUDGET, patches=4_000, batch_size=4)
-"""What each training on siblings, or on none, spends: half-width networks, 1,000 steps."""
+
+OUT_OF_RANGE_METHODS = ("xbdcnn", "xbdcnn-as-written", "dncnn", "GAT+BM3D")
+"""Methods that are tested outside the trained range."""
+
+LEAKAGE_BUDGET = replace(BUDGET, patches=4_000, batch_size=4)
+"""Budget of each training run of the leakage experiment: 1,000 steps of half-width networks."""
 
 
 def estimating_networks() -> dict[str, Pretrained]:
-    """The shipped networks that have an NLE, by label."""
+    """Load the shipped networks that have an NLE, by label."""
     loaded = {ZOO[name].label: load_pretrained(name) for name in shipped_names() if "xb" in name}
     return {label: p for label, p in loaded.items() if p.network.nle is not None}
 
 
 def calibration(source: Source, count: int = 600) -> pd.DataFrame:
-    """Estimated against true levels on patches of the test radiographs."""
+    """Estimate the noise levels of patches of the test radiographs."""
     cases = table_1_cases(source, replace(PROFILE, table1_patches=count))
     return level_estimates.calibration(estimating_networks(), cases)
 
 
 def levels(source: Source, count: int = 60) -> pd.DataFrame:
-    """PSNR with estimated, true and wrong levels on patches of the test radiographs."""
+    """Measure PSNR with estimated, true and wrong levels on patches of the test radiographs."""
     cases = table_1_cases(source, replace(PROFILE, table1_patches=count))
-    return level_estimates.level_feeding(estimating_networks(), cases)
+    return level_estimates.psnr_by_level_maps(estimating_networks(), cases)
 
 
-def outside(source: Source, count: int = 5, side: int = 256) -> pd.DataFrame:
-    """Other levels, correlated noise and wrong gain on central fields of test radiographs."""
-    images = [central_crop(image, side) for image in source.images("test", count)]
-    return out_of_range.stress(
-        collect_methods(PROFILE.classical, PROFILE.precision, only=STRESSED), images
-    )
+def outside_range(source: Source, count: int = 5, side: int = 256) -> pd.DataFrame:
+    """Measure PSNR outside the trained range on central fields of the test radiographs."""
+    fields = [central_crop(image, side) for image in source.images("test", count)]
+    methods = collect_methods(PROFILE.classical, PROFILE.precision, only=OUT_OF_RANGE_METHODS)
+    return out_of_range.evaluate_conditions(methods, fields)
 
 
 def leakage(
-    source: Source, folder: Path = Path("runs/leakage"), config: TrainConfig = LEAKAGE
+    source: Source, folder: Path = Path("runs/leakage"), config: TrainConfig = LEAKAGE_BUDGET
 ) -> pd.DataFrame:
-    """The same network and budget with siblings of the test patches in training, and without."""
-    return images.leakage(source, config, folder)
+    """Train with and without patches from the test radiographs, at equal budget."""
+    return images.train_both_splits(source, config, folder)
 
 
 def residual(source: Source) -> pd.DataFrame:
-    """Noise that the test radiographs themselves hold, one row each."""
+    """Estimate the noise of the test radiographs themselves, one row per radiograph."""
     return images.residual_noise(source.images("test")).to_frame()
 
 
 EXPERIMENTS: dict[str, Callable[[Source], pd.DataFrame]] = {
     "calibration": calibration,
     "levels": levels,
-    "beyond": outside,
+    "out-of-range": outside_range,
     "leakage": leakage,
     "residual": residual,
 }
-FACTS = {"leakage": {"budget": asdict(LEAKAGE)}}
-"""What an experiment's record says beyond its data, code and machine."""
+"""Experiments by name; in file names the hyphen becomes an underscore."""
+
+EXTRA_FACTS = {"leakage": {"budget": asdict(LEAKAGE_BUDGET)}}
+"""Facts about an experiment that its provenance records in addition."""
 
 
 def run_experiments(names: Sequence[str], source: Source, output: Path) -> dict[str, pd.DataFrame]:
-    """Run experiments, write audit_<name>.csv and .json, and return the tables by name.
+    """Run experiments and write audit_<name>.csv and .json; return the tables by name.
 
     Raises:
-        XbdcnnError: an unknown name.
+        XbdcnnError: unknown experiment.
     """
     if unknown := sorted(set(names) - set(EXPERIMENTS)):
         known = ", ".join(EXPERIMENTS)
@@ -90,8 +93,13 @@ def run_experiments(names: Sequence[str], source: Source, output: Path) -> dict[
     tables = {}
     for name in names:
         tables[name] = EXPERIMENTS[name](source)
-        path = output / f"audit_{name}.csv"
+        path = output / f"{file_stem(name)}.csv"
         write_csv(tables[name], path)
-        facts = {"data": source.name, "data_sha256": source.fingerprint} | FACTS.get(name, {})
-        write_json(provenance(**facts), path.with_suffix(".json"))
+        facts = {"data": source.name, "data_sha256": source.fingerprint}
+        write_json(provenance(**facts, **EXTRA_FACTS.get(name, {})), path.with_suffix(".json"))
     return tables
+
+
+def file_stem(name: str) -> str:
+    """Return the name, without suffix, of the files of an experiment."""
+    return f"audit_{name.replace('-', '_')}"

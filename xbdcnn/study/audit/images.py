@@ -1,4 +1,4 @@
-"""Points about the images: siblings across the split, and noise in the 'clean' ones."""
+"""Findings about the data: the split by patches, residual noise, and sampled noise levels."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
 from xbdcnn import noise, paper
+from xbdcnn.data.patches import dense_patches
 from xbdcnn.data.source import Source
 from xbdcnn.inference.weights import build_network
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, BALANCED, Recipe
@@ -22,41 +23,32 @@ from xbdcnn.study.audit.ledger import Finding
 from xbdcnn.training.batches import TrainConfig
 from xbdcnn.training.loop import train
 
-Split = Literal["patch", "image"]
-SIDE = paper.PATCH_SIZE
-
 
 def no_sibling_probability() -> float:
-    """Probability that a test patch of the paper has no patch of its own image in training.
+    """Probability that the training set contains no patch of the image of a test patch.
 
-    One image gives 32 patches, and the 320,000 patches are dealt 7:2:1 at random, so the number of
-    a test patch's 31 siblings that fall into training is hypergeometric.
+    Each image yields 32 patches, and the 320,000 patches are divided 7:2:1 at random, so of the
+    other 31 patches of the image a hypergeometric number falls into the training set.
     """
     siblings = paper.PATCHES // paper.IMAGES - 1
     training = paper.PATCHES * paper.SPLIT_RATIO[0] // sum(paper.SPLIT_RATIO)
     return float(hypergeom(paper.PATCHES - 1, siblings, training).pmf(0))
 
 
-def tiles(image: NDArray[np.floating], side: int = SIDE) -> list[NDArray[np.floating]]:
-    """Cut (H, W) into its whole tiles of (side, side), row by row."""
-    rows, columns = (length // side for length in image.shape)
-    return [
-        image[r * side : (r + 1) * side, c * side : (c + 1) * side]
-        for r in range(rows)
-        for c in range(columns)
-    ]
-
-
-def deal(
+def split_tiles(
     tested: Sequence[NDArray], others: Sequence[NDArray], seed: int = 0, share: float = 0.1
 ) -> dict[str, list[NDArray]]:
-    """Test tiles, and two training sets of equal size: with and without siblings of the former.
+    """Divide 128 x 128 tiles into a test set and two training sets of equal size.
 
-    tested, others: two groups of radiographs (H, W). Returns tiles by "test" (a tenth of the tiles
-    of `tested`), "patch" (the rest of these) and "image" (as many tiles of `others`).
+    tested, others: two groups of radiographs (H, W). Returns tiles by "test" (the fraction `share`
+    of the tiles of `tested`), "patch" (the rest of these, as in a split by patches) and "image"
+    (as many tiles of `others`, as in a split by images).
     """
     rng = np.random.default_rng(seed)
-    own, foreign = ([t for image in group for t in tiles(image)] for group in (tested, others))
+    own, foreign = (
+        [tile for image in group for tile in dense_patches(image, paper.PATCH_SIZE)]
+        for group in (tested, others)
+    )
     order, count = rng.permutation(len(own)), max(1, int(share * len(own)))
     rest = [own[i] for i in order[count:]]
     chosen = rng.permutation(len(foreign))[: len(rest)]
@@ -67,7 +59,7 @@ def deal(
     }
 
 
-def leakage(
+def train_both_splits(
     source: Source,
     config: TrainConfig,
     folder: Path,
@@ -75,53 +67,48 @@ def leakage(
     width: int = 32,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Train the same network on both training sets of `deal` and score it on the same test tiles.
+    """Train a network on each training set of `split_tiles` and score it on the test tiles.
 
-    The worst case: every training tile of the patch-level split is a sibling of a test tile. In
-    the paper siblings are diluted among 10,000 images.
+    This is the worst case: with the split by patches every training tile comes from a radiograph
+    of the test set, whereas in the paper these are few among 10,000 images.
 
     Returns:
-        One row per seed and split: seed, split, psnr (dB) and ssim on the test tiles, tiles.
+        One row per seed and split: seed, split, psnr (dB) and ssim on the test tiles, tiles, test
+        tiles.
     """
     tested, rows = source.images("test"), []
     others = source.images("train", len(tested))
+    recipe = replace(BALANCED, width=width)
     for seed in seeds:
-        sets = deal(tested, others, seed)
+        sets, budget = split_tiles(tested, others, seed), replace(config, seed=seed)
         for split in ("patch", "image"):
-            recipe = replace(BALANCED, width=width)
             network = build_network("xbdcnn", recipe, seed)
-            history = train(
-                network,
-                recipe,
-                sets[split],
-                sets["test"],
-                replace(config, seed=seed),
-                folder / f"leakage-{split}-{seed}",
-                progress,
-            )
+            place = folder / f"leakage-{split}-{seed}"
+            history = train(network, recipe, sets[split], sets["test"], budget, place, progress)
             last = history.iloc[-1]
             row = {"seed": seed, "split": split, "psnr": last["val_psnr"], "ssim": last["val_ssim"]}
             rows.append(row | {"tiles": len(sets[split]), "test tiles": len(sets["test"])})
     return pd.DataFrame(rows)
 
 
-def split_leakage(trained: pd.DataFrame) -> Finding:
-    """What does it bring a network to have seen other patches of its test images?
+def split_leakage(table: pd.DataFrame) -> Finding:
+    """Check whether training on other patches of the test images increases the PSNR.
 
-    trained: from `leakage`.
+    table: from `train_both_splits`.
     """
-    psnr = trained.pivot(index="seed", columns="split", values="psnr")
+    psnr = table.pivot(index="seed", columns="split", values="psnr")
     gain = psnr["patch"] - psnr["image"]
     matters = gain.min() > 0 and gain.mean() > 0.05
     return Finding(
         point="Split of patches, not of patients",
-        claim="patches are divided 7:2:1 into training, validation and test set, tacitly "
-        "independent ones",
+        claim="patches are divided 7:2:1 into training, validation and test sets, which are "
+        "implied to be independent",
         released="a fixed list of patches; the test evaluation reads the validation file",
         choice="divide by patient",
-        evidence="a test patch has no patch of its own image in training with probability "
-        f"{no_sibling_probability():.0e}",
-        effect=f"training on nothing but siblings changes PSNR by {gain.mean():+.2f} dB (seeds: "
+        evidence="the probability that no patch of the same image as a test patch is in the "
+        f"training set is {no_sibling_probability():.0e}",
+        effect="training only on patches of the test images changes PSNR by "
+        f"{gain.mean():+.2f} dB (seeds: "
         f"{', '.join(f'{g:+.2f}' for g in gain)})",
         verdict="contradicted" if matters else "undecidable",
         confidence="moderate",
@@ -129,7 +116,7 @@ def split_leakage(trained: pd.DataFrame) -> Finding:
 
 
 def distinct_levels(sampling: Literal["continuous", "grid"], draws: int = 20_000) -> int:
-    """How many different pairs of (eta, sigma) a sampling yields in so many draws."""
+    """Count the different pairs of (eta, sigma) in a number of draws."""
     levels = noise.sample_levels(draws, torch.Generator().manual_seed(0), sampling)
     return len(torch.stack(levels).unique(dim=1).T)
 
@@ -137,53 +124,54 @@ def distinct_levels(sampling: Literal["continuous", "grid"], draws: int = 20_000
 def discrete_levels(
     effect: str = "–", released: Recipe = AS_RELEASED, draws: int = 20_000
 ) -> Finding:
-    """Does the released code draw its training levels from a continuum, as the text says?"""
-    pairs, wanted = (
+    """Check whether the released code draws the training levels from continuous intervals."""
+    pairs, expected = (
         distinct_levels(recipe.level_sampling, draws) for recipe in (released, AS_WRITTEN)
     )
     return Finding(
         point="Continuous noise levels",
-        claim="sigma and eta randomly sampled from (0, 20) and (0.4, 1.9)",
+        claim="sigma and eta are sampled at random from (0, 20) and (0.4, 1.9)",
         released="integer sigma 0 ... 19, eta 0.4, 0.5 ... 1.8",
-        choice="continuous, as the text says; the grid is a field of the recipe",
-        evidence=f"{pairs} different pairs of levels in {draws:,} draws as released; {wanted:,} "
-        "as the text says",
+        choice="continuous, as in the text; the grid is a field of the recipe",
+        evidence=f"{pairs} different pairs of levels in {draws:,} draws as released; {expected:,} "
+        "by the text",
         effect=effect,
-        verdict="contradicted" if pairs < wanted / 2 else "confirmed",
+        verdict="contradicted" if pairs < expected / 2 else "confirmed",
         confidence="certain",
     )
 
 
 def residual_noise(images: Iterable[NDArray[np.floating]]) -> pd.Series:
-    """Noise in grey levels that 'clean' radiographs still hold, by scikit-image's estimator.
+    """Estimate the noise in grey levels of 'clean' radiographs with scikit-image.
 
-    The estimator takes the finest wavelet details for noise (Donoho and Johnstone 1994), so fine
-    anatomy makes it too high, and blur or compression too low.
+    The estimator treats the finest wavelet coefficients as noise (Donoho and Johnstone 1994), so
+    it is biased upwards by fine anatomy and downwards by blur or compression.
     """
     from skimage.restoration import estimate_sigma
 
-    found = [GREY_LEVELS * estimate_sigma(image) for image in images]
-    return pd.Series(found, name="residual", dtype=float)
+    sigma = [GREY_LEVELS * estimate_sigma(image) for image in images]
+    return pd.Series(sigma, name="residual", dtype=float)
 
 
 def noisy_ground_truth(
     sigma: pd.Series,
     best: float = paper.corrected(paper.TABLE_2[0.8, 5.0]["X-BDCNN"]).psnr,
 ) -> Finding:
-    """Are the 'clean' radiographs clean enough for the paper's PSNRs?
+    """Check whether the noise of the 'clean' radiographs limits the attainable PSNR.
 
-    sigma: from `residual_noise`; best: highest PSNR in print, in dB.
+    sigma: from `residual_noise`; best: highest printed PSNR in dB.
     """
-    # Rounding to 8 bits alone leaves 0.29 grey levels.
+    # Rounding to 8 bits alone contributes 0.29 grey levels.
     noisy = np.median(sigma) > 0.3
     ceilings = 20 * np.log10(GREY_LEVELS / np.quantile(sigma, [0.9, 0.5, 0.1]))
     return Finding(
         point="Noise-free ground truth",
-        claim="the latent noise-free image g",
-        choice="the same images; the ceiling is stated beside the tables",
+        claim="g is the latent noise-free image",
+        choice="the same images; the limit is stated with the tables",
         evidence=f"residual noise of {len(sigma)} radiographs: median {np.median(sigma):.2f} grey "
-        f"levels, which bounds PSNR near {ceilings[1]:.1f} dB; from {ceilings[0]:.1f} to "
-        f"{ceilings[2]:.1f} dB for the middle eight tenths; the highest in print is {best:.1f} dB",
+        f"levels, which limits PSNR to about {ceilings[1]:.1f} dB; {ceilings[0]:.1f} to "
+        f"{ceilings[2]:.1f} dB between the 10th and 90th percentile; the highest printed value is "
+        f"{best:.1f} dB",
         verdict="contradicted" if noisy else "confirmed",
         confidence="moderate",
     )

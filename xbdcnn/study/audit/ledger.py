@@ -1,4 +1,4 @@
-"""The ledger of the audit: one finding per disputed point of the paper, its verdict computed."""
+"""The ledger of the audit: one finding with a computed verdict per disputed point."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from xbdcnn._common.files import atomic_path, write_csv, write_json
+from xbdcnn._common.files import write_csv, write_json, write_text
 
 Verdict = Literal["contradicted", "confirmed", "undecidable"]
-"""What becomes of the claim: evidence against it, for it, or not enough in public."""
+"""Outcome for a claim: evidence against it, evidence for it, or insufficient evidence."""
 
 Confidence = Literal["certain", "high", "moderate", "low"]
-"""Certain: arithmetic or a proof. High: several independent signs. Moderate: one good sign."""
+"""Certain: arithmetic or a proof. High: several independent indications. Moderate: one."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said about one point, what we do, and what a computation says about it."""
+    """A disputed point of the paper: the claim, our choice, the evidence and the verdict."""
 
     point: str
     claim: str
-    """What the text says."""
+    """Statement of the text."""
     verdict: Verdict
     confidence: Confidence
     evidence: str
-    """The numbers behind the verdict."""
+    """Numbers on which the verdict is based."""
     choice: str
     """What this project does."""
     equation: str = "–"
-    """What the equation or table prints, where it matters."""
+    """What the equation or table prints, where relevant."""
     released: str = "–"
-    """What the first author's published code does, where it is known."""
+    """What the code published by the first author does, where known."""
     effect: str = "–"
-    """What the choice costs in PSNR, SSIM or noise level error, where that was measured."""
+    """Measured effect of the choice on PSNR, SSIM or noise level error, where available."""
 
 
 def ledger(findings: Iterable[Finding]) -> pd.DataFrame:
-    """One row per finding, columns in reading order."""
+    """Return one row per finding, with columns in reading order."""
     order = ["point", "claim", "equation", "released", "choice", "evidence", "effect"]
     table = pd.DataFrame([asdict(finding) for finding in findings])
     return table[[*order, "verdict", "confidence"]]
@@ -55,19 +55,22 @@ ASPECTS = {
     "evidence": "Evidence",
     "effect": "Effect",
 }
-"""Columns of the ledger and their names for readers."""
+"""Columns of the ledger and their headings in Markdown."""
 
 
 def anchor(point: str) -> str:
-    """Fragment under which a point's section of the Markdown ledger can be linked."""
+    """Return the URL fragment of a point's section in the Markdown ledger."""
     return re.sub(r"[^\w\- ]", "", point.lower()).replace(" ", "-")
 
 
 def as_markdown(table: pd.DataFrame, facts: dict[str, Any]) -> str:
-    """A page: the verdicts at a glance, then a section per point; facts: profile, data, commit."""
+    """Render the ledger: a table of verdicts, then a section per point.
+
+    facts: provenance with profile, data and commit.
+    """
     counts = ", ".join(f"{n} {verdict}" for verdict, n in table["verdict"].value_counts().items())
-    made = f"profile {facts['profile']}, {facts['data']}, commit {facts['commit']}"
-    glance = pd.DataFrame(
+    origin = f"profile {facts['profile']}, {facts['data']}, commit {facts['commit']}"
+    overview = pd.DataFrame(
         {
             "point": [f"[{point}](#{anchor(point)})" for point in table["point"]],
             "verdict": table["verdict"],
@@ -76,9 +79,9 @@ def as_markdown(table: pd.DataFrame, facts: dict[str, Any]) -> str:
     ).to_markdown(index=False)
     sections = [_section(row) for row in table.to_dict("records")]
     head = (
-        f"# Ledger of the audit\n\n{len(table)} points: {counts}. Written by notebook 11, {made}."
+        f"# Ledger of the audit\n\n{len(table)} points: {counts}. Written by notebook 11, {origin}."
     )
-    return "\n\n".join([head, glance, *sections]) + "\n"
+    return "\n\n".join([head, overview, *sections]) + "\n"
 
 
 def _section(row: dict[str, str]) -> str:
@@ -88,13 +91,12 @@ def _section(row: dict[str, str]) -> str:
 
 
 def write_ledger(findings: Iterable[Finding], stem: Path, facts: dict[str, Any]) -> pd.DataFrame:
-    """Write the ledger as <stem>.csv and .md, its provenance as .json, and return it.
+    """Write the ledger to <stem>.csv and .md and its provenance to .json; return the ledger.
 
     facts: from `provenance.provenance`, with profile and data.
     """
     table = ledger(findings)
     write_csv(table, stem.with_suffix(".csv"))
     write_json(facts, stem.with_suffix(".json"))
-    with atomic_path(stem.with_suffix(".md")) as temporary:
-        temporary.write_text(as_markdown(table, facts), encoding="utf-8")
+    write_text(as_markdown(table, facts), stem.with_suffix(".md"))
     return table

@@ -1,4 +1,4 @@
-"""What each term of the loss does to a network: gradients, stationary points, scales (Eq. 3-8)."""
+"""The terms of the loss: gradients, stationary points and scales (Eq. 3-8)."""
 
 from __future__ import annotations
 
@@ -16,19 +16,23 @@ from xbdcnn.study.audit.ledger import Finding
 from xbdcnn.training.batches import Batch, TrainConfig, draw_batch
 
 TERMS = ("mse", "ssim", "asymm", "tv")
-READINGS = ("text", "equation", "released")
-"""Of the weight in Eq. 3, see `losses.asymmetry_weight`."""
+READINGS: tuple[losses.Asymmetry, ...] = ("text", "equation", "released")
+"""Readings of the weight in Eq. 3, see `losses.asymmetry_weight`."""
+
 RECIPES = {"as written": AS_WRITTEN, "as released": AS_RELEASED}
 
 
 def gradient_norms(network: nn.Module, batch: Batch, recipe: Recipe) -> dict[str, float]:
-    """L2 norm of the gradient of each weighted term of Eq. 8 with respect to all parameters."""
+    """Compute the L2 norm of the parameter gradient of each weighted term of Eq. 8."""
     norms = {}
-    for index, term in enumerate(TERMS):
-        weights = tuple(w if i == index else 0.0 for i, w in enumerate(recipe.loss_weights))
-        alone = replace(recipe, loss_weights=weights)
+    for term in TERMS:
+        pairs = zip(TERMS, recipe.loss_weights, strict=True)
+        mse, ssim, asymm, tv = (weight if name == term else 0.0 for name, weight in pairs)
+        term_only = replace(recipe, loss_weights=(mse, ssim, asymm, tv))
         levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, recipe.level_scaling)
-        loss, _ = losses.mixed_loss(network(batch.noisy), batch.noisy, batch.clean, levels, alone)
+        loss, _ = losses.mixed_loss(
+            network(batch.noisy), batch.noisy, batch.clean, levels, term_only
+        )
         gradients = torch.autograd.grad(loss, list(network.parameters()), allow_unused=True)
         squares = [g.square().sum() for g in gradients if g is not None]
         norms[term] = float(torch.stack(squares).sum().sqrt())
@@ -38,7 +42,7 @@ def gradient_norms(network: nn.Module, batch: Batch, recipe: Recipe) -> dict[str
 def norms_over_training(
     pool: Sequence[Tensor], recipe: Recipe, config: TrainConfig, every: int
 ) -> Iterator[dict[str, float]]:
-    """Train a network with Adam and yield the gradient norms of its terms every few steps."""
+    """Train an X-BDCNN with Adam and yield step and gradient norms every `every` steps."""
     network = build_network("xbdcnn", recipe, config.seed)
     optimizer = torch.optim.Adam(network.parameters(), config.learning_rates[0])
     for step in range(config.steps):
@@ -53,32 +57,32 @@ def norms_over_training(
         optimizer.step()
 
 
-def inert_ssim(norms: pd.DataFrame, effect: str = "–") -> Finding:
-    """Does the SSIM loss pull at all beside the squared error, as written and as released?
+def ssim_loss_strength(norms: pd.DataFrame, effect: str = "–") -> Finding:
+    """Compare the gradient of the SSIM loss with that of the MSE, as written and as released.
 
     norms: rows of `norms_over_training` with a column `recipe`, a key of `RECIPES`.
     """
-    pull = (norms["ssim"] / norms["mse"]).groupby(norms["recipe"]).median()
-    written, released = pull["as written"], pull["as released"]
-    inert = released < 0.5 < 1 < written
+    ratio = (norms["ssim"] / norms["mse"]).groupby(norms["recipe"]).median()
+    written, released = ratio["as written"], ratio["as released"]
+    ineffective = released < 0.5 < 1 < written
     return Finding(
         point="Strength of the SSIM loss",
-        claim="with weight 0.6 beside 0.4 the SSIM loss counts for more than the MSE (Sec. III-A)",
+        claim="with weights 0.6 and 0.4 the SSIM loss has more influence than the MSE (Sec. III-A)",
         equation="Eq. 6 on the restored image",
-        released="on the residual, with constants for a range of 255",
-        choice="as Eq. 6 prints it, range 1; the released form is `AS_RELEASED`",
-        evidence=f"median gradient of the SSIM term is {released:.2g} times that of the MSE term "
-        f"as released, {written:.2g} times as written",
+        released="on the residual, with constants for a data range of 255",
+        choice="Eq. 6 as printed, with data range 1; the released form is `AS_RELEASED`",
+        evidence="the median gradient norm of the SSIM term is "
+        f"{released:.2g} times that of the MSE term as released, {written:.2g} times as written",
         effect=effect,
-        verdict="contradicted" if inert else "undecidable",
+        verdict="contradicted" if ineffective else "undecidable",
         confidence="moderate",
     )
 
 
-def where_descent_ends(
+def descent_limit(
     asymmetry: losses.Asymmetry, true: float, start: float = 0.0, steps: int = 1000
 ) -> float:
-    """Where gradient descent on Eq. 3 for one pixel ends, from `start`."""
+    """Return the estimate at which gradient descent on Eq. 3 for one pixel ends, from `start`."""
     estimate = torch.full((1, 1, 1, 1), start, requires_grad=True)
     target = torch.full((1, 1, 1, 1), true)
     for _ in range(steps):
@@ -90,18 +94,18 @@ def where_descent_ends(
 
 
 def released_weight(true: float = 1.15, effect: str = "–") -> Finding:
-    """Does descent on the released reading of Eq. 3 reach the true noise level?"""
-    ends = {reading: where_descent_ends(reading, true) for reading in READINGS}
+    """Check whether gradient descent on the released form of Eq. 3 reaches the true level."""
+    ends = {reading: descent_limit(reading, true) for reading in READINGS}
     short = true - ends["released"]
     stalls = abs(short) > 0.01
     return Finding(
         point="Weight of Eq. 3 in the released code",
-        claim="tacitly, the loss leads to the true level, from above or below",
+        claim="implicitly, the loss is minimised by the true level, from above or below",
         equation="|alpha - beta|, never zero",
-        released="|alpha - relu(l - l_hat)|, zero again at l - alpha",
-        choice="the text's reading; the released one is a field of the recipe",
-        evidence=f"descent from 0 towards {true} ends {short:.3f} short of it as released; at "
-        f"{ends['text']:.3f} by the text, {ends['equation']:.3f} as printed",
+        released="|alpha - relu(l - l_hat)|, which is also zero at l - alpha",
+        choice="the reading of the text; the released form is a field of the recipe",
+        evidence=f"gradient descent from 0 towards {true} ends {short:.3f} below it as released; "
+        f"at {ends['text']:.3f} by the text, at {ends['equation']:.3f} as printed",
         effect=effect,
         verdict="contradicted" if stalls else "confirmed",
         confidence="certain",
@@ -109,24 +113,24 @@ def released_weight(true: float = 1.15, effect: str = "–") -> Finding:
 
 
 def printed_beta(true: float = 1.15, error: float = 0.2, effect: str = "–") -> Finding:
-    """Which side of an error does Eq. 3 punish as printed, and which by the text?"""
+    """Compare the sign of the error that Eq. 3 penalises more, as printed and by the text."""
     target = torch.full((1, 2, 1, 1), true)
     cost = {
         reading: [
             float(losses.asymmetric_loss(target + sign * error, target, asymmetry=reading))
             for sign in (-1, 1)
         ]
-        for reading in ("text", "equation")
+        for reading in READINGS[:2]
     }
     under, over = cost["equation"]
     return Finding(
         point="beta of Eq. 3",
-        claim="more penalty for under-estimation",
-        equation="beta = 1 for over-estimation, which with alpha = 0.3 weighs over-estimation 0.7",
+        claim="under-estimation is penalised more",
+        equation="beta = 1 for over-estimation, hence with alpha = 0.3 a weight of 0.7",
         released="neither, see the next point",
-        choice="the text, as in CBDNet",
+        choice="the reading of the text, as in CBDNet",
         evidence=f"as printed an error of {error} costs {under:.4f} below and {over:.4f} above the "
-        f"truth; by the text {cost['text'][0]:.4f} and {cost['text'][1]:.4f}",
+        f"true level; by the text {cost['text'][0]:.4f} and {cost['text'][1]:.4f}",
         effect=effect,
         verdict="contradicted" if over > under else "confirmed",
         confidence="certain",
@@ -134,7 +138,7 @@ def printed_beta(true: float = 1.15, error: float = 0.2, effect: str = "–") ->
 
 
 def cheapest_constant(levels: Tensor, asymmetry: losses.Asymmetry, candidates: int = 401) -> float:
-    """The constant estimate that Eq. 3 charges least for, over levels (B,) of equal probability."""
+    """Return the constant estimate of levels (B,) for which the mean loss of Eq. 3 is lowest."""
     guesses = torch.linspace(float(levels.min()), float(levels.max()), candidates)
     true = levels[:, None, None, None]
     costs = [losses.asymmetric_loss(g.expand_as(true), true, asymmetry=asymmetry) for g in guesses]
@@ -142,30 +146,30 @@ def cheapest_constant(levels: Tensor, asymmetry: losses.Asymmetry, candidates: i
 
 
 def direction_for_eta(asymmetry: losses.Asymmetry = "text") -> Finding:
-    """Does Eq. 3 push the answer for eta, too, to the side of too much noise?
+    """Check whether Eq. 3 biases eta, like sigma, towards more noise.
 
-    Asked of an estimator that cannot tell levels apart and answers the cheapest constant.
+    The bias is that of an estimator without information, which returns the constant of lowest loss.
     """
     levels = noise.sample_levels(2000, torch.Generator().manual_seed(0))
     eta, sigma = (cheapest_constant(level, asymmetry) for level in levels)
     middle = [float(level.mean()) for level in levels]
-    less = eta > middle[0]
+    less_noise = eta > middle[0]
     return Finding(
         point="Eq. 3 and the direction of eta",
-        claim="more penalty for under-estimating the noise, which is the worse mistake",
+        claim="under-estimated noise, which is the worse error, is penalised more",
         equation="one weight for both maps",
         released="one weight for both maps",
-        choice="the text's reading for both maps",
-        evidence=f"the cheapest constant eta is {eta:.2f} against a mean of {middle[0]:.2f}, which "
-        f"claims {'less' if less else 'more'} quantum noise; the cheapest sigma is {sigma:.1f} "
-        f"against {middle[1]:.1f}",
-        verdict="contradicted" if less else "confirmed",
+        choice="the reading of the text for both maps",
+        evidence=f"the constant eta of lowest loss is {eta:.2f} at a mean of {middle[0]:.2f}, "
+        f"which means {'less' if less_noise else 'more'} quantum noise; for sigma it is "
+        f"{sigma:.1f} at a mean of {middle[1]:.1f}",
+        verdict="contradicted" if less_noise else "confirmed",
         confidence="certain",
     )
 
 
 def scale_of_the_maps(effect: str = "–") -> Finding:
-    """How much of the squared error of the level maps belongs to each of the two?"""
+    """Compute the share of eta in the squared error of the level maps."""
     eta, sigma = noise.sample_levels(100_000, torch.Generator().manual_seed(0))
     share = {}
     for scaling in ("released", "unit"):
@@ -174,11 +178,11 @@ def scale_of_the_maps(effect: str = "–") -> Finding:
         share[scaling] = float(variance[0] / variance.sum())
     return Finding(
         point="Units of the level maps",
-        claim="tacitly, one squared error weighs both levels",
-        released="maps of eta and sigma / 255",
-        choice="the same for `AS_WRITTEN`; both over the top of their range for the best network",
-        evidence=f"a constant guess owes {share['released']:.1%} of its error to eta in the "
-        f"released units; {share['unit']:.0%} in equal units",
+        claim="implicitly, one squared error weighs both levels alike",
+        released="maps of eta and of sigma / 255",
+        choice="the same for `AS_WRITTEN`; both divided by their maximum for `BALANCED`",
+        evidence=f"eta contributes {share['released']:.1%} of the squared error of a constant "
+        f"estimate in the released units; {share['unit']:.0%} in equal units",
         effect=effect,
         verdict="contradicted" if share["released"] > 0.9 else "confirmed",
         confidence="certain",
@@ -186,19 +190,19 @@ def scale_of_the_maps(effect: str = "–") -> Finding:
 
 
 def batch_factor(batch: int = 64, effect: str = "–") -> Finding:
-    """Does the released TV term depend on the batch size, unlike the terms beside it?"""
+    """Check whether the released TV term, unlike the other terms, depends on the batch size."""
     one = torch.rand(1, 2, 16, 16, generator=torch.Generator().manual_seed(0))
     many = one.expand(batch, 2, 16, 16)
     released = losses.tv_loss(many, "released") / losses.tv_loss(one, "released")
     means = losses.tv_loss(many, "mean") / losses.tv_loss(one, "mean")
     return Finding(
         point="Sum or mean in Eq. 3-6",
-        claim="one weight per term, tacitly whatever the batch",
+        claim="one weight per term, implicitly independent of the batch size",
         equation="sums over pixels",
-        released="means, but TV adds up the batch",
-        choice="sums per image for `AS_WRITTEN`, means for the best network",
-        evidence=f"TV of {batch} equal patches is {released:.1f} times that of one as released; "
-        f"{means:.2f} times as a mean",
+        released="means, but TV is summed over the batch",
+        choice="sums per image for `AS_WRITTEN`, means for `BALANCED`",
+        evidence=f"the TV term of {batch} equal patches is {released:.1f} times that of one patch "
+        f"as released; {means:.2f} times as a mean",
         effect=effect,
         verdict="contradicted" if released > 0.5 * batch else "confirmed",
         confidence="certain",

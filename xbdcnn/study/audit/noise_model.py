@@ -1,4 +1,4 @@
-"""What eta means: the noisy PSNRs of Table II, inverted and simulated (Sec. II-A)."""
+"""The meaning of eta: noisy PSNR of Table II, inverted and simulated (Sec. II-A)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ READINGS: dict[str, Callable[[float, float], float]] = {
     "factor of the noise, variance eta g": lambda excess, eta: excess / eta,
     "factor of the noise's amplitude, variance eta^2 g": lambda excess, eta: excess / eta**2,
 }
-"""Mean grey level that the variance beyond sigma^2 implies, under each reading of eta."""
+"""Mean grey level as a function of (variance - sigma^2, eta), under each reading of eta."""
 
 
 def implied_means(reading: str, cells: Cells = paper.TABLE_2_NOISY_PSNR) -> NDArray[np.float64]:
-    """Mean grey level of the test images as each cell implies it; equal if the reading is right."""
+    """Compute the mean grey level that each cell implies; equal if the reading is correct."""
     invert = READINGS[reading]
     excess = {
         (eta, sigma): GREY_LEVELS**2 / 10 ** (psnr / 10) - sigma**2
@@ -34,27 +34,27 @@ def implied_means(reading: str, cells: Cells = paper.TABLE_2_NOISY_PSNR) -> NDAr
 
 
 def eta_is_a_gain(cells: Cells = paper.TABLE_2_NOISY_PSNR) -> Finding:
-    """Which reading of eta gives the ten images one and the same brightness in nine cells?"""
+    """Find the reading of eta that implies the same mean grey level in all nine cells."""
     means = {name: implied_means(name, cells) for name in READINGS}
     spread = {name: values.std() / values.mean() for name, values in means.items()}
-    ranked = sorted(spread, key=spread.get)
+    ranked = sorted(spread, key=lambda name: spread[name])
     best, gain = ranked[0], next(iter(READINGS))
     return Finding(
         point="Meaning of eta",
-        claim="a scale factor on the intensity of the Poisson noise",
+        claim="eta is a scale factor of the intensity of the Poisson noise",
         equation="Eq. 2 has no eta: lambda = g",
         released="numpy.random.poisson(eta g) / eta on 8-bit grey levels",
         choice="photons per grey level of the 8-bit scale",
-        evidence=f"'{best}' implies mean grey levels {means[best].min():.0f} to "
-        f"{means[best].max():.0f} (spread {spread[best]:.1%}); the next best reading spreads "
-        f"{spread[ranked[1]]:.0%}",
+        evidence=f"'{best}' implies mean grey levels of {means[best].min():.0f} to "
+        f"{means[best].max():.0f} (coefficient of variation {spread[best]:.1%}); the next best "
+        f"reading has {spread[ranked[1]]:.0%}",
         verdict="confirmed" if best == gain and spread[best] < 0.05 else "contradicted",
         confidence="high",
     )
 
 
 def simulated_psnr(images: Sequence[NDArray[np.floating]], seed: int = 0) -> Cells:
-    """Mean PSNR in dB of noisy versions of `images`, (H, W) in [0, 1], in Table II's nine cells."""
+    """Simulate the mean noisy PSNR in dB of images (H, W) in [0, 1] in the cells of Table II."""
     generator = torch.Generator().manual_seed(seed)
     clean = [torch.from_numpy(np.ascontiguousarray(image, np.float32)) for image in images]
     return {
@@ -71,21 +71,22 @@ def nine_cells(
     unit: str = "radiographs",
     cells: Cells = paper.TABLE_2_NOISY_PSNR,
 ) -> Finding:
-    """Does our noise on real radiographs give the paper's noisy PSNRs?
+    """Check whether our noise on real radiographs reproduces the noisy PSNR of the paper.
 
-    ours: mean PSNR in dB by (eta, sigma), e.g. from `simulated_psnr`, of `count` images; unit:
-    what they are, see `Source.unit`.
+    ours: mean PSNR in dB by (eta, sigma) over `count` images, e.g. from `simulated_psnr`; unit:
+    name of the images, see `Source.unit`.
     """
     off = np.array([ours[cell] - cells[cell] for cell in cells])
     return Finding(
         point="Noise of Table II, simulated",
-        claim="hybrid noise of the stated eta and sigma on ten radiographs",
+        claim="hybrid noise of the stated eta and sigma was added to ten radiographs",
         equation="noisy PSNR of nine cells",
-        released="clips to 0 ... 255",
-        choice="the same, in [0, 1]",
-        evidence=f"our noise on {count} {unit} differs from print by "
-        f"{off.min():+.2f} to {off.max():+.2f} dB, {np.std(off):.2f} dB around its mean",
-        # Other images are brighter or darker, which shifts all cells alike.
+        released="clipped to 0 ... 255",
+        choice="clipped likewise, in [0, 1]",
+        evidence=f"with our noise on {count} {unit} PSNR differs from the printed values by "
+        f"{off.min():+.2f} to {off.max():+.2f} dB, with a standard deviation of "
+        f"{np.std(off):.2f} dB",
+        # Images of another brightness shift all cells alike.
         verdict="confirmed" if np.std(off) < 0.15 and abs(off.mean()) < 1 else "contradicted",
         confidence="high",
     )

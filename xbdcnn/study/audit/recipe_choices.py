@@ -1,4 +1,4 @@
-"""What each disputed choice changes when it alone is flipped: short trainings, and full ones."""
+"""Effect of each ambiguous choice of the paper by itself, in short and in full training runs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import pandas as pd
 
 from xbdcnn import paper
 from xbdcnn.inference.weights import read_weights, shipped_path
-from xbdcnn.study.audit.ledger import Finding
+from xbdcnn.study.audit.ledger import Finding, Verdict
 from xbdcnn.study.trials import SERIES, effects
 
-TRIALS = SERIES["flips"]
+TRIALS = SERIES["choices"]
+
 UNITS = {
     "val_psnr": ("PSNR", "{:+.2f}", " dB"),
     "val_ssim": ("SSIM", "{:+.4f}", ""),
@@ -19,13 +20,14 @@ UNITS = {
 """Scores of a trial: name, format and unit of a difference."""
 
 ABLATED = {"no SSIM loss": "X-BDCNN w/o SSIM loss", "no NLE": "X-BDCNN w/o the NLE"}
-"""Trials that repeat an ablation of Table I, and its row there."""
+"""Trials that correspond to an ablation of Table I, and its row there."""
 
 
-def at_full_width() -> pd.DataFrame:
-    """Scores of the trials that also exist as shipped weights, of full width and full budget.
+def full_width_scores() -> pd.DataFrame:
+    """Collect the scores of the trials that exist as shipped weights of full width and budget.
 
-    One row per trial with columns as in `trials.run_series`, from the headers of the weight files.
+    Returns one row per trial, with columns as in `trials.run_series`, from the headers of the
+    weight files.
     """
     rows = []
     for trial in TRIALS:
@@ -38,76 +40,76 @@ def at_full_width() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def side_by_side(
+def effects_at_both_widths(
     trained: pd.DataFrame, full: pd.DataFrame, score: str = "val_psnr"
 ) -> pd.DataFrame:
-    """Effect of every flip at half width, and at full width where that was trained.
+    """Compute the effect of every choice at half width, and at full width where available.
 
-    trained: from `trials.run_series`; full: from `at_full_width`. Columns as `trials.effects`,
-    and `full_width`, nan where there is none.
+    trained: from `trials.run_series`; full: from `full_width_scores`. Returns the columns of
+    `trials.effects` and `full_width`, nan where not trained.
     """
     wide = effects(full, score).rename(columns={"effect": "full_width"})
     return effects(trained, score).merge(wide[["trial", "full_width"]], "left", "trial")
 
 
-def effect_of(trial: str, trained: pd.DataFrame, full: pd.DataFrame) -> str:
-    """One flip in words: its effect on each score, PSNR with its interval over seeds."""
+def effect_text(trial: str, trained: pd.DataFrame, full: pd.DataFrame) -> str:
+    """Describe the effect of one choice on each score, with the interval of PSNR over seeds."""
     parts = []
     for score, (name, form, unit) in UNITS.items():
-        row = side_by_side(trained, full, score).set_index("trial").loc[trial]
+        row = effects_at_both_widths(trained, full, score).set_index("trial").loc[trial]
         if pd.isna(row["effect"]):
             continue
         text = f"{name} {form.format(row['effect'])}{unit}"
         if score == "val_psnr":
-            text += f" {certainty(row)}"
+            text += f" {interval_text(row)}"
             if pd.notna(row["full_width"]):
                 text += f" at half width and {row['full_width']:+.2f}{unit} at full width"
         parts.append(text)
     return ", ".join(parts)
 
 
-def certainty(row: pd.Series) -> str:
-    """The interval of an effect over seeds, in words; a single seed has none."""
+def interval_text(row: pd.Series) -> str:
+    """Describe the interval of an effect over seeds; a single seed has none."""
     if row["seeds"] < 2:
         return "(one seed)"
     return f"[{row['low']:+.2f}, {row['high']:+.2f}] over {row['seeds']:.0f} seeds"
 
 
 def ablation(trial: str, trained: pd.DataFrame, full: pd.DataFrame) -> Finding:
-    """Is a part of X-BDCNN missed when it is left out, as Table I has it?
+    """Check whether omitting a part of X-BDCNN reduces the PSNR, as in Table I.
 
-    Decided if the interval over seeds excludes zero and the training at full width agrees in sign.
+    Decided if the interval over seeds excludes zero and the effect at full width has the same sign.
     """
-    row = side_by_side(trained, full).set_index("trial").loc[trial]
+    row = effects_at_both_widths(trained, full).set_index("trial").loc[trial]
     whole, without = (paper.corrected(paper.TABLE_1[n]) for n in ("X-BDCNN", ABLATED[trial]))
     decided = row["low"] > 0 or row["high"] < 0
     disagree = pd.notna(row["full_width"]) and row["full_width"] * row["effect"] < 0
-    verdict = "confirmed" if row["effect"] < 0 else "contradicted"
+    verdict: Verdict = "confirmed" if row["effect"] < 0 else "contradicted"
     return Finding(
         point=f"Ablation: {trial}",
-        claim="the part that is left out boosts performance",
+        claim="the omitted part improves the performance",
         equation=f"PSNR {without.psnr - whole.psnr:+.2f} dB, SSIM {without.ssim - whole.ssim:+.4f} "
-        "without it, one training each",
-        choice="several seeds at equal budget, and one training at full width",
+        "without it, one training run each",
+        choice="several seeds at equal budget, and one training run at full width",
         evidence=f"without it PSNR on validation images changes by {row['effect']:+.2f} dB "
-        f"{certainty(row)}, at full width by {row['full_width']:+.2f} dB",
-        effect=effect_of(trial, trained, full),
+        f"{interval_text(row)}, at full width by {row['full_width']:+.2f} dB",
+        effect=effect_text(trial, trained, full),
         verdict=verdict if decided and not disagree else "undecidable",
         confidence="moderate",
     )
 
 
 def released_recipe(trained: pd.DataFrame, full: pd.DataFrame) -> Finding:
-    """Does it matter whether one trains as the text says or as the released code does?"""
-    row = side_by_side(trained, full).set_index("trial").loc["as released"]
-    apart = row["low"] > 0 or row["high"] < 0
+    """Check whether training as released differs from training as described in the text."""
+    row = effects_at_both_widths(trained, full).set_index("trial").loc["as released"]
+    decided = row["low"] > 0 or row["high"] < 0
     return Finding(
         point="Released code against text, as a whole",
-        claim="tacitly, as the first author published it, the code is that of the paper",
-        choice="both are trained and stand in the tables",
-        evidence=f"as released PSNR on validation images changes by {row['effect']:+.2f} dB "
-        f"{certainty(row)}, at full width by {row['full_width']:+.2f} dB",
-        effect=effect_of("as released", trained, full),
-        verdict="contradicted" if apart else "undecidable",
+        claim="implicitly, the code published by the first author is that of the paper",
+        choice="both are trained and reported in the tables",
+        evidence=f"as released, PSNR on validation images changes by {row['effect']:+.2f} dB "
+        f"{interval_text(row)}, at full width by {row['full_width']:+.2f} dB",
+        effect=effect_text("as released", trained, full),
+        verdict="contradicted" if decided else "undecidable",
         confidence="moderate",
     )

@@ -1,1 +1,1 @@
-"""Running the notebooks, and repeating a recorded run."""
+"""Reproduction: execute the notebooks, and repeat a recorded reproduction."""

@@ -1,4 +1,4 @@
-"""One notebook: its source, its parameters, and its run in this very interpreter."""
+"""Read one notebook, check its parameters, and execute it with the running interpreter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import PACKAGE, atomic_path
 
 PARAMETERS = ("profile", "data", "output")
-"""What the cell tagged `parameters` of every notebook assigns."""
+"""Variables that the cell tagged `parameters` of every notebook assigns."""
 
 INJECTED = "injected-parameters"
 KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
@@ -31,16 +31,16 @@ _NEEDS = re.compile(r"needs:(\w+)(?:@([\w+]+))?")
 
 
 class NotebookFailed(XbdcnnError):
-    """A cell raised, or the kernel died; the message names notebook, cell and error."""
+    """A cell raised an exception or the kernel died; the message names notebook, cell and error."""
 
 
 @dataclass(frozen=True)
 class Notebook:
-    """A notebook's source file, read."""
+    """A notebook as read from its source file."""
 
     source: Path
     content: Any
-    """The nbformat node, without outputs; cell ids follow from name and position."""
+    """nbformat node without outputs; cell ids are made of the name and the position."""
 
     @property
     def name(self) -> str:
@@ -48,10 +48,10 @@ class Notebook:
         return self.source.stem
 
     def needs(self, profile: str) -> list[str]:
-        """Names of the notebooks whose products this one reads.
+        """Return the names of the notebooks whose products this one reads.
 
-        Declared by a cell tag: `needs:05_train`, or `needs:05_train@cpu+paper` if only those
-        profiles read them.
+        They are declared by cell tags: `needs:05_train`, or `needs:05_train@cpu+paper` if only
+        these profiles read them.
         """
         tags = [tag for cell in self.content.cells for tag in cell.metadata.get("tags", [])]
         found = [match for tag in tags if (match := _NEEDS.fullmatch(tag))]
@@ -59,22 +59,22 @@ class Notebook:
 
 
 class ThisInterpreter(AsyncKernelManager):
-    """Start kernels with the running Python, whatever kernels the machine has registered."""
+    """Start kernels with the running Python, whatever kernels are registered."""
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        """Launch ipykernel with `sys.executable`; figures go into the notebook."""
-        # Warnings about the transport to a process on the same machine would flood the report.
-        own = get_kernel_dict(extra_arguments=["--log-level=ERROR"])
-        facts = {"argv": own["argv"], "metadata": own["metadata"], "language": "python"}
+        """Specification of ipykernel with `sys.executable` and inline figures."""
+        # Warnings about the unencrypted connection to a local kernel would fill the report.
+        spec = get_kernel_dict(extra_arguments=["--log-level=ERROR"])
+        facts = {"argv": spec["argv"], "metadata": spec["metadata"], "language": "python"}
         return KernelSpec(**facts, env={"MPLBACKEND": INLINE})
 
 
 def notebooks_folder(folder: Path | str | None = None) -> Path:
-    """Return the folder of the notebooks' sources, by default the one beside the package.
+    """Return the folder of the notebook sources, by default the one next to the package.
 
     Raises:
-        XbdcnnError: it holds no NN_name.py; a wheel comes without notebooks.
+        XbdcnnError: it contains no NN_name.py; a wheel does not include the notebooks.
     """
     found = Path(folder) if folder else PACKAGE.parent / "notebooks"
     if not any(found.glob(_PATTERN)):
@@ -85,26 +85,26 @@ def notebooks_folder(folder: Path | str | None = None) -> Path:
 
 
 def select(folder: Path, only: Sequence[str] | None = None) -> list[Path]:
-    """List the notebooks' sources in order, or those that `only` names: "06", "6", "06_tables".
+    """List the notebook sources in order, or those named in `only`: "06", "6" or "06_tables".
 
     Raises:
-        XbdcnnError: a name that fits no notebook; the message lists them.
+        XbdcnnError: a name matches no notebook; the message lists the names.
     """
     sources = sorted(folder.glob(_PATTERN))
     if not only:
         return sources
     chosen = set()
     for name in only:
-        fitting = {path for path in sources if name.zfill(2) in (path.stem, path.stem[:2])}
-        if not fitting:
+        matching = {path for path in sources if name.zfill(2) in (path.stem, path.stem[:2])}
+        if not matching:
             names = ", ".join(path.stem for path in sources)
             raise XbdcnnError(f"no notebook {name!r}; choose from {names}")
-        chosen |= fitting
+        chosen |= matching
     return sorted(chosen)
 
 
 def read_notebook(source: Path) -> Notebook:
-    """Read a percent-format source; the same text always gives the same cell ids."""
+    """Read a source in percent format; the cell ids depend only on name and position."""
     content = jupytext.read(source, fmt="py:percent")
     content.nbformat_minor = 5
     content.metadata = type(content.metadata)(kernelspec=KERNELSPEC)
@@ -114,9 +114,9 @@ def read_notebook(source: Path) -> Notebook:
 
 
 def check_parameters(notebook: Notebook) -> None:
-    """Raise XbdcnnError unless the parameters cell takes what `execute` is going to pass.
+    """Raise XbdcnnError unless the parameters cell assigns every variable in `PARAMETERS`.
 
-    Papermill itself only warns of a parameter that a notebook does not know.
+    Papermill only warns of an unknown parameter.
     """
     known = set(papermill.inspect_notebook(notebook.content))
     if unknown := [name for name in PARAMETERS if name not in known]:
@@ -129,18 +129,18 @@ def check_parameters(notebook: Notebook) -> None:
 def execute(
     notebook: Notebook, folder: Path, parameters: dict[str, Any], bar: dict[str, Any] | bool
 ) -> Path:
-    """Run a notebook in `folder` and write it there with its outputs.
+    """Execute a notebook in `folder` and write it there with its outputs.
 
     Args:
-        notebook: what to run.
-        folder: working directory of the kernel, and where <name>.ipynb goes.
+        notebook: the notebook to execute.
+        folder: working directory of the kernel, to which <name>.ipynb is written.
         parameters: values for the parameters cell.
         bar: tqdm options of a progress bar over cells, or False.
 
     Raises:
-        NotebookFailed: <name>.failed.ipynb then holds everything up to the failure.
+        NotebookFailed: <name>.failed.ipynb contains everything up to the failure.
     """
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # it logs what it also raises
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # it also logs what it raises
     folder = folder.resolve()
     target, failed = (folder / f"{notebook.name}{end}" for end in (".ipynb", ".failed.ipynb"))
     failed.unlink(missing_ok=True)
@@ -148,7 +148,7 @@ def execute(
         try:
             executed = papermill.execute_notebook(
                 notebook.content,
-                re.sub("([{}])", r"\1\1", str(temporary)),  # papermill fills in {names}
+                re.sub("([{}])", r"\1\1", str(temporary)),  # papermill replaces {names}
                 parameters,
                 cwd=folder,
                 progress_bar=bar,
@@ -156,7 +156,7 @@ def execute(
             )
             if executed.metadata.papermill.exception:
                 raise RuntimeError("SystemExit: the notebook left before its end")
-        # A dead kernel is a RuntimeError.
+        # A kernel that died is reported as a RuntimeError.
         except (papermill.PapermillExecutionError, RuntimeError) as error:
             partial = jupytext.read(temporary)
             _write(partial, temporary)
@@ -167,14 +167,14 @@ def execute(
 
 
 def _write(content: Any, path: Path) -> None:
-    """Write an executed notebook without the temporary path that papermill notes down."""
+    """Write an executed notebook without the temporary path that papermill records."""
     for name in ("input_path", "output_path"):
         content.metadata.papermill.pop(name, None)
     jupytext.write(content, path, fmt="ipynb")
 
 
 def _message(notebook: Notebook, partial: Any, error: Exception, failed: Path) -> str:
-    """One line: notebook, cell, the cell's first line, and the error."""
+    """Compose one line: notebook, cell, first line of the cell, and error."""
     if isinstance(error, papermill.PapermillExecutionError):
         reason = f"{error.ename}: {error.evalue}"
     else:

@@ -1,4 +1,4 @@
-"""What a notebook's results depend on, and whether they are still the ones on record."""
+"""Whether the recorded results of a notebook are current: keys, products and the record."""
 
 from __future__ import annotations
 
@@ -9,47 +9,40 @@ from pathlib import Path
 from typing import Any
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn._common.files import PACKAGE, atomic_path, sha256_of
+from xbdcnn._common.files import sha256_of, write_json
 from xbdcnn._common.provenance import installed_versions
 from xbdcnn.study import results
+from xbdcnn.study.reproduce.dependencies import dependency_digest
 
 RECORD = "provenance.json"
-"""Name of the record in an output folder; `notebooks` in it has one entry per notebook."""
+"""File name of the record in an output folder; `notebooks` in it has one entry per notebook."""
 
 Stamp = tuple[int, int, int]
-
-
-def package_digest(package: Path = PACKAGE) -> str:
-    """SHA-256 over every module, table and checksum list of the package.
-
-    The checksum list stands for the weights: they are verified against it when loaded.
-    """
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*")):
-        if path.suffix in (".py", ".csv", ".json"):
-            digest.update(f"{path.relative_to(package).as_posix()} {sha256_of(path)}\n".encode())
-    return digest.hexdigest()
+"""Modification time in ns, size and inode of a file."""
 
 
 def key_of(source: Path, profile: str, data_sha256: str, needed: dict[str, str]) -> str:
-    """SHA-256 over all that may change a notebook's results.
+    """Compute the SHA-256 of everything that can change the results of a notebook.
 
-    source: the notebook's .py file. needed: keys of the notebooks whose products it reads.
+    source: the .py file of the notebook. needed: keys of the notebooks whose products it reads.
     """
     facts = {
         "source": sha256_of(source),
         "profile": profile,
         "data": data_sha256,
         "needed": needed,
-        "package": package_digest(),
+        "package": dependency_digest(source),
         "measured": results.digest(),
         "versions": {"python": platform.python_version()} | installed_versions(),
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def stamps(output: Path) -> dict[str, Stamp]:
-    """What tells each product in an output folder from a later version, by relative path."""
+def file_stamps(output: Path) -> dict[str, Stamp]:
+    """Return a stamp of every product in an output folder, by relative path.
+
+    A file that is written again has a different stamp.
+    """
     found = {}
     for path in output.rglob("*"):
         name = path.relative_to(output).as_posix()
@@ -60,22 +53,22 @@ def stamps(output: Path) -> dict[str, Stamp]:
 
 
 def written_since(output: Path, before: dict[str, Stamp]) -> dict[str, str]:
-    """SHA-256 of every file that is new or was written anew since `before` was taken."""
-    now = stamps(output)
+    """Return the SHA-256 of every file that was written after the stamps `before` were taken."""
+    now = file_stamps(output)
     return {name: sha256_of(output / name) for name in sorted(now) if now[name] != before.get(name)}
 
 
 def is_intact(output: Path, entry: dict[str, Any]) -> bool:
-    """Tell whether all files of a notebook's entry are there, byte for byte."""
+    """Tell whether all files in the entry of a notebook exist and are unchanged."""
     files = entry["files"].items()
     return all((output / n).is_file() and sha256_of(output / n) == digest for n, digest in files)
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Read provenance.json of a folder; one without it has no notebooks yet.
+    """Read provenance.json of a folder; without the file, the record has no notebooks.
 
     Raises:
-        XbdcnnError: the file is there, but is not one of ours.
+        XbdcnnError: the file is not a record of a reproduction.
     """
     path = folder / RECORD
     if not path.exists():
@@ -91,7 +84,5 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Write provenance.json of a folder, entries in the order of the notebooks."""
-    record = record | {"notebooks": dict(sorted(record["notebooks"].items()))}
-    with atomic_path(folder / RECORD) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    """Write provenance.json of a folder, with the entries in the order of the notebooks."""
+    write_json(record | {"notebooks": dict(sorted(record["notebooks"].items()))}, folder / RECORD)

@@ -1,4 +1,4 @@
-"""Run the notebooks in order, skip what is unchanged, and record where every file comes from."""
+"""Execute the notebooks in order, skip unchanged ones, and record the provenance of every file."""
 
 from __future__ import annotations
 
@@ -26,68 +26,72 @@ from xbdcnn.study.reproduce.execution import (
     select,
 )
 from xbdcnn.study.reproduce.freshness import (
+    file_stamps,
     is_intact,
     key_of,
     read_record,
-    stamps,
     write_record,
     written_since,
 )
 
 
 class Outcome(NamedTuple):
-    """What became of one notebook."""
+    """Outcome of one notebook."""
 
     name: str
     status: Literal["done", "unchanged"]
     seconds: float
-    """How long its run took, now or when its results were made."""
+    """Duration of its execution, now or when its results were produced."""
 
 
 @dataclass
 class Reproduction:
-    """One output folder that is being filled under one profile from one data source."""
+    """A reproduction with one profile and one data source, in one output folder."""
 
     output: Path
     profile: str
     data: str | None
-    """Absolute path of the image folder for the notebooks, None to let them find it."""
+    """Absolute path of the image folder for the notebooks; None for the default source."""
     data_sha256: str
     facts: dict[str, Any]
-    """Provenance of the whole run."""
+    """Provenance of the reproduction."""
     entries: dict[str, Any] = field(default_factory=dict)
-    """Record of each notebook by name."""
+    """Record of each notebook, by name."""
 
     def key(self, notebook: Notebook) -> str:
-        """Key of a notebook here and now; XbdcnnError if it needs one that has not been run."""
+        """Compute the current key of a notebook.
+
+        Raises:
+            XbdcnnError: it needs a notebook that has not been run.
+        """
         needed = {}
         for name in notebook.needs(self.profile):
-            entry = self.entries.get(name)
-            same = entry and (entry["profile"], entry["data_sha256"]) == (
-                self.profile,
-                self.data_sha256,
-            )
-            if not same or not is_intact(self.output, entry):
+            if not self._is_available(name):
                 raise XbdcnnError(
                     f"{notebook.name} needs {name}, which has not been run in {self.output} with "
                     f"profile {self.profile} on these images; run {name} first"
                 )
-            needed[name] = entry["key"]
+            needed[name] = self.entries[name]["key"]
         return key_of(notebook.source, self.profile, self.data_sha256, needed)
 
+    def _is_available(self, name: str) -> bool:
+        """Tell whether the products of a notebook, for this profile and data, are intact."""
+        entry = self.entries.get(name, {})
+        same = (entry.get("profile"), entry.get("data_sha256")) == (self.profile, self.data_sha256)
+        return same and is_intact(self.output, entry)
+
     def is_fresh(self, notebook: Notebook) -> bool:
-        """Tell whether the results on record are what a new run would start from and leave."""
-        entry = self.entries.get(notebook.name)
-        fresh = entry and entry["key"] == self.key(notebook)
-        return bool(fresh) and is_intact(self.output, entry)
+        """Tell whether the recorded results are intact and their key is the current one."""
+        key, entry = self.key(notebook), self.entries.get(notebook.name, {})
+        return entry.get("key") == key and is_intact(self.output, entry)
 
     def run(self, notebook: Notebook, bar: dict[str, Any] | bool) -> None:
-        """Execute a notebook and record its products; a failed one is left without a record."""
+        """Execute a notebook and record its products; a failed notebook has no record."""
         key = self.key(notebook)
         self.entries.pop(notebook.name, None)
         self.write()
-        before, started = stamps(self.output), time.perf_counter()
-        # The kernel works in notebooks/, so the folder above it needs no name of this machine.
+        before, started = file_stamps(self.output), time.perf_counter()
+        # The kernel runs in notebooks/; a relative path keeps the machine out of the notebook.
         parameters = {"profile": self.profile, "data": self.data, "output": ".."}
         execute(notebook, self.output / "notebooks", parameters, bar)
         self.entries[notebook.name] = {
@@ -114,23 +118,24 @@ def reproduce(
     notebooks: Path | str | None = None,
     progress: bool = True,
 ) -> list[Outcome]:
-    """Make every table and figure by running the notebooks in the order of their numbers.
+    """Produce all tables and figures by executing the notebooks in the order of their numbers.
 
-    A notebook is skipped if its source, the profile, the images, the package, the versions of
-    what it computes with and the notebooks it needs are unchanged, and its products are intact.
+    A notebook is skipped if its source, the modules of the package that it imports, the profile,
+    the images, the installed versions and the notebooks that it needs are unchanged and its
+    products are intact.
 
     Args:
         profile: one of `profiles.PROFILES`.
         data: folder of radiographs, see `data.find_source`.
         output: folder for notebooks/, figures/, tables/ and provenance.json.
-        only: numbers or names of the notebooks to run; None for all.
-        force: run them even if nothing has changed.
-        notebooks: folder of the sources; None for the one beside the package.
-        progress: report on stderr, with bars if that is a terminal.
+        only: numbers or names of notebooks; None for all.
+        force: execute unchanged notebooks, too.
+        notebooks: folder of the sources; None for the one next to the package.
+        progress: report on stderr, with progress bars on a terminal.
 
     Raises:
-        NotebookFailed: a notebook failed; later ones are not run.
-        XbdcnnError: unknown profile or notebook, unusable data, or a needed notebook is missing.
+        NotebookFailed: a notebook failed; later ones are not executed.
+        XbdcnnError: unknown profile or notebook, unusable data, or a needed notebook was not run.
     """
     folder = notebooks_folder(notebooks)
     chosen = [read_notebook(source) for source in select(folder, only)]
@@ -141,28 +146,29 @@ def reproduce(
 
 
 def prepare(profile: str, data: Path | str | None, output: Path, folder: Path) -> Reproduction:
-    """Find the images, make the output folder and read what is on record there.
+    """Find the images, create the output folder and read its record.
 
     Raises:
-        XbdcnnError: see `reproduce`, or the output folder is where the notebooks' sources are.
+        XbdcnnError: see `reproduce`; or the output folder contains the notebook sources.
     """
     get_profile(profile)
     if (output / "notebooks").resolve() == folder:
-        raise XbdcnnError(f"{output}: holds the notebooks' sources; choose another output folder")
+        raise XbdcnnError(f"{output}: contains the notebook sources; choose another output folder")
     source = find_source(data)
     facts = provenance(profile=profile, data=source.name, data_sha256=source.fingerprint)
     (output / "notebooks").mkdir(parents=True, exist_ok=True)
     entries = read_record(output)["notebooks"]
-    named = data or os.environ.get("XBDCNN_DATA")
-    # The kernels work in another folder, where a relative path would point elsewhere.
-    absolute = str(Path(named).resolve()) if named and Path(named).exists() else named
-    return Reproduction(output, profile, absolute, source.fingerprint, facts, entries)
+    named = str(data or os.environ.get("XBDCNN_DATA") or "") or None
+    if named and Path(named).exists():
+        # The kernels run in another folder, where a relative path would be wrong.
+        named = str(Path(named).resolve())
+    return Reproduction(output, profile, named, source.fingerprint, facts, entries)
 
 
 def _run_all(
     run: Reproduction, chosen: Sequence[Notebook], force: bool, progress: bool
 ) -> list[Outcome]:
-    """Run or skip each notebook; report one line each, and bars for a human who watches."""
+    """Execute or skip each notebook; report one line each, and progress bars on a terminal."""
     bars = progress and sys.stderr.isatty() and not os.environ.get("CI")
     cells = {"desc": "  cells", "position": 1, "leave": False} if bars else False
     outcomes: list[Outcome] = []
@@ -175,7 +181,7 @@ def _run_all(
             seconds = run.entries[notebook.name]["seconds"]
             outcomes.append(Outcome(notebook.name, "unchanged" if skip else "done", seconds))
             if progress:
-                spent = "unchanged" if skip else f"done in {seconds / 60:.1f} min"
-                tqdm.write(f"{notebook.name}: {spent}", file=sys.stderr)
+                status = "unchanged" if skip else f"done in {seconds / 60:.1f} min"
+                tqdm.write(f"{notebook.name}: {status}", file=sys.stderr)
             overall.update()
     return outcomes
