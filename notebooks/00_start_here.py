@@ -213,9 +213,9 @@ print(f"the paper: {224_000 * sum(paper.EPOCHS):,} patches in {paper.TRAINING_HO
 #
 # ### Profiles
 #
-# A profile sets the number and size of the images and which weights are used, for example
-# `make reproduce PROFILE=cpu`. Its name is printed under every figure and table; output of the profile
-# smoke is stamped as such.
+# A profile sets the number and size of the images and which weights are used. It is selected by
+# `PROFILE=cpu`, for example, after `make reproduce`. Its name is printed under every figure and
+# table; output of the profile smoke is stamped as such.
 
 # %% tags=["nbval-check-output"]
 rows = {

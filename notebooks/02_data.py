@@ -195,8 +195,8 @@ assert max(change["16-bit.png"], change["16-bit.tif"]) <= 0.5 / 257 + 1e-3
 
 # %% [markdown]
 # The 16 bits of a detector should be kept. The noise of a low-dose image is far larger than the
-# rounding step of eight bits, but grey-level differences in dark regions of the clean image are not.
-# The networks were trained on 8-bit images, as in the paper.
+# rounding step of eight bits, but grey-level differences in dark regions of the clean image are
+# not. The networks were trained on 8-bit images, as in the paper.
 #
 # A file that is not a radiograph is rejected with a one-line message that names the file and the
 # remedy.

@@ -111,9 +111,9 @@ show_source(models.XBDCNN.forward)
 #
 # ### Fig. 1, drawn from the model
 #
-# The drawing below is generated from the network. `layers.record_layers` passes a blank image through the
-# network and records each operation, and `plotting.figure_1` draws the list: height is resolution,
-# thickness is the number of channels. A change of the code changes the drawing.
+# The drawing below is generated from the network. `layers.record_layers` passes a blank image
+# through the network and records each operation, and `plotting.figure_1` draws the list: height is
+# resolution, thickness is the number of channels. A change of the code changes the drawing.
 
 # %%
 written = build_network("xbdcnn", models.AS_WRITTEN).eval()

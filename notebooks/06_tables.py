@@ -96,8 +96,8 @@ print(f"Table II: {sum(map(paper.columns_are_swapped, cells))} of {len(cells)} c
 
 # %% [markdown]
 # The size of the gap confirms this. With the columns exchanged, the gap is
-# $20 \log_{10}(1/\mathrm{rms})$ of the clean images. Table II uses the same ten images in all cells, so
-# its gap must be a plausible constant.
+# $20\log_{10}(1/\mathrm{rms})$ of the clean images. Table II uses the same ten images in all cells,
+# so its gap must be a plausible constant.
 
 # %% tags=["nbval-check-output"]
 gaps = pd.Series([scores.snr - scores.psnr for scores in cells])

@@ -42,7 +42,8 @@ def ship_level_errors(calibrated: pd.DataFrame) -> None:
 def record_level_error(name: str, error: dict[str, float]) -> None:
     """Record the error of a shipped network, and drop those of weights no longer shipped.
 
-    error: half widths of the 95 % intervals of eta (photons per grey level) and sigma (grey levels).
+    error: half widths of the 95 % intervals of eta (photons per grey level) and sigma (8-bit grey
+    levels).
     """
     recorded, path = weights.checksums(), weights.LEVEL_ERRORS
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -102,10 +102,8 @@ def test_image_and_levels_come_from_one_pass(precision, monkeypatch):
     assert model.receptive_field.overlap == 52
     image = np.round(RANDOM.random((40, 52)) * 65535).astype(np.uint16)
     calls = []
-    forward = model.inference_network.forward
-    monkeypatch.setattr(
-        model.inference_network, "forward", lambda x: calls.append(x.shape) or forward(x)
-    )
+    network, forward = model.inference_network, model.inference_network.forward
+    monkeypatch.setattr(network, "forward", lambda x: calls.append(x.shape) or forward(x))
     restored, levels = model.restore(image)
     assert calls == [(1, 1, 40, 52)]
     np.testing.assert_array_equal(restored, model.denoise(image))

@@ -55,11 +55,7 @@ def test_receptive_field_agrees_with_finite_differences(name):
 
 def test_receptive_field_of_x_bdcnn_has_radius_49_and_stride_4():
     assert receptive_field(build_network("xbdcnn", BALANCED)) == ReceptiveField(49, 4)
-    assert (
-        ReceptiveField(49, 4).overlap == 52
-        and ReceptiveField(48, 4).overlap == 48
-        and ReceptiveField(17, 1).overlap == 17
-    )
+    assert [ReceptiveField(*f).overlap for f in ((49, 4), (48, 4), (17, 1))] == [52, 48, 17]
 
 
 @settings(deadline=None)

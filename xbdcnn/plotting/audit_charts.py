@@ -148,7 +148,7 @@ def level_mismatch_plot(scores: pd.DataFrame) -> Figure:
 def psnr_difference_map(leads: Mapping[str, pd.DataFrame]) -> Figure:
     """Lead in PSNR over another method for each (eta, sigma), one panel per method; blue is ahead.
 
-    leads: by method, from `audit.out_of_range.leads`. The frame marks the trained range.
+    leads: by method, from `audit.out_of_range.mean_leads`. The frame marks the trained range.
     """
     figure = new_figure(3.2 * len(leads) + 2.4, 3.3, layout="constrained")
     grid = figure.subplots(1, len(leads), squeeze=False)[0]

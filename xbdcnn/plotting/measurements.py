@@ -83,8 +83,8 @@ def choices_plot(table: pd.DataFrame, score: str = "PSNR (dB)", reference: str =
 def level_error_plot(errors: Mapping[str, pd.DataFrame]) -> Figure:
     """Bias and RMSE of the estimated total noise, one column of panels per quantity.
 
-    errors: by the name of a quantity, rows of `audit.level_estimates.judged` for `total` with the
-    method and `place`, the centre of a bin of that quantity.
+    errors: by the name of a quantity, rows of `audit.level_estimates.error_statistics` for `total`,
+    with columns `method` and `place`, the centre of a bin of that quantity.
     """
     figure = new_figure(8.6, 5.0, layout="constrained")
     grid = figure.subplots(2, len(errors), sharex="col", sharey="row", squeeze=False)
@@ -107,8 +107,8 @@ def level_error_plot(errors: Mapping[str, pd.DataFrame]) -> Figure:
 def correlation_plot(rows: pd.DataFrame) -> Figure:
     """PSNR of every method against the blur of the noise, and against the detector gain.
 
-    rows: from `audit.out_of_range.stress`; drawn for the one pair of levels at which blur and gain
-    were varied.
+    rows: from `audit.out_of_range.evaluate_conditions`; drawn for the one pair of levels at which
+    blur and gain were varied.
     """
     odd = rows[(rows["blur"] > 0) | (rows["gain"] != 1)]
     eta, sigma = odd[["eta", "sigma"]].iloc[0]
