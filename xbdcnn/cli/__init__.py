@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -46,7 +47,7 @@ def main(
         typer.echo(ctx.get_help())
 
 
-COMMANDS = {
+COMMANDS: dict[str, dict[Callable[..., None], str]] = {
     "Reproduce the paper": {
         reproduce.reproduce: "xbdcnn reproduce --profile smoke --only 01 --only 06",
         measure.train: "xbdcnn train dncnn --profile cpu",

@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -14,6 +14,7 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.cli.reporting import UsageError, print_error, print_line, usage_errors
 
 if TYPE_CHECKING:
+    from xbdcnn.inference.precision import Precision
     from xbdcnn.inference.pretrained import Pretrained
 
 
@@ -79,7 +80,7 @@ def denoise(
         if window:
             Window(*window, "as given")
         files, skipped = batch.find_inputs(inputs, output)
-        targets = {} if estimate_only else batch.plan_outputs(files, output)
+        targets = batch.plan_outputs(files, output) if output and not estimate_only else {}
     completed = {file for file, target in targets.items() if resume and target.is_file()}
     files = [file for file in files if file not in completed]
     pretrained = load_requested_network(network, precision)
@@ -109,10 +110,11 @@ def load_requested_network(name: str, precision: str) -> Pretrained:
     from xbdcnn.inference.pretrained import load_pretrained
 
     with usage_errors():
-        resolve_precision(precision, torch.device("cpu"))
+        known = cast("Precision", precision)  # an unknown one is refused here
+        resolve_precision(known, torch.device("cpu"))
         if not name.endswith(".safetensors"):
             zoo.find_entry(name)
-    return load_pretrained(name, precision=precision)
+    return load_pretrained(name, precision=known)
 
 
 def process_files(files: list[Path], process: Callable[[Path], str], debug: bool) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -77,7 +77,8 @@ def train(
 
 def _with_options(config: TrainConfig, **options: int | None) -> TrainConfig:
     """Return the configuration with the options that were given on the command line."""
-    return replace(config, **{name: value for name, value in options.items() if value is not None})
+    given: dict[str, Any] = {k: value for k, value in options.items() if value is not None}
+    return replace(config, **given)
 
 
 def trials(
@@ -152,7 +153,7 @@ def evaluate(
     for number in numbers:
         results = run_table(number, chosen, source, output, weights, method, resume)
         typer.echo(readable(results).to_string(index=False))
-        if earlier:
+        if compare:
             difference = compare_psnr(number, earlier[number], results)
             kept = compare / f"table_{number}.csv"
             typer.echo(

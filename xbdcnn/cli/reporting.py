@@ -17,7 +17,7 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.cli.extras import missing_extra
 
 # The base class of typer's errors about the command line, which has no public name.
-TyperUsageError = typer.BadParameter.__base__
+TyperUsageError: Any = typer.BadParameter.__base__
 
 REMEDIES = {
     errno.ENOSPC: "free some space and run it again",
@@ -41,7 +41,8 @@ class UsageError(XbdcnnError):
 class Commands(TyperGroup):
     """A group of commands that reports expected errors in one line, with an exit code."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    # Typer passes its public Context, but annotates the private base class of it.
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         """Run a command; with --debug, raise its errors."""
         try:
             with _missing_extras_named(ctx):

@@ -223,8 +223,10 @@ def _exit_with_parent() -> None:
 
 
 def _wait_for_parent() -> None:
-    parent_process().join()
-    os._exit(1)
+    parent = parent_process()
+    if parent is not None:  # None in the main process
+        parent.join()
+        os._exit(1)
 
 
 def _write_record(path: Path, record: dict[str, Any]) -> None:

@@ -27,9 +27,10 @@ class Canvas(anywidget.AnyWidget):
 
     _esm = SCRIPT
     _css = STYLE
-    line = traitlets.Tuple(*[traitlets.Int()] * 4, default_value=None, allow_none=True)
+    # Any, because the annotations of traitlets have no Tuple that may be None.
+    line: Any = traitlets.Tuple(*[traitlets.Int()] * 4, default_value=None, allow_none=True)
     line.tag(sync=True)
-    corner = traitlets.Tuple(*[traitlets.Int()] * 2, default_value=None, allow_none=True)
+    corner: Any = traitlets.Tuple(*[traitlets.Int()] * 2, default_value=None, allow_none=True)
     corner.tag(sync=True)
     held = traitlets.Bool(default_value=None, allow_none=True).tag(sync=True)
     """Whether a pointer or key is pressed in the explorer; None before the browser reports it."""
@@ -38,7 +39,7 @@ class Canvas(anywidget.AnyWidget):
         super().__init__()
         self.pictures: dict[str, NDArray[np.uint8]] = {}
         self.texts: dict[str, str] = {}
-        self.region = (0, 0, 1, 1, 1, 1)
+        self.region: tuple[int, ...] = (0, 0, 1, 1, 1, 1)
         self.on_msg(self._answer)
 
     def show(

@@ -75,8 +75,8 @@ def quality_table(
     names, digits = ("PSNR (dB)", "SNR (dB)", "SSIM"), (2, 2, 3)
     table = _html_table(("score", "noisy", "restored"), names, digits, before, after)
     if after is not None and levels is not None:
-        true, names = Levels(state.eta, state.sigma), ("η", "σ")
-        table += _html_table(("level", "true", "estimated"), names, (2, 1), true, levels)
+        true = Levels(state.eta, state.sigma)
+        table += _html_table(("level", "true", "estimated"), ("η", "σ"), (2, 1), true, levels)
     return table
 
 
@@ -89,8 +89,8 @@ def _html_table(
 ) -> str:
     """HTML table of two columns of numbers, with header cells for screen readers."""
     lines = ["".join(f'<th scope="col">{cell}</th>' for cell in head)]
-    right = repeat(None) if right is None else right
-    for name, precision, *pair in zip(names, digits, left, right, strict=False):
+    second: Iterable[float | None] = repeat(None) if right is None else right
+    for name, precision, *pair in zip(names, digits, left, second, strict=False):
         texts = ("…" if number is None else f"{number:.{precision}f}" for number in pair)
         cells = "".join(f"<td>{text}</td>" for text in texts)
         lines.append(f'<th scope="row">{name}</th>{cells}')

@@ -89,15 +89,15 @@ def region(
     shape: tuple[int, int], corner: tuple[int, int] | None = None
 ) -> tuple[int, int, int, int]:
     """(top, left, height, width) of the explored region in a radiograph (H, W), see `crop`."""
-    sides = [min(SIDE, length) for length in shape]
-    rooms = [length - side for length, side in zip(shape, sides, strict=True)]
-    corner = corner or tuple(room // 2 for room in rooms)
-    if not all(0 <= start <= room for start, room in zip(corner, rooms, strict=True)):
+    height, width = (min(SIDE, length) for length in shape)
+    last_top, last_left = shape[0] - height, shape[1] - width
+    top, left = corner or (last_top // 2, last_left // 2)
+    if not (0 <= top <= last_top and 0 <= left <= last_left):
         raise XbdcnnError(
-            f"a region of {sides[0]} x {sides[1]} pixels at {tuple(corner)} exceeds the radiograph "
+            f"a region of {height} x {width} pixels at {(top, left)} exceeds the radiograph "
             f"of {shape[0]} x {shape[1]}; move its corner"
         )
-    return (*corner, *sides)
+    return top, left, height, width
 
 
 def simulate(clean: Image, state: State) -> Image:
@@ -125,7 +125,8 @@ def denoise_state(clean: Image, noisy: Image, state: State, methods: Mapping[str
 
 def quality(image: Image, clean: Image) -> Quality:
     """PSNR, SNR and SSIM of an image (H, W) in [0, 1], see `xbdcnn.metrics`."""
-    return Quality(*(score(image, clean) for score in (metrics.psnr, metrics.snr, metrics.ssim)))
+    scores = (metrics.psnr, metrics.snr, metrics.ssim)
+    return Quality(*(float(score(image, clean)) for score in scores))
 
 
 def middle_line(shape: tuple[int, int]) -> Line:

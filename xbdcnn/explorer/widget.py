@@ -84,10 +84,12 @@ class Explorer:
         start = start if start.image else replace(start, image=next(iter(images)))
         self._images, self._methods = dict(images), methods
         # One worker per method, so that a fast method never waits for a slow one.
-        self._workers, self._pause = defaultdict(lambda: LatestOnly(self._denoise)), pause
-        self._drawing = threading.RLock()
-        self._whole, self._corner = None, None
-        self._clean, self._noisy, self._view = None, None, None
+        self._workers: dict[str, LatestOnly] = defaultdict(lambda: LatestOnly(self._denoise))
+        self._pause, self._drawing = pause, threading.RLock()
+        # Black until the first state is shown.
+        self._whole = self._clean = self._noisy = np.zeros((SIDE, SIDE), np.float32)
+        self._corner: tuple[int, int] | None = None
+        self._view: View | None = None
         self.controls, self.upload = state_controls(start, images, methods), upload_button()
         self.canvas = Canvas()
         self.canvas.corner = start.corner
@@ -239,6 +241,6 @@ class Explorer:
         """Show the error; erase: remove the pictures of an earlier state."""
         text = html.escape(f"{type(error).__name__}: {error}")
         texts = {"message": f"<p><b>{text}</b></p>"}
-        black = np.zeros((SIDE, SIDE) if self._clean is None else self._clean.shape, np.uint8)
+        black = np.zeros(self._clean.shape, np.uint8)
         pictures = dict.fromkeys(("restored", "residual"), black) if erase else {}
         self.canvas.show(pictures, texts | (captions.FAILED if erase else {}))

@@ -214,7 +214,7 @@ def load_pretrained(
     network, header = weights.load_network(path)
     header["level_error"] = weights.level_error(path)
     # CPU convolutions take about half the time in this memory format.
-    network.to(device).to(memory_format=torch.channels_last)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Pretrained(network, weights.recipe_from(header["recipe"]), header, resolved)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from xbdcnn.plotting.style import INK, MUTED, new_figure, styled
 WIDTH = 9.5
 ESTIMATE_SYMBOLS = {"η": r"$\hat{\eta}$", "σ": r"$\hat{\sigma}$"}
 LABEL_BACKGROUND = {"boxstyle": "round,pad=0.18", "fc": "white", "ec": "none", "alpha": 0.85}
-TILE_LABEL = {"size": 9, "ha": "center", "va": "center", "zorder": 9, "bbox": LABEL_BACKGROUND}
+TILE_LABEL: dict[str, Any] = {"size": 9, "ha": "center", "va": "center", "bbox": LABEL_BACKGROUND}
 
 
 @styled
@@ -131,7 +132,7 @@ def _add_level_maps(diagram: Diagram, index: int, pictures: dict[str, NDArray]) 
     for symbol, y in zip("ησ", (0.5, -0.5), strict=True):
         diagram.x = left
         diagram.tile(pictures.get(symbol), side, y)
-        diagram.axes.text(left + side / 2, y, ESTIMATE_SYMBOLS[symbol], **TILE_LABEL)
+        diagram.axes.text(left + side / 2, y, ESTIMATE_SYMBOLS[symbol], zorder=9, **TILE_LABEL)
     diagram.arrow((source.right, 0), (left, 0))
     diagram.note(diagram.x - side / 2, -1.12, "noise level\nmaps")
     diagram.x += 0.32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from xbdcnn import paper
-from xbdcnn.losses import asymmetric_loss
+from xbdcnn.losses import Asymmetry, asymmetric_loss
 from xbdcnn.plotting.method_styles import method_styles
 from xbdcnn.plotting.style import INK, MUTED, new_figure, styled
 
@@ -24,7 +25,7 @@ TERM_STYLES = {
     "tv": ("total variation (Eq. 4)", "#CC79A7"),
 }
 
-READINGS = {
+READINGS: dict[Asymmetry, tuple[str, str, str]] = {
     "text": ("text: under-estimation costs more", "#0072B2", "-"),
     "equation": ("Eq. 3 as printed: over-estimation costs more", "#E69F00", "--"),
     "released": (r"released code: second zero at $l - \alpha$", "#D55E00", "-."),
@@ -36,7 +37,7 @@ def loss_landscape(
     true: float = 1.0,
     alpha: float = paper.ALPHA,
     reach: float = 0.8,
-    ends: Mapping[str, float] | None = None,
+    ends: Mapping[Asymmetry, float] | None = None,
 ) -> Figure:
     """Eq. 3 for one pixel, |alpha - beta| (l_hat - l)^2, over l_hat, in its three readings.
 
@@ -53,22 +54,22 @@ def loss_landscape(
     axes.plot([true - alpha], [0], "o", ms=6, mfc="white", mec=READINGS["released"][1], zorder=5)
     for number, (reading, end) in enumerate((ends or {}).items()):
         # Two readings may end at the same estimate: draw the later marker smaller and on top.
-        style = {"clip_on": False, "zorder": 6, "ms": 13 - 4 * number}
+        style: dict[str, Any] = {"clip_on": False, "zorder": 6, "ms": 13 - 4 * number}
         axes.plot([end], [_loss_at(end, true, alpha, reading)], "^", **style)
         axes.lines[-1].set(color=READINGS[reading][1], mec="white")
     axes.set(xlim=estimates[[0, -1]], xlabel=r"estimate $\hat{l}$", ylabel="loss per pixel")
     axes.set_xticks([true - alpha, true], [r"$l - \alpha$", "true level $l$"])
     axes.text(0.01, -0.1, "under-estimated", transform=axes.transAxes, size=8, color=MUTED)
-    right = {"transform": axes.transAxes, "ha": "right", "size": 8, "color": MUTED}
+    right: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "size": 8, "color": MUTED}
     axes.text(0.99, -0.1, "over-estimated", **right)
     axes.legend(loc="upper center", frameon=True, framealpha=1, edgecolor="white")
     axes.set_ylim(0, 1.45 * (1 - alpha) * reach**2)
     return figure
 
 
-def _loss_at(estimate: float, true: float, alpha: float, reading: str) -> float:
-    pair = (torch.full((1, 1, 1, 1), value, dtype=torch.float64) for value in (estimate, true))
-    return float(asymmetric_loss(*pair, alpha, reading))
+def _loss_at(estimate: float, true: float, alpha: float, reading: Asymmetry) -> float:
+    pixel = torch.ones(1, 1, 1, 1, dtype=torch.float64)
+    return float(asymmetric_loss(pixel * estimate, pixel * true, alpha, reading))
 
 
 @styled

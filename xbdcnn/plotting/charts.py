@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -58,7 +59,7 @@ def training_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """
     colours = method_colours(list(histories))
     figure = new_figure(9.5, 4.0, layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1.5, 1))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1.5, 1))[0]
     _psnr_panel(left.subplots(), histories)
     for panel, (column, title) in zip(right.subplots(2, 2).flat, LOSS_TERMS.items(), strict=True):
         _loss_panel(panel, histories, column, colours)
@@ -128,7 +129,7 @@ def _robust_floor(histories: Mapping[str, pd.DataFrame]) -> float:
 
 
 def _label_ends(
-    axes: Axes, histories: Mapping[str, pd.DataFrame], styles: Mapping[str, Mapping[str, str]]
+    axes: Axes, histories: Mapping[str, pd.DataFrame], styles: Mapping[str, Mapping[str, Any]]
 ) -> None:
     """Write label and best value of each curve at the right, with a line to the curve's end."""
     low, high = axes.get_ylim()
@@ -138,18 +139,18 @@ def _label_ends(
     for label, height in zip(order, heights, strict=True):
         colour = styles[label]["color"]
         line = {"arrowstyle": "-", "color": colour, "lw": 0.6, "alpha": 0.5, "relpos": (0, 0.5)}
-        place = {"xytext": (1.02, height), "textcoords": ("axes fraction", "data"), "size": 8}
-        place |= {"va": "center", "color": colour, "annotation_clip": False, "arrowprops": line}
+        place: dict[str, Any] = {"xytext": (1.02, height), "textcoords": ("axes fraction", "data")}
+        place |= {"va": "center", "color": colour, "size": 8, "annotation_clip": False}
         text = f"{label}  {histories[label]['val_psnr'].max():.2f}"
-        axes.annotate(text, tuple(ends[label]), **place)
+        axes.annotate(text, tuple(ends[label]), arrowprops=line, **place)
 
 
 def separate(values: Sequence[float], spacing: float) -> NDArray[np.float64]:
     """Move sorted values to distances of at least `spacing`, close to where they were."""
-    values = np.asarray(values, np.float64)
     steps = spacing * np.arange(len(values))
-    up = np.maximum.accumulate(values - steps) + steps
-    down = np.minimum.accumulate((values - steps)[::-1])[::-1] + steps
+    shifted = np.asarray(values, np.float64) - steps
+    up = np.maximum.accumulate(shifted) + steps
+    down = np.minimum.accumulate(shifted[::-1])[::-1] + steps
     return (up + down) / 2
 
 
@@ -178,7 +179,7 @@ def table_2_plot(summary: pd.DataFrame, baseline: str = "Before Denoising") -> F
     for axes in grid.flat:
         _ticks(axes, methods)
     figure.supxlabel("gain in PSNR over the noisy image (dB)", size=9)
-    style = {"marker": "o", "ls": "", "color": INK}
+    style: dict[str, Any] = {"marker": "o", "ls": "", "color": INK}
     ours = Line2D([], [], label="ours, 95 % interval", **style)
     printed = Line2D([], [], mfc="white", label="paper (corrected)", **style)
     figure.legend(handles=[ours, printed], loc="outside upper right", ncols=2)

@@ -67,8 +67,8 @@ class Diagram:
         kind = "linear" if layer.kind == "conv" and not layer.relu else layer.kind
         self._cuboid(box, FILL[kind])
         if layer.kind != "pool":
-            label = {"size": 7, "rotation": 90, "rotation_mode": "anchor", "color": INK}
-            label |= {"ha": "center", "va": "center_baseline", "zorder": 6}
+            label: dict[str, Any] = {"ha": "center", "va": "center_baseline", "zorder": 6}
+            label |= {"size": 7, "rotation": 90, "rotation_mode": "anchor", "color": INK}
             self.axes.text(box.middle, y, str(layer.channels), **label)
         self.boxes[index] = box
         self.x = box.right
@@ -91,8 +91,8 @@ class Diagram:
         sign = {"add": "+", "cat": "c"}[self.layers[index].kind]
         circle = Circle((self.x, y), NODE, fc="white", ec=INK, lw=1, zorder=7)
         self.axes.add_patch(circle)
-        place = {"ha": "center", "va": "center_baseline", "zorder": 8, "size": 9}
-        self.axes.text(self.x, y, sign, **place)
+        place: dict[str, Any] = {"ha": "center", "va": "center_baseline", "zorder": 8}
+        self.axes.text(self.x, y, sign, size=9, **place)
         self.boxes[index] = Box(self.x - NODE, self.x + NODE, y, 2 * NODE)
         self.x += NODE
 
@@ -111,12 +111,12 @@ class Diagram:
 
     def note(self, x: float, y: float, text: str, **options: Any) -> None:
         """Write a caption whose upper centre is at (x, y)."""
-        style = {"size": 8, "ha": "center", "va": "top", "linespacing": 1.25, "zorder": 9}
-        self.axes.text(x, y, text, **(style | options))
+        style: dict[str, Any] = {"size": 8, "ha": "center", "va": "top", "linespacing": 1.25}
+        self.axes.text(x, y, text, zorder=9, **(style | options))
 
     def arrow(self, *points: tuple[float, float], colour: str = INK, dashed: bool = False) -> None:
         """Draw an arrow along points, with rounded corners."""
-        style = {"lw": 1.1, "color": colour, "ls": (0, (4, 2)) if dashed else "-"}
+        style: dict[str, Any] = {"lw": 1.1, "color": colour, "ls": (0, (4, 2)) if dashed else "-"}
         path = rounded(points, 0.16)
         patch = FancyArrowPatch(path=path, arrowstyle="-|>,head_length=4,head_width=2", **style)
         patch.set(capstyle="butt", joinstyle="miter", zorder=4.5)
@@ -130,9 +130,9 @@ class Diagram:
 
     def panel(self, left: float, right: float, low: float, high: float, title: str) -> None:
         """Draw a tinted background with a title behind a subnetwork."""
-        box = {"boxstyle": "round,pad=0,rounding_size=0.18", "fc": "#f5f7f9", "ec": "#d5dce2"}
-        size = (right - left, high - low)
-        self.axes.add_patch(FancyBboxPatch((left, low), *size, **box, lw=0.8, zorder=0))
+        box: dict[str, Any] = {"fc": "#f5f7f9", "ec": "#d5dce2", "lw": 0.8, "zorder": 0}
+        box |= {"boxstyle": "round,pad=0,rounding_size=0.18"}
+        self.axes.add_patch(FancyBboxPatch((left, low), right - left, high - low, **box))
         self.note(left + 0.16, high - 0.1, title, ha="left", weight="bold", size=8.5)
 
 

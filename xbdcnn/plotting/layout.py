@@ -108,7 +108,8 @@ def show(
 
     The enlarged detail is in the lower corner on the side away from the frame.
     """
-    options = {"vmin": 0, "vmax": 1, "cmap": "gray", "interpolation_stage": "data"} | options
+    defaults: dict[str, Any] = {"vmin": 0, "vmax": 1, "cmap": "gray", "interpolation_stage": "data"}
+    options = defaults | options
     shown = hide_axes(axes).imshow(image, **options)
     if zoom is not None:
         top, left, size = zoom
@@ -127,12 +128,12 @@ def show(
 def corner_label(axes: Axes, text: str) -> None:
     """Write small outlined text in the upper left corner of a picture."""
     outline = [withStroke(linewidth=2, foreground="black")]
-    place = {"transform": axes.transAxes, "va": "top", "size": 7.5, "color": "white"}
-    axes.text(0.03, 0.97, text, path_effects=outline, **place)
+    place: dict[str, Any] = {"transform": axes.transAxes, "va": "top"}
+    axes.text(0.03, 0.97, text, size=7.5, color="white", path_effects=outline, **place)
 
 
 def bottom_label(axes: Axes, x: float, text: str) -> None:
     """Write white text on a dark background at the lower edge of a picture."""
     box = {"boxstyle": "round,pad=0.35", "fc": "#0d0f12", "ec": "none", "alpha": 0.75}
-    place = {"transform": axes.transAxes, "ha": "center", "size": 10, "color": "white"}
-    axes.text(x, 0.035, text, bbox=box, zorder=9, **place)
+    place: dict[str, Any] = {"transform": axes.transAxes, "ha": "center"}
+    axes.text(x, 0.035, text, size=10, color="white", bbox=box, zorder=9, **place)

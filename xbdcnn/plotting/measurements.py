@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,8 +32,8 @@ def psnr_snr_gap_plot(rms: Sequence[float]) -> Figure:
         gaps = [cell.psnr - cell.snr for cell in scores]
         axes.plot(gaps, np.full(len(gaps), y), "o", ms=5, color="#D55E00" if gaps[0] < 0 else INK)
     real = 20 * np.log10(GREY_LEVELS / np.asarray(rms))
-    for gaps, style in ((real, {"color": "#0072B2"}), (-real, {"color": MUTED})):
-        axes.plot(gaps, np.full(len(gaps), -1.0), "|", ms=9, **style)
+    for differences, colour in ((real, "#0072B2"), (-real, MUTED)):
+        axes.plot(differences, np.full(len(differences), -1.0), "|", ms=9, color=colour)
     axes.axvspan(-7, 0, color=ACCENT, alpha=0.12, lw=0)
     axes.text(-6.8, len(rows) - 0.4, "impossible", size=8, color=MUTED, va="bottom")
     axes.set_yticks(range(-1, len(rows)), ["our test images", *reversed(rows)])
@@ -71,7 +72,7 @@ def choices_plot(table: pd.DataFrame, score: str = "PSNR (dB)", reference: str =
     seeds = table["seeds"].max()
     label = f"half width, short training, {seeds} seed(s), 95 % interval if several"
     axes.plot(table["effect"], places, "o", ms=5.5, color="#0072B2", label=label)
-    style = {"ms": 6.5, "mfc": "none", "mec": "#D55E00", "mew": 1.4}
+    style: dict[str, Any] = {"ms": 6.5, "mfc": "none", "mec": "#D55E00", "mew": 1.4}
     axes.plot(table["full_width"], places, "D", label="full width, full training, 1 seed", **style)
     axes.set_yticks(places, table["trial"])
     axes.set(xlabel=f"change of {score} against {reference!r}" if reference else score)

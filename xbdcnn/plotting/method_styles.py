@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import cycle
+from typing import Any
 
 COLOURS = {
     "BM3D": "#56B4E9",
@@ -34,7 +35,7 @@ def method_colours(labels: Sequence[str]) -> dict[str, str]:
     return {label: COLOURS.get(label) or next(spare) for label in labels}
 
 
-def method_styles(labels: Sequence[str]) -> dict[str, dict[str, str]]:
+def method_styles(labels: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Colour and marker per label, as arguments of `Axes.plot`; a dot by default."""
     colours = method_colours(labels)
     return {name: {"color": colours[name], "marker": MARKERS.get(name, ".")} for name in labels}

@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from functools import wraps
 from io import BytesIO
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import open_file_cm
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -24,11 +25,14 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
 from xbdcnn.plotting.method_styles import COLOURS
 
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
 Arguments = ParamSpec("Arguments")
 
 INK, MUTED, FAINT, ACCENT = "#222222", "#6b6b6b", "#dddddd", "#E69F00"
 
-STYLE: dict[str, Any] = {
+STYLE: dict[RcKeyType, Any] = {
     "figure.dpi": 100,
     "figure.facecolor": "white",
     "font.family": "DejaVu Sans",
@@ -43,7 +47,7 @@ STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "axes.prop_cycle": mpl.cycler(color=["#0072B2", "#D55E00", *list(COLOURS.values())[:4]]),
+    "axes.prop_cycle": cycler(color=["#0072B2", "#D55E00", *list(COLOURS.values())[:4]]),
     "axes.grid": True,
     "grid.color": "#ebebeb",
     "grid.linewidth": 0.7,
@@ -176,8 +180,9 @@ def _footer_and_watermark(figure: Figure, facts: Mapping[str, Any], smoke: bool)
     if smoke:
         angle = math.degrees(math.atan2(height, width))
         size = 3.4 * math.hypot(width, height)
-        style = {"ha": "center", "va": "center", "rotation": angle, "size": size, "weight": "bold"}
-        mark = figure.text(0.5, 0.5, WATERMARK, **style, color="#D55E00", alpha=0.35, zorder=99)
+        style: dict[str, Any] = {"ha": "center", "va": "center", "rotation": angle, "size": size}
+        style |= {"weight": "bold", "color": "#D55E00", "alpha": 0.35, "zorder": 99}
+        mark = figure.text(0.5, 0.5, WATERMARK, **style)
         mark.set_gid("smoke-watermark")
         mark.set_in_layout(False)
         marks.append(mark)
@@ -231,7 +236,7 @@ def _with_palette(rgb: NDArray[np.uint8], greys: int) -> Image.Image:
     if colourful.any():
         colours = Image.fromarray(rgb[colourful][None]).quantize(128, dither=Image.Dither.NONE)
         indices[colourful] = greys + np.asarray(colours)[0]
-        palette += colours.getpalette()
+        palette += colours.getpalette() or []  # never None after `quantize`
     picture = Image.fromarray(indices, mode="P")
     picture.putpalette(palette[:768])
     return picture

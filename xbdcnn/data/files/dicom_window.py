@@ -33,7 +33,8 @@ def padding_of(header: Dataset) -> tuple[int, int] | None:
     if first is None:
         return None
     last = header.get("PixelPaddingRangeLimit")
-    return tuple(sorted((int(first), int(first if last is None else last))))
+    low, high = sorted((int(first), int(first if last is None else last)))
+    return low, high
 
 
 def window_of(path: Path, header: Dataset, stored: NDArray) -> Window:

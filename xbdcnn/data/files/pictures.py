@@ -98,13 +98,14 @@ def _read_tiff(path: Path) -> Picture:
     logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
     with tifffile.TiffFile(read_whole_file(path)) as tiff:
         refuse_frames(path, len(tiff.pages))
-        page = tiff.pages[0]
+        page = tiff.pages.first
         check_area(path, page.imagelength, page.imagewidth)
         if page.imagedepth > 1 or page.photometric == tifffile.PHOTOMETRIC.PALETTE:
             raise XbdcnnError(f"{path}: a volume or palette TIFF; save it as a 2-D grey TIFF")
         if page.compression not in tifffile.TIFF.DECOMPRESSORS:
+            name = tifffile.COMPRESSION(page.compression).name
             raise XbdcnnError(
-                f"{path}: compressed with {page.compression.name}; save it uncompressed or "
+                f"{path}: compressed with {name}; save it uncompressed or "
                 "run 'pip install imagecodecs'"
             )
         if page.bitspersample not in SUPPORTED_BITS:

@@ -78,9 +78,9 @@ def open_radiograph(path: str | Path, window: tuple[float, float] | None = None)
             limits, padding = limits_of(header), padding_of(header)
             return RadiographFile(path, stored, chosen, limits, padding, header)
     picture = read_picture(path)
-    limits = (0.0, picture.largest_value)
-    chosen = given or Window(*(limits[::-1] if picture.inverted else limits), "the full range")
-    return RadiographFile(path, picture.stored, chosen, limits, inverted=picture.inverted)
+    full = (0.0, picture.largest_value)
+    chosen = given or Window(*(full[::-1] if picture.inverted else full), "the full range")
+    return RadiographFile(path, picture.stored, chosen, full, inverted=picture.inverted)
 
 
 def save_radiograph(source: RadiographFile, stored: NDArray, target: Path, derivation: str) -> None:
@@ -119,12 +119,13 @@ def load_radiograph(path: str | Path) -> NDArray[np.float32]:
     if radiograph.header is None:
         return radiograph.unit
     with hiding_header_values(radiograph.path):
-        return _through_curve(radiograph) if has_curve(radiograph.header) else radiograph.unit
+        if has_curve(radiograph.header):
+            return _through_curve(radiograph, radiograph.header)
+        return radiograph.unit
 
 
-def _through_curve(radiograph: RadiographFile) -> NDArray[np.float32]:
+def _through_curve(radiograph: RadiographFile, header: Dataset) -> NDArray[np.float32]:
     """Look every stored value up in the nonlinear display curve of the header."""
-    header = radiograph.header
     curve = curve_of(radiograph.path, header).astype(np.float32)
     if header.PhotometricInterpretation == "MONOCHROME1":
         curve = 1 - curve

@@ -26,7 +26,7 @@ class Window:
 
     def __post_init__(self) -> None:
         with np.errstate(over="ignore"):
-            span = np.float32(self.white - self.black)
+            span = float(np.float32(self.white - self.black))
         if not np.isfinite([self.black, self.white, span]).all() or span == 0:
             raise XbdcnnError(
                 f"the window from {self.black:g} to {self.white:g} is empty; give two different "
