@@ -18,7 +18,7 @@ from xbdcnn.noise import LevelScaling, mid_range_levels
 NLE_WIDTH = 32
 """Channels of the NLE (Sec. II-B)."""
 
-_Values = TypeVar("_Values", Tensor, NDArray[np.floating])
+_Values = TypeVar("_Values", bound=Tensor | NDArray[np.floating])
 
 
 @dataclass(frozen=True)
