@@ -310,6 +310,7 @@ def test_recipes_differ_in_the_expected_fields() -> None:
     }
 
 
+@pytest.mark.slow
 def test_network_overfits_one_patch_to_more_than_40_db() -> None:
     """Failure to fit a single patch reveals an error in network, loss or noise."""
     recipe = replace(BALANCED, width=32)

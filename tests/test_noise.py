@@ -164,6 +164,7 @@ def test_photon_transfer_needs_contrast_and_equal_shapes():
 
 
 @pytest.mark.skipif("XBDCNN_DATA" not in os.environ, reason="set XBDCNN_DATA to the sample folder")
+@pytest.mark.slow
 def test_nine_noisy_psnrs_equal_those_of_table_2():
     images = find_source().images("table2")
     assert len(images) == 10

@@ -32,7 +32,7 @@ POINTS = {
     "Strength of the SSIM loss": "04_losses_and_metrics",
     "Ablation: no SSIM loss": "07_ablations",
     "Ablation: no NLE": "07_ablations",
-    "The NLE of X-BDCNN": "11_audit",
+    "The NLE of X-BDCNN (as written)": "11_audit",
     "Split of patches, not of patients": "02_data",
     "Outside the trained range, X-BDCNN (balanced)": "11_audit",
 }

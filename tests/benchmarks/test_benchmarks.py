@@ -57,6 +57,7 @@ def test_reference_restoration_agrees_with_the_package(network):
     np.testing.assert_allclose(reference.restore(network, image), fast, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_reference_training_reduces_the_loss():
     network = build_network("xbdcnn", Recipe(**vars(BALANCED) | {"width": 4}))
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
@@ -123,6 +124,7 @@ def test_convolution_equals_matrix_product():
     torch.testing.assert_close(product[0, :, :, 0].T, left @ right)
 
 
+@pytest.mark.slow
 def test_every_task_runs_and_has_a_reference(tmp_path, monkeypatch):
     monkeypatch.setattr(tasks, "BALANCED", Recipe(**vars(BALANCED) | {"width": 4}))
     monkeypatch.setattr(tasks, "SIDE", 32)

@@ -350,6 +350,7 @@ def test_missing_and_unreadable_inputs_are_named(scans, tmp_path, weights):
     assert errors(result)[1].startswith(f"{names[1]}: not a PNG, TIFF, JPEG or DICOM file")
 
 
+@pytest.mark.slow
 def test_train_then_evaluate_with_those_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("XBDCNN_DATA", "")
     monkeypatch.setattr("xbdcnn.data.source.sample_folder", lambda: tmp_path / "none")

@@ -687,11 +687,13 @@ def test_every_exercise_has_starter_solution_and_check():
     assert len(found) >= 3 * 6 and found == list(kinds) * (len(found) // 3)
 
 
+@pytest.mark.slow
 def test_solutions_pass_their_checks(monkeypatch, tmp_path):
     outcomes = run_exercises(monkeypatch, tmp_path, solved=True)
     assert outcomes == [None] * len(outcomes) and len(outcomes) >= 6
 
 
+@pytest.mark.slow
 def test_checks_fail_without_the_solutions(monkeypatch, tmp_path):
     outcomes = run_exercises(monkeypatch, tmp_path, solved=False)
     assert len(outcomes) >= 6

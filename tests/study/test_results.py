@@ -44,6 +44,7 @@ def test_the_tables_belong_to_the_available_images():
     assert {facts(n)["data_sha256"] for n in (1, 2)} == {SOURCE.fingerprint}
 
 
+@pytest.mark.slow
 def test_a_cell_of_table_1_is_reproduced():
     cases = table_1_cases(SOURCE, get_profile(facts(1)["profile"]))
     table = pd.read_csv(TABLES / "table_1.csv").set_index("method")
@@ -51,14 +52,15 @@ def test_a_cell_of_table_1_is_reproduced():
     assert found == pytest.approx(table.loc["X-ReCNN-style", "psnr"], abs=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_a_cell_of_table_2_is_reproduced():
-    """The cell with the strongest noise, for the best network."""
+    """Two radiographs with the strongest noise, for the best network."""
     cases = table_2_cases(SOURCE, get_profile(facts(2)["profile"]))
-    cell = [case for case in cases if (case.eta, case.sigma) == (0.4, 15.0)]
-    table = pd.read_csv(TABLES / "table_2.csv").set_index(["eta", "sigma", "method"])
-    found = measure_psnr("xbdcnn", cell)
-    expected = table.loc[(0.4, 15.0, "X-BDCNN (balanced)"), "psnr"]
-    assert found == pytest.approx(expected, abs=TOLERANCE)
+    cell = [case for case in cases if (case.eta, case.sigma) == (0.4, 15.0)][:2]
+    rows = pd.read_csv(TABLES / "table_2_results.csv").query("eta == 0.4 and sigma == 15")
+    rows = rows[rows["method"] == ZOO["xbdcnn"].label].set_index("image")
+    expected = rows.loc[[case.image for case in cell], "psnr"].mean()
+    assert measure_psnr("xbdcnn", cell) == pytest.approx(expected, abs=TOLERANCE)
 
 
 @pytest.mark.parametrize("folder", [results.FOLDER, FIGURES], ids=["ChestX-ray8", "built-in"])

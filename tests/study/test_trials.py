@@ -70,6 +70,7 @@ def test_choices_cover_the_difference_between_text_and_released_code():
     assert different(first, others[-1]) <= changed
 
 
+@pytest.mark.slow
 def test_series_is_tabulated_and_resumed(tmp_path, monkeypatch):
     small = tuple(Trial(label, recipe={"width": 4}) for label in ("one", "w/o two"))
     monkeypatch.setitem(SERIES, "small", small)

@@ -8,6 +8,7 @@ import promises
 import pytest
 
 
+@pytest.mark.slow
 def test_the_table_is_up_to_date():
     assert promises.main(["--check"]) == 0, "run tools/promises.py --write"
 

@@ -95,6 +95,7 @@ def test_validation_noise_is_fixed_and_covers_the_range():
     assert first.sigma.min() < 1.0 and first.sigma.max() > 19.0
 
 
+@pytest.mark.slow
 def test_training_reduces_the_loss_and_logs_it(tmp_path):
     config = replace(CONFIG, patches=480, validate_every=20, learning_rates=(3e-3, 3e-4))
     network = build_network("xbdcnn", SMALL)
