@@ -79,10 +79,10 @@ def pages(site) -> dict[Path, Page]:
 
 
 def modules() -> list[str]:
-    """Dotted names of the package's modules."""
+    """Dotted names of the package's public modules."""
     paths = (path.relative_to(ROOT).with_suffix("") for path in (ROOT / "xbdcnn").rglob("*.py"))
     names = {".".join(path.parts).removesuffix(".__init__") for path in paths}
-    return sorted(name for name in names if not name.endswith("__main__"))
+    return sorted(name for name in names if "._" not in name)
 
 
 @pytest.mark.slow
