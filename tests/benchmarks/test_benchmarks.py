@@ -108,6 +108,7 @@ def test_rates_speedups_and_fractions():
 # --- tasks
 
 
+@pytest.mark.slow
 def test_arithmetic_and_memory_traffic_of_x_bdcnn():
     network = build_network("xbdcnn", BALANCED)
     assert tasks.forward_flops(network, 128) == pytest.approx(18.44e9, rel=0.01)

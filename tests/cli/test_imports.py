@@ -61,6 +61,7 @@ def test_optional_modules_are_blocked(module):
     assert result.returncode == 1 and f"No module named '{module}'" in result.stderr
 
 
+@pytest.mark.slow
 def test_denoise_needs_the_core_installation_only(tmp_path, weights):
     images = tmp_path / "images"
     images.mkdir()
@@ -73,6 +74,7 @@ def test_denoise_needs_the_core_installation_only(tmp_path, weights):
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.tif", "c.dcm"]
 
 
+@pytest.mark.slow
 def test_every_help_needs_the_core_installation_only():
     result = python(COMMAND_LINE, "--help")
     assert result.returncode == 0, result.stderr

@@ -63,6 +63,7 @@ def assert_no_secret(*texts: str) -> None:
             assert secret.lower() not in text.lower()
 
 
+@pytest.mark.slow
 def test_no_patient_in_messages_file_names_or_added_text(tmp_path, weights, caplog, recwarn):
     folder, out = tmp_path / "scans", tmp_path / "out"
     folder.mkdir()
@@ -86,6 +87,7 @@ def test_no_patient_in_messages_file_names_or_added_text(tmp_path, weights, capl
     assert "valid.dcm" in {path.name for path in out.iterdir()}
 
 
+@pytest.mark.slow
 def test_no_patient_in_a_weight_file_or_a_record(tmp_path, monkeypatch):
     """Provenance names the source of the images, not files or header values."""
     folder = tmp_path / "data"

@@ -63,6 +63,7 @@ def test_bad_images_are_refused(image, word):
 
 
 @pytest.mark.parametrize("architecture", ["xbdcnn", "dncnn", "xrecnn"])
+@pytest.mark.slow
 def test_tiles_give_the_result_of_the_whole_image(architecture):
     recipe = None if architecture == "xbdcnn" else zoo.MSE_ONLY
     model = untrained(architecture, recipe)
@@ -139,6 +140,7 @@ def test_load_pretrained_accepts_a_weight_file(tmp_path):
 
 
 @pytest.mark.parametrize("name", zoo.shipped_names())
+@pytest.mark.slow
 def test_bfloat16_changes_the_mean_psnr_by_less_than_0_02_db(name):
     differences = []
     clean = find_source("builtin").images("test", 1)[0][160:288, 160:288]

@@ -171,6 +171,7 @@ def test_figures_are_not_registered_with_pyplot(figure: Figure) -> None:
     assert pyplot.get_fignums() == []
 
 
+@pytest.mark.slow
 def test_import_and_drawing_do_not_change_backend_or_settings() -> None:
     code = """
 import sys, matplotlib

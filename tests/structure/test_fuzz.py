@@ -67,6 +67,7 @@ def test_number_of_mutated_files():
 
 
 @pytest.mark.parametrize("kind", SHORT)
+@pytest.mark.slow
 def test_mutated_files(kind):
     assert_within_limits(fuzzed(kind, SHORT[kind], seed=0, seconds=300))
 

@@ -94,6 +94,7 @@ def test_student_version_lacks_the_solutions_only():
     assert not [cell.source for cell in removed if cell.source in text]
 
 
+@pytest.mark.slow
 def test_student_version_is_written_to_the_given_path(tmp_path):
     target = tmp_path / "class" / "exercises.ipynb"
     command = [sys.executable, exercises.__file__, "--output", str(target)]

@@ -83,6 +83,7 @@ def test_committed_gif_is_small():
         assert picture.n_frames == static_explorer.GIF_FRAMES
 
 
+@pytest.mark.slow
 def test_tool_prints_its_options():
     command = [sys.executable, "tools/static_explorer.py", "--help"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -54,6 +54,7 @@ def test_activation_memory_counts_the_inputs_of_each_layer():
     assert memory.bytes == 4 * 16 * 16 * 2 * (1 + 8)  # the input of each convolution
 
 
+@pytest.mark.slow
 def test_predicted_cost_scales_with_the_configuration():
     small = predict_cost("xbdcnn", BUILTIN, SMOKE.train, 8, SMOKE.radiographs(BUILTIN))
     network = build_network("xbdcnn", replace(zoo.ZOO["xbdcnn"].recipe, width=8))

@@ -117,6 +117,7 @@ def test_the_best_validated_weights_are_kept():
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 @pytest.mark.parametrize("architecture", ["xbdcnn", "dncnn"])
+@pytest.mark.slow
 def test_resume_is_exact(tmp_path, monkeypatch, architecture, ema):
     recipe = SMALL if architecture == "xbdcnn" else zoo.MSE_ONLY
     config = replace(CONFIG, ema=ema, checkpoint_seconds=0.0, patches=24, validate_every=2)
@@ -177,6 +178,7 @@ def test_missing_and_small_images_are_rejected():
         train(XBDCNN(SMALL), SMALL, ramps(side=16), ramps(), CONFIG, progress=False)
 
 
+@pytest.mark.slow
 def test_training_with_bfloat16_clipping_and_augmentation():
     config = replace(CONFIG, precision="bf16", clip_norm=0.1, augment=True)
     history = train(XBDCNN(SMALL), SMALL, ramps(), ramps(), config, progress=False)
@@ -185,6 +187,7 @@ def test_training_with_bfloat16_clipping_and_augmentation():
     assert len(again) == 2
 
 
+@pytest.mark.slow
 def test_train_named_exports_weights_with_provenance(tmp_path, monkeypatch):
     monkeypatch.delenv("XBDCNN_DATA", raising=False)
     path = train_named("xbdcnn", find_source(), CONFIG, tmp_path, width=8, progress=False)

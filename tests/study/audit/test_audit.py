@@ -201,6 +201,7 @@ def test_eq_3_favours_large_eta_unless_over_estimation_costs_more():
     assert loss_terms.direction_for_eta("equation").verdict == "confirmed"
 
 
+@pytest.mark.slow
 def test_gradient_norms_are_those_of_the_weighted_terms():
     pool = as_pool([ramp(48)])
     config = TrainConfig(patches=8, patch_size=32, batch_size=4)
@@ -246,6 +247,7 @@ def test_training_sets_are_equal_in_size_and_contain_no_test_tile():
     assert seen.isdisjoint({tile.tobytes() for tile in sets["patch"] + sets["image"]})
 
 
+@pytest.mark.slow
 def test_leakage_experiment_trains_both_splits(tmp_path):
     config = TrainConfig(patches=8, patch_size=16, batch_size=4, validate_every=1)
     table = images.train_both_splits(

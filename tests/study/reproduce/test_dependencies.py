@@ -121,6 +121,7 @@ def test_a_lazy_package_as_a_whole_means_all_of_it(package):
     assert names(package, "from xbdcnn import lazy") == expected | {"unrelated.py"}
 
 
+@pytest.mark.slow
 def test_every_module_that_python_loads_is_found(tmp_path):
     code = "from xbdcnn.data import builtin_crop, find_source\nfrom xbdcnn.study import tables\n"
     (tmp_path / "00.py").write_text(code)
