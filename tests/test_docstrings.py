@@ -1,4 +1,4 @@
-"""The examples in the docstrings of the five core modules run and show their true output."""
+"""The examples in the docstrings of the core modules run and show their true output."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from types import ModuleType
 
 import pytest
 
-from xbdcnn import losses, metrics, models, noise, paper
+from xbdcnn import detector, losses, metrics, models, noise, paper, successor
 
-CORE = [paper, noise, models, losses, metrics]
+CORE = [paper, noise, detector, models, losses, metrics, successor]
 WITHOUT_EXAMPLE = {
     "add_hybrid_noise_numpy", "sample_levels", "levels_from_maps", "mid_range_levels",
     "mean_variance", "conv3x3", "conv_block", "require_image_batch", "ssim_operands",
+    "light_output", "scintillator_blur", "blur_transfer", "readout_noise", "displayed",
 }  # fmt: skip
 """Public functions that are explained by a neighbour's example or need none."""
 

@@ -40,7 +40,7 @@ def quantum_noise(
     >>> round(float((255 * p).std()))  # sqrt(127.5 / 0.5) grey levels
     16
     """
-    photons_at_white = (GREY_LEVELS * _per_image(eta, g)).expand_as(g)  # (B, 1, H, W)
+    photons_at_white = (GREY_LEVELS * per_image(eta, g)).expand_as(g)  # (B, 1, H, W)
     finite = torch.isfinite(photons_at_white)
     counts = torch.poisson(torch.where(finite, photons_at_white, 0.0) * g, generator=generator)
     return torch.where(finite, counts / photons_at_white, g)
@@ -57,7 +57,7 @@ def electronic_noise(
     10
     """
     normal = torch.randn(g.shape, generator=generator, device=g.device, dtype=g.dtype)
-    return normal * (_per_image(sigma, g) / GREY_LEVELS)
+    return normal * (per_image(sigma, g) / GREY_LEVELS)
 
 
 def add_hybrid_noise(
@@ -159,7 +159,7 @@ def level_maps(
     >>> level_maps(0.4, 5.0, torch.zeros(1, 1, 8, 8), "unit")[0, :, 0, 0]
     tensor([0.2105, 0.2500])
     """
-    maps = torch.stack([_per_image(level, like)[:, 0] for level in (eta, sigma)], dim=1)
+    maps = torch.stack([per_image(level, like)[:, 0] for level in (eta, sigma)], dim=1)
     scale = torch.tensor(_SCALES[scaling], dtype=like.dtype, device=like.device)  # (2,)
     return (maps / scale[:, None, None]).expand(like.shape[0], 2, *like.shape[-2:])
 
@@ -241,8 +241,12 @@ def _validate(g: Tensor | NDArray[np.floating], eta: float | Tensor, sigma: floa
     _require(bool((torch.isfinite(sigma) & (sigma >= 0)).all()), "sigma")
 
 
-def _per_image(level: float | Tensor, g: Tensor) -> Tensor:
-    """Reshape a number or a (B,) tensor so that it broadcasts over g's images."""
+def per_image(level: float | Tensor, g: Tensor) -> Tensor:
+    """Reshape a number or (B,) values so that they broadcast over g's images, else XbdcnnError.
+
+    >>> per_image(torch.tensor([1.0, 2.0]), torch.zeros(2, 1, 8, 8)).shape
+    torch.Size([2, 1, 1, 1])
+    """
     level = torch.as_tensor(level, dtype=g.dtype, device=g.device)
     if level.ndim == 0:
         return level.expand((1,) * g.ndim)

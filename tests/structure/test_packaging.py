@@ -21,8 +21,8 @@ from paths import ROOT
 FLOORS = (
     {"_common", "paper"},
     {"data", "metrics", "noise"},
-    {"models"},
-    {"baselines", "losses"},
+    {"detector", "models"},
+    {"baselines", "losses", "successor"},
     {"inference"},
     {"plotting", "training"},
     {"study"},

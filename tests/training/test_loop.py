@@ -16,8 +16,9 @@ from xbdcnn.inference.weights import build_network, load_network
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, BALANCED, XBDCNN
 from xbdcnn.training import batches, loop, named
 from xbdcnn.training.batches import TrainConfig, draw_batch, validation_batch
-from xbdcnn.training.loop import learning_rate, score, train
+from xbdcnn.training.loop import learning_rate, train
 from xbdcnn.training.named import train_named
+from xbdcnn.training.objectives import score
 
 CPU = torch.device("cpu")
 SMALL = replace(BALANCED, width=8)
@@ -111,7 +112,7 @@ def test_training_reduces_the_loss_and_logs_it(tmp_path):
 def test_the_best_validated_weights_are_kept():
     network = build_network("xbdcnn", SMALL)
     history = train(network, SMALL, ramps(), ramps(), CONFIG, progress=False)
-    scores = loop.score(network, validation_batch(ramps(), CONFIG), SMALL, CPU)
+    scores = score(network, validation_batch(ramps(), CONFIG), SMALL, CPU)
     assert scores["val_psnr"] == pytest.approx(history["val_psnr"].max(), abs=1e-4)
 
 
@@ -134,7 +135,7 @@ def test_resume_is_exact(tmp_path, monkeypatch, architecture, ema):
         return draw_batch(pool, recipe, config, step, device)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(loop, "draw_batch", killed_at_step_4)
+        patch.setattr(loop, "draw_training_batch", killed_at_step_4)
         broken = build_network(architecture, recipe)
         train(broken, recipe, ramps(), ramps(), config, tmp_path / "killed", progress=False)
     resumed = build_network(architecture, recipe, seed=99)

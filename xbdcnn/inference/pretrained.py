@@ -206,7 +206,8 @@ def load_pretrained(
             devices with bfloat16 instructions, else fp32.
 
     Raises:
-        XbdcnnError: name or precision is unknown, or the file is missing, damaged or altered.
+        XbdcnnError: name or precision is unknown, the file is missing, damaged or altered, or it
+            holds a successor, which has to be told the noise levels.
     """
     is_file = isinstance(name, Path) or str(name).endswith(".safetensors")
     resolved = resolve_precision(precision, torch.device(device))
@@ -215,7 +216,13 @@ def load_pretrained(
     header["level_error"] = weights.level_error(path)
     # CPU convolutions take about half the time in this memory format.
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Pretrained(network, weights.recipe_from(header["recipe"]), header, resolved)
+    recipe = weights.recipe_from(header)
+    if not isinstance(recipe, Recipe):
+        raise XbdcnnError(
+            f"{path}: this network must be told the noise levels; load it with "
+            "xbdcnn.inference.weights.load_network"
+        )
+    return Pretrained(network, recipe, header, resolved)
 
 
 def to_unit_range(image: NDArray) -> NDArray[np.float32]:

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import PACKAGE, atomic_path, sha256_of
 from xbdcnn.models import XBDCNN, Recipe
+from xbdcnn.successor import AnyRecipe, Successor, SuccessorRecipe
 
 WEIGHTS = PACKAGE / "weights"
 CHECKSUMS = WEIGHTS / "checksums.json"
 LEVEL_ERRORS = WEIGHTS / "level_errors.json"
 """Measured errors of the noise levels estimated with shipped weights, see `level_error`."""
 
-ARCHITECTURES = ("xbdcnn", "dncnn", "xrecnn")
+ARCHITECTURES = ("xbdcnn", "dncnn", "xrecnn", "successor")
 """Architectures that `build_network` knows."""
 
 _READ_ERRORS = (
@@ -31,7 +32,7 @@ _READ_ERRORS = (
 """Exceptions that reading a damaged weight file can raise."""
 
 
-def build_network(architecture: str, recipe: Recipe, seed: int = 0) -> nn.Module:
+def build_network(architecture: str, recipe: AnyRecipe, seed: int = 0) -> nn.Module:
     """Build an untrained network; `seed` determines its initial weights.
 
     Raises:
@@ -43,6 +44,8 @@ def build_network(architecture: str, recipe: Recipe, seed: int = 0) -> nn.Module
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        if isinstance(recipe, SuccessorRecipe):
+            return Successor(recipe)
         if architecture == "xbdcnn":
             return XBDCNN(recipe)
         from xbdcnn.baselines import networks
@@ -51,7 +54,11 @@ def build_network(architecture: str, recipe: Recipe, seed: int = 0) -> nn.Module
 
 
 def save_weights(
-    network: nn.Module, path: Path | str, architecture: str, recipe: Recipe, **facts: Any
+    network: nn.Module,
+    path: Path | str,
+    architecture: str,
+    recipe: AnyRecipe,
+    **facts: Any,
 ) -> None:
     """Write a network as safetensors, with architecture, recipe and `facts` in the header.
 
@@ -108,7 +115,7 @@ def load_network(path: Path | str) -> tuple[nn.Module, dict[str, Any]]:
     try:
         # On the meta device no memory is allocated, even if a damaged header has a huge width.
         with torch.device("meta"):
-            network = build_network(header["architecture"], recipe_from(header["recipe"]))
+            network = build_network(header["architecture"], recipe_from(header))
         network.load_state_dict(state, assign=True)
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()
@@ -120,16 +127,18 @@ def load_network(path: Path | str) -> tuple[nn.Module, dict[str, Any]]:
     return network.eval(), header
 
 
-def recipe_from(values: dict[str, Any]) -> Recipe:
-    """Return the Recipe of a header.
+def recipe_from(header: dict[str, Any]) -> AnyRecipe:
+    """Return the recipe of a header, whose lists become tuples.
 
     Raises:
-        XbdcnnError: the header has a field that this version does not know.
+        XbdcnnError: the recipe has a field that this version does not know.
     """
-    known = {field.name for field in fields(Recipe)}
-    if unknown := set(values) - known:
+    values: dict[str, Any] = header["recipe"]
+    kind = SuccessorRecipe if header["architecture"] == "successor" else Recipe
+    if unknown := set(values) - {field.name for field in fields(kind)}:
         raise XbdcnnError(f"unknown recipe fields {sorted(unknown)}; update xbdcnn")
-    return Recipe(**values | {"loss_weights": tuple(values["loss_weights"])})
+    tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return kind(**values | tuples)
 
 
 def checksums() -> dict[str, str]:

@@ -13,8 +13,8 @@ from xbdcnn.models import (
     BALANCED,
     WITHOUT_NLE,
     WITHOUT_SSIM,
-    Recipe,
 )
+from xbdcnn.successor import FULL, TINY, AnyRecipe
 
 MSE_ONLY = replace(AS_WRITTEN, use_nle=False, loss_weights=(1.0, 0.0, 0.0, 0.0), reduction="mean")
 """Recipe of DnCNN and the X-ReCNN-style network: MSE loss only, on the same noise."""
@@ -26,8 +26,8 @@ class ZooEntry:
 
     label: str
     """Name in tables and figures, which states the recipe."""
-    architecture: Literal["xbdcnn", "dncnn", "xrecnn"]
-    recipe: Recipe
+    architecture: Literal["xbdcnn", "dncnn", "xrecnn", "successor"]
+    recipe: AnyRecipe
     paper_row: str | None = None
     """Corresponding row of the paper's tables; None if there is none."""
     budget_factor: int = 1
@@ -54,11 +54,20 @@ ZOO: dict[str, ZooEntry] = {
 """Networks by the name that `load_pretrained` takes, in the order of the tables."""
 
 
+SUCCESSORS: dict[str, ZooEntry] = {
+    "specialist": ZooEntry("Successor (specialist)", "successor", replace(FULL, noise="paper")),
+    "generalist": ZooEntry("Successor (generalist)", "successor", FULL),
+    "tiny": ZooEntry("Successor (tiny)", "successor", TINY),
+}
+"""Networks of the architecture that follows X-BDCNN; they can be trained, none is shipped yet."""
+
+
 def find_entry(name: str) -> ZooEntry:
-    """Return the entry of a name in `ZOO`; XbdcnnError, which lists the names, if there is none."""
-    if name not in ZOO:
-        raise XbdcnnError(f"unknown network {name!r}; choose from {', '.join(ZOO)}")
-    return ZOO[name]
+    """Return the entry of a network; XbdcnnError, which lists the names, if there is none."""
+    known = ZOO | SUCCESSORS
+    if name not in known:
+        raise XbdcnnError(f"unknown network {name!r}; choose from {', '.join(known)}")
+    return known[name]
 
 
 def shipped_names() -> list[str]:

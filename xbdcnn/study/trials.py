@@ -17,12 +17,13 @@ from xbdcnn._common.provenance import provenance
 from xbdcnn.data.source import Source
 from xbdcnn.inference.weights import build_network
 from xbdcnn.inference.zoo import find_entry
-from xbdcnn.models import Recipe
 from xbdcnn.study.profiles import PROFILES
 from xbdcnn.study.statistics import student_interval
+from xbdcnn.successor import AnyRecipe
 from xbdcnn.training.batches import TrainConfig, validation_batch
-from xbdcnn.training.loop import score, train
-from xbdcnn.training.named import TIME_COLUMNS, VALIDATION_IMAGES
+from xbdcnn.training.loop import train
+from xbdcnn.training.named import TIME_COLUMNS, VALIDATION_IMAGES, with_width
+from xbdcnn.training.objectives import score
 
 WIDTH = 32
 """Channels of the networks: half of the paper's, hence a quarter of the arithmetic."""
@@ -42,9 +43,9 @@ class Trial:
     config: dict[str, Any] = field(default_factory=dict)
     """Fields of the budget to replace; the number of training pixels remains the same."""
 
-    def settings(self, budget: TrainConfig, seed: int) -> tuple[Recipe, TrainConfig]:
+    def settings(self, budget: TrainConfig, seed: int) -> tuple[AnyRecipe, TrainConfig]:
         """Return the recipe and the training configuration of this trial."""
-        recipe = replace(find_entry(self.network).recipe, **{"width": WIDTH, **self.recipe})
+        recipe = replace(with_width(find_entry(self.network).recipe, WIDTH), **self.recipe)
         config = replace(budget, **self.config, seed=seed)
         pixels = budget.patches * budget.patch_size**2
         return recipe, replace(config, patches=pixels // config.patch_size**2)

@@ -18,6 +18,7 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data.patches import central_crop
 from xbdcnn.data.store import PatchStore
 from xbdcnn.models import Recipe
+from xbdcnn.successor import AnyRecipe
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,16 @@ def learning_rate(step: int, config: TrainConfig) -> float:
 
 
 class Batch(NamedTuple):
-    """Training data of one step: clean and noisy (B, 1, H, W) in [0, 1], eta and sigma (B,)."""
+    """Training data of one step: clean and noisy (B, 1, H, W) in [0, 1], eta and sigma (B,).
+
+    levels: encoded levels that a successor is told, (B, 3); (B, 0) for the other networks.
+    """
 
     clean: Tensor
     noisy: Tensor
     eta: Tensor
     sigma: Tensor
+    levels: Tensor
 
 
 class StoredPatches:
@@ -122,7 +127,11 @@ def pool_digest(pool: Pool) -> str:
 
 
 def draw_batch(
-    pool: Pool, recipe: Recipe, config: TrainConfig, step: int, device: torch.device
+    pool: Pool,
+    recipe: AnyRecipe,
+    config: TrainConfig,
+    step: int,
+    device: torch.device,
 ) -> Batch:
     """Cut random patches and add noise; both depend on (seed, step) only.
 
@@ -132,17 +141,23 @@ def draw_batch(
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
     patches = [random_patch(pool, config, generator) for _ in range(config.batch_size)]
     clean = torch.stack(patches)[:, None].to(device).float() / noise.GREY_LEVELS  # (B, 1, h, w)
-    eta, sigma = noise.sample_levels(config.batch_size, generator, recipe.level_sampling)
+    sampling = recipe.level_sampling if isinstance(recipe, Recipe) else "continuous"
+    eta, sigma = noise.sample_levels(config.batch_size, generator, sampling)
     eta, sigma = eta.to(device), sigma.to(device)  # (B,), (B,)
     if device.type != "cpu":
         generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
     noisy = noise.add_hybrid_noise(clean, eta, sigma, generator, check=False)  # (B, 1, h, w)
-    return Batch(clean, noisy, eta, sigma)
+    return Batch(clean, noisy, eta, sigma, levels=eta.new_empty(len(eta), 0))
 
 
-def random_patch(pool: Pool, config: TrainConfig, generator: torch.Generator) -> Tensor:
-    """Cut one (size, size) uint8 patch from a random radiograph at a random position."""
-    size = config.patch_size
+def random_patch(
+    pool: Pool, config: TrainConfig, generator: torch.Generator, factor: int = 1
+) -> Tensor:
+    """Cut one uint8 patch from a random radiograph at a random position.
+
+    Returns (size, size), where size is `factor` times the patch size of the configuration.
+    """
+    size = factor * config.patch_size
     # All five are drawn in any case, so that augmentation does not change the patches.
     index, u, v, rotation, flip = torch.rand(5, generator=generator).tolist()
     image = pool[int(index * len(pool))]
@@ -171,4 +186,5 @@ def validation_batch(images: Sequence[NDArray[np.floating]], config: TrainConfig
     shuffled = fractions[torch.randperm(len(images), generator=generator)]
     (low_e, high_e), (low_s, high_s) = paper.ETA_RANGE, paper.SIGMA_RANGE
     eta, sigma = low_e + (high_e - low_e) * fractions, low_s + (high_s - low_s) * shuffled
-    return Batch(clean, noise.add_hybrid_noise(clean, eta, sigma, generator), eta, sigma)
+    noisy = noise.add_hybrid_noise(clean, eta, sigma, generator)
+    return Batch(clean, noisy, eta, sigma, levels=eta.new_empty(len(eta), 0))

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
-from xbdcnn.models import Recipe
+from xbdcnn.successor import AnyRecipe
 from xbdcnn.training.batches import TrainConfig
 
 PROGRESS_FIELDS = ("step", "seconds", "cpu_seconds", "best", "history")
@@ -32,7 +32,7 @@ class Run:
         self,
         network: nn.Module,
         optimizer: torch.optim.Optimizer,
-        recipe: Recipe,
+        recipe: AnyRecipe,
         config: TrainConfig,
         images: str,
     ) -> None:

@@ -17,11 +17,13 @@ from xbdcnn import paper
 from xbdcnn.data.source import Source
 from xbdcnn.inference.weights import build_network
 from xbdcnn.inference.zoo import find_entry
-from xbdcnn.models import Recipe, count_parameters
+from xbdcnn.models import count_parameters
+from xbdcnn.successor import AnyRecipe
 from xbdcnn.training import distributed
 from xbdcnn.training.batches import TrainConfig, as_pool
 from xbdcnn.training.checkpoint import Run
 from xbdcnn.training.loop import train_step
+from xbdcnn.training.named import with_width
 
 MEASURED_RADIOGRAPHS = 4
 """Radiographs that are decoded."""
@@ -78,7 +80,7 @@ def predict_cost(
         patches_per_image: stored patches of each radiograph; None to train from memory.
     """
     chosen = find_entry(name)
-    recipe = replace(chosen.recipe, width=width)
+    recipe = with_width(chosen.recipe, width)
     network = build_network(chosen.architecture, recipe, config.seed)
     started = time.perf_counter()
     images = source.images("train", MEASURED_RADIOGRAPHS)
@@ -100,7 +102,10 @@ def predict_cost(
 
 
 def measure_steps(
-    network: nn.Module, recipe: Recipe, config: TrainConfig, images: list[NDArray[np.float32]]
+    network: nn.Module,
+    recipe: AnyRecipe,
+    config: TrainConfig,
+    images: list[NDArray[np.float32]],
 ) -> tuple[float, int, str]:
     """Measure patches per second and activation bytes per patch; both, and the machine's name.
 

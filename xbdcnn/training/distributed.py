@@ -15,7 +15,7 @@ from accelerate.state import AcceleratorState
 from torch import nn
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.models import Recipe
+from xbdcnn.successor import AnyRecipe, SuccessorRecipe
 from xbdcnn.training.batches import Batch
 
 
@@ -49,16 +49,19 @@ def shard_batch(batch: Batch, rank: int, processes: int) -> Batch:
     Every process draws the whole batch, so that the training data do not depend on the number of
     processes. Drawing takes less than one percent of the time of a step.
     """
-    return Batch(*(part[rank::processes] for part in batch))
+    shards = {
+        name: part[rank::processes] for name, part in batch._asdict().items() if part is not None
+    }
+    return Batch(**shards)
 
 
-def scale_tv_weight(recipe: Recipe, processes: int) -> Recipe:
+def scale_tv_weight(recipe: AnyRecipe, processes: int) -> AnyRecipe:
     """Multiply the weight of the released TV term by the number of processes.
 
     The released term sums over the patches of a batch whereas all other terms average over them,
     so its mean over processes would be too small by that factor. Other recipes are unchanged.
     """
-    if recipe.tv_reduction != "released" or processes == 1:
+    if isinstance(recipe, SuccessorRecipe) or recipe.tv_reduction != "released" or processes == 1:
         return recipe
     mse, ssim, asymm, tv = recipe.loss_weights
     return replace(recipe, loss_weights=(mse, ssim, asymm, tv * processes))

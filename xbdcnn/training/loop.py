@@ -18,13 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from xbdcnn import noise
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
 from xbdcnn._common.memory import reuse_freed_memory
-from xbdcnn.losses import mixed_loss
-from xbdcnn.metrics import psnr, ssim
-from xbdcnn.models import Recipe
+from xbdcnn.successor import AnyRecipe
 from xbdcnn.training import distributed
 from xbdcnn.training.batches import (
     Batch,
@@ -32,13 +29,13 @@ from xbdcnn.training.batches import (
     StoredPatches,
     TrainConfig,
     as_pool,
-    draw_batch,
     learning_rate,
     pool_digest,
     to_gpu_if_it_fits,
     validation_batch,
 )
 from xbdcnn.training.checkpoint import Run
+from xbdcnn.training.objectives import batch_loss, draw_training_batch, score
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 """Files in the folder of a training run."""
@@ -49,7 +46,7 @@ LOG_EVERY = 20
 
 def train(
     network: nn.Module,
-    recipe: Recipe,
+    recipe: AnyRecipe,
     images: Sequence[NDArray[np.floating]] | StoredPatches,
     validation: Sequence[NDArray[np.floating]],
     config: TrainConfig,
@@ -148,12 +145,9 @@ def train_step(
     forward.train()
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(run.step, config)
-    whole = draw_batch(pool, recipe, config, run.step, accelerator.device)
+    whole = draw_training_batch(pool, recipe, config, run.step, accelerator.device)
     batch = distributed.shard_batch(whole, rank, processes)  # (b, 1, h, w), b = B / processes
-    noisy = batch.noisy.contiguous(memory_format=torch.channels_last)
-    output = forward(noisy)  # image (b, 1, h, w); levels (b, 2, h, w) or None
-    levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, recipe.level_scaling)
-    loss, terms = mixed_loss(output, batch.noisy, batch.clean, levels, recipe)  # scalars
+    loss, terms = batch_loss(forward, batch, recipe)  # scalars
     optimizer.zero_grad()
     accelerator.backward(loss)
     if config.clip_norm:
@@ -163,28 +157,6 @@ def train_step(
         run.average.update_parameters(run.network)
     run.step += 1
     return loss.detach(), terms
-
-
-@torch.no_grad()
-def score(
-    network: nn.Module, batch: Batch, recipe: Recipe, device: torch.device
-) -> dict[str, float]:
-    """Return mean PSNR in dB, mean SSIM, and RMS errors of the estimated levels on a batch.
-
-    eta in photons per grey level, sigma in grey levels; only for networks that estimate them.
-    """
-    network.eval()
-    outputs = [network(noisy.to(device)) for noisy in batch.noisy.split(4)]
-    restored = torch.cat([output.image.float().cpu() for output in outputs])  # (B, 1, H, W)
-    restored = restored.clamp(0, 1)
-    scores = {"val_psnr": float(np.mean(psnr(restored, batch.clean)))}
-    scores["val_ssim"] = float(np.mean(ssim(restored, batch.clean)))
-    if outputs[0].levels is not None:
-        maps = torch.cat([output.levels.float().cpu() for output in outputs])  # (B, 2, H, W)
-        eta, sigma = noise.levels_from_maps(maps, recipe.level_scaling)
-        scores["val_eta_rmse"] = float((eta - batch.eta).square().mean().sqrt())
-        scores["val_sigma_rmse"] = float((sigma - batch.sigma).square().mean().sqrt())
-    return scores
 
 
 def _validate(

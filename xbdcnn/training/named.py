@@ -15,12 +15,27 @@ from xbdcnn.data.store import build_store
 from xbdcnn.inference.weights import build_network, save_weights, storable_state
 from xbdcnn.inference.zoo import find_entry
 from xbdcnn.models import Recipe
+from xbdcnn.successor import AnyRecipe, SuccessorRecipe
 from xbdcnn.training.batches import Batch, StoredPatches, TrainConfig, validation_batch
 from xbdcnn.training.distributed import this_process
-from xbdcnn.training.loop import score, train
+from xbdcnn.training.loop import train
+from xbdcnn.training.objectives import score
 
 VALIDATION_IMAGES = 20
 """Radiographs whose central crops score a network during training."""
+
+SUCCESSOR_BUDGET = TrainConfig(
+    patches=400_000,
+    patch_size=64,
+    batch_size=16,
+    learning_rates=(1e-3, 1e-6),
+    schedule="cosine",
+    precision="bf16",
+    ema=0.999,
+    clip_norm=1.0,
+    validate_every=1000,
+)
+"""Budget of a successor: 400,000 patches of 64 x 64 take about one hour of one CPU core."""
 
 TIME_COLUMNS = ("seconds", "cpu_seconds")
 """Elapsed time of a training run, and processor time of all its threads, in seconds."""
@@ -56,7 +71,7 @@ def train_named(
         provenance.
     """
     chosen = find_entry(name)
-    recipe = replace(chosen.recipe, width=width) if width else chosen.recipe
+    recipe = with_width(chosen.recipe, width)
     network = build_network(chosen.architecture, recipe, config.seed)
     images = source.images("train", count) if pool is None else pool
     validation = source.images("val", VALIDATION_IMAGES)
@@ -84,7 +99,12 @@ def train_named(
     return path
 
 
-def float32_scores(network: nn.Module, recipe: Recipe, held_out: Batch) -> dict[str, float]:
+def with_width(recipe: AnyRecipe, width: int | None) -> AnyRecipe:
+    """Return the recipe of an X-BDCNN with another width, any other recipe unchanged."""
+    return replace(recipe, width=width) if width and isinstance(recipe, Recipe) else recipe
+
+
+def float32_scores(network: nn.Module, recipe: AnyRecipe, held_out: Batch) -> dict[str, float]:
     """Score trained weights in float32, independent of the precision of the training.
 
     Returns the scores of `loop.score`, and stored_psnr: the PSNR with the weights as they are
@@ -98,8 +118,13 @@ def float32_scores(network: nn.Module, recipe: Recipe, held_out: Batch) -> dict[
 
 
 def budget_of(name: str, compared: TrainConfig) -> TrainConfig:
-    """Return the configuration of a network of the zoo, given that of the compared networks."""
+    """Return the configuration of a network of the zoo, given that of the compared networks.
+
+    A successor has a budget of its own.
+    """
     chosen = find_entry(name)
+    if isinstance(chosen.recipe, SuccessorRecipe):
+        return SUCCESSOR_BUDGET
     size = chosen.batch_size or compared.batch_size
     return replace(compared, patches=chosen.budget_factor * compared.patches, batch_size=size)
 

@@ -1,0 +1,207 @@
+"""Training data of the successor: the noise of radiographs, from none to stronger than the paper's.
+
+Half of a batch has the noise of Eq. 1, half that of a detector (`detector.detector_noise`). In each
+half, half of the images have noise that is correlated by a blur or sharpened by processing.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from xbdcnn import detector, noise
+from xbdcnn.detector import Display
+from xbdcnn.noise import GREY_LEVELS
+from xbdcnn.successor import SuccessorRecipe, encode_levels
+from xbdcnn.training.batches import Batch, Pool, TrainConfig, draw_batch, random_patch
+
+STRENGTHS = (0.2, 35.0)
+"""Standard deviation of the noise at mid grey, in grey levels; drawn log-uniformly."""
+
+NOISE_FREE = 0.03
+"""Share of the images without any noise."""
+
+WHITE_TRANSMISSIONS = (0.03, 0.3)
+"""Transmission of white in the displays of the detector half, drawn log-uniformly."""
+
+LARGEST_BLUR, LARGEST_SHARPENING = 1.5, 1.5
+"""Blur in pixels, and amount of the unsharp mask of one pixel, of correlated noise."""
+
+CLEAN_ENOUGH = 4.0
+"""Grey levels of noise below which all clean patches are halved, see `draw_clean`."""
+
+LEVEL_ERROR = 0.1
+"""Relative standard deviation of the error of the levels that the denoiser is told."""
+
+
+def draw_successor_batch(
+    pool: Pool, recipe: SuccessorRecipe, config: TrainConfig, step: int, device: torch.device
+) -> Batch:
+    """Cut random patches and add the noise of `recipe.noise`; depends on (seed, step) only.
+
+    Half of the patches are mirrored left to right. The levels of the batch have random errors, as
+    an estimate has. See `batches.draw_batch`.
+    """
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    correlation: float | Tensor = 0.0
+    if recipe.noise == "paper":
+        clean, noisy, eta, sigma, _ = draw_batch(pool, recipe, config, step, torch.device("cpu"))
+    else:
+        strength = sample_strengths(config.batch_size, generator)
+        clean = vary_contrast(draw_clean(pool, config, strength, generator), generator)
+        noisy, eta, sigma, correlation = add_radiograph_noise(clean, strength, generator)
+    mirrored = torch.rand(len(clean), 1, 1, 1, generator=generator) < 0.5
+    clean, noisy = (torch.where(mirrored, image.flip(-1), image) for image in (clean, noisy))
+    levels = told_levels(clean, eta, sigma, correlation, generator)
+    return Batch(*(part.to(device) for part in (clean, noisy, eta, sigma, levels)))
+
+
+def told_levels(
+    clean: Tensor,
+    eta: Tensor,
+    sigma: Tensor,
+    correlation: float | Tensor,
+    generator: torch.Generator,
+) -> Tensor:
+    """Encoded levels (B, 3) of images `clean` (B, 1, h, w), wrong by `LEVEL_ERROR`."""
+    levels = encode_levels(eta, sigma, correlation, clean)
+    return levels * torch.exp(LEVEL_ERROR * torch.randn(levels.shape, generator=generator))
+
+
+def sample_strengths(count: int, generator: torch.Generator) -> Tensor:
+    """Draw standard deviations of the noise at mid grey, (count,) grey levels; some are 0."""
+    low, high = STRENGTHS
+    strength = low * (high / low) ** torch.rand(count, generator=generator)
+    return torch.where(torch.rand(count, generator=generator) < NOISE_FREE, 0.0, strength)
+
+
+def draw_clean(
+    pool: Pool, config: TrainConfig, strength: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Cut patches (B, 1, h, w) in [0, 1] for noise of `strength` (B,) grey levels.
+
+    All patches for weak noise and half of the others are means of 2x2 pixels of a patch twice as
+    large, which have less noise of their own.
+    """
+    halved = (strength < CLEAN_ENOUGH) | (torch.rand(len(strength), generator=generator) < 0.5)
+    patches = []
+    for half in halved.tolist():
+        patch = random_patch(pool, config, generator, factor=2 if half else 1)
+        patch = patch[None].float() / GREY_LEVELS  # (1, h, w) or (1, 2h, 2w)
+        patches.append(F.avg_pool2d(patch, 2) if half else patch)
+    return torch.stack(patches)
+
+
+def vary_contrast(clean: Tensor, generator: torch.Generator) -> Tensor:
+    """Map each image of a batch linearly to a random range within [0, 1]."""
+    low, span = torch.rand(2, len(clean), 1, 1, 1, generator=generator)
+    low, span = 0.25 * low**2, 1 - 0.35 * span**2
+    return (low + span * clean).clamp(max=1.0)
+
+
+def add_radiograph_noise(
+    clean: Tensor, strength: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Add noise of `strength` grey levels at mid grey; see the module.
+
+    clean: (B, 1, h, w) in [0, 1]. Returns noisy, clipped to [0, 1] and half of it rounded to 8
+    bits, and (B,) eta, sigma and correlation that describe the noise best.
+    """
+    count, half = len(clean), len(clean) // 2
+    quantum = torch.rand(count, generator=generator)  # share of the variance at mid grey
+    first = _eq_1_noise(clean[:half], strength[:half], quantum[:half], generator)
+    second = _detector_noise(clean[half:], strength[half:], quantum[half:], generator)
+    error, eta, sigma = (torch.cat(parts) for parts in zip(first, second, strict=True))
+    error = correlate(error, generator)
+    correlation = neighbour_correlation(error)
+    noisy = (clean + error).clamp(0.0, 1.0)
+    rounded = torch.rand(count, 1, 1, 1, generator=generator) < 0.5
+    noisy = torch.where(rounded, (noisy * GREY_LEVELS).round() / GREY_LEVELS, noisy)
+    return noisy, eta, sigma, correlation
+
+
+def _eq_1_noise(
+    clean: Tensor, strength: Tensor, quantum: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Noise of Eq. 1 (B, 1, h, w) with its eta and sigma (B,)."""
+    eta = GREY_LEVELS / 2 / (quantum * strength**2)
+    sigma = strength * (1 - quantum).sqrt()
+    noisy = noise.add_hybrid_noise(clean, eta, sigma, generator, clip=False, check=False)
+    return noisy - clean, eta, sigma
+
+
+def _detector_noise(
+    clean: Tensor, strength: Tensor, quantum: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Noise of a detector with a random display, with the eta and sigma that fit its variance."""
+    display = _sample_display(generator)
+    middle = detector.transmission(torch.tensor(0.5), display)
+    # The variance is inversely proportional to the dose, and 1 quantum per pixel at least.
+    unit = detector.displayed_variance(torch.tensor(0.5), 1.0, 0.0, display)
+    dose = (unit / (quantum * strength**2).clamp(min=1e-3)).clamp(min=1.0)
+    electronic = dose * middle * strength * (1 - quantum).sqrt() / (unit * middle).sqrt()
+    noisy = detector.detector_noise(clean, dose, electronic, 0.0, display, generator, clip=False)
+    grid = torch.linspace(0, 1, 17)
+    variances = torch.stack(
+        [
+            detector.displayed_variance(grid, float(d), float(e), display)
+            for d, e in zip(dose, electronic, strict=True)
+        ]
+    )
+    eta, sigma = closest_levels(grid, variances)
+    return torch.where(strength[:, None, None, None] > 0, noisy - clean, 0.0), eta, sigma
+
+
+def _sample_display(generator: torch.Generator) -> Display:
+    """Draw a display of radiographs: three in four logarithmic, white of few photons."""
+    position, kind = torch.rand(2, generator=generator).tolist()
+    low, high = WHITE_TRANSMISSIONS
+    return Display(1.0, low * (high / low) ** position, logarithmic=kind < 0.75)
+
+
+def closest_levels(g: Tensor, variances: Tensor) -> tuple[Tensor, Tensor]:
+    """(B,) eta and sigma whose g / eta + sigma^2 is closest, by least squares, to variances (B, n).
+
+    g: (n,) in [0, 1]; variances: grey levels^2. Infinite eta where the variance falls with g.
+    """
+    centred = g - g.mean()
+    slope = ((variances @ centred) / (centred @ centred)).clamp(min=0.0)  # (B,)
+    offset = (variances.mean(dim=1) - slope * g.mean()).clamp(min=0.0)
+    return GREY_LEVELS / slope, offset.sqrt()
+
+
+def correlate(error: Tensor, generator: torch.Generator) -> Tensor:
+    """Blur or sharpen the noise of about half of the images, at unchanged standard deviation.
+
+    error: (B, 1, h, w) noise.
+    """
+    kind, amount = torch.rand(2, len(error), generator=generator)
+    blur = torch.where(kind < 0.4, LARGEST_BLUR * amount, 0.0)
+    sharpening = torch.where(kind > 0.85, LARGEST_SHARPENING * amount, 0.0)[:, None, None, None]
+    processed = detector.scintillator_blur(error, blur)
+    processed = processed + sharpening * (error - detector.scintillator_blur(error, 1.0))
+    before, after = (x.square().mean((1, 2, 3), keepdim=True).sqrt() for x in (error, processed))
+    return processed * before / after.clamp(min=1e-8)
+
+
+def neighbour_correlation(error: Tensor) -> Tensor:
+    """Mean correlation (B,) of pixels that are adjacent across or down; error: (B, 1, h, w)."""
+    power = error.square().mean((1, 2, 3)).clamp(min=1e-12)
+    across = (error[..., :, 1:] * error[..., :, :-1]).mean((1, 2, 3))
+    down = (error[..., 1:, :] * error[..., :-1, :]).mean((1, 2, 3))
+    return (across + down) / (2 * power)
+
+
+def successor_loss(restored: Tensor, batch: Batch, recipe: SuccessorRecipe) -> Tensor:
+    """Mean over patches of the root mean squared error; weak noise counts more among radiographs.
+
+    There each patch is divided by the square root of its noise plus one grey level.
+    """
+    error, added = (
+        (image.float() - batch.clean).square().mean((1, 2, 3)).add(1e-8).sqrt()
+        for image in (restored, batch.noisy)
+    )
+    if recipe.noise == "paper":
+        return error.mean()
+    return (error / (added + 1 / GREY_LEVELS).sqrt()).mean()
