@@ -47,7 +47,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from xbdcnn import losses, metrics, noise, paper, plotting
+from xbdcnn import losses, measured_noise, metrics, noise, paper, plotting
 from xbdcnn.baselines.classical import CLASSICAL
 from xbdcnn.data import builtin_crop, builtin_fields, find_source
 from xbdcnn.inference.pretrained import load_pretrained
@@ -384,15 +384,15 @@ for eta, sigma in [(0.4, 15), (0.8, 10), (1.9, 5)]:
     assert abs(found[0] / eta - 1) < 0.05 and abs(found[1] - sigma) < 0.5, "not accurate enough"
 
 # %% [markdown]
-# Now clip the noisy image and try again. `noise.mean_variance` takes clipping into account, a line
-# fit does not; notebook 01 explains the method.
+# Now clip the noisy image and try again. `measured_noise.mean_variance` takes clipping into account,
+# a line fit does not; notebook 01 explains the method.
 #
 # ### Task 9: a reference that misleads the estimator
 #
-# The photon transfer method of `noise.mean_variance` needs a clean reference. Return a reference
-# with which the method finds less than half of η, although it contains the same grey levels and
-# looks the same. Pixels may only be rearranged, and the mean absolute difference must be below ten
-# grey levels.
+# The photon transfer method of `measured_noise.mean_variance` needs a clean reference. Return a
+# reference with which the method finds less than half of η, although it contains the same grey
+# levels and looks the same. Pixels may only be rearranged, and the mean absolute difference must be
+# below ten grey levels.
 
 
 # %% tags=["starter"]
@@ -414,7 +414,8 @@ def misleading_reference(clean):
 # %% tags=["check"]
 noisy = noise.add_hybrid_noise_numpy(clean, 1.9, 5.0, np.random.default_rng(0), clip=False)
 moved = misleading_reference(clean)
-correct, wrong = (noise.mean_variance(reference, noisy).eta for reference in (clean, moved))
+transfers = [measured_noise.mean_variance(reference, noisy) for reference in (clean, moved)]
+correct, wrong = (transfer.eta for transfer in transfers)
 print(f"true η 1.9; with the clean reference {correct:.2f}, with the rearranged one {wrong:.2f}")
 assert np.array_equal(np.sort(moved, axis=None), np.sort(clean, axis=None)), "values changed"
 assert 255 * np.abs(moved - clean).mean() < 10, "the picture does not look the same"

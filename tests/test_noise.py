@@ -144,25 +144,6 @@ def test_mid_range_levels_lie_in_the_middle_of_the_training_ranges():
     assert sigma.item() == pytest.approx(10.0)
 
 
-@pytest.mark.parametrize("eta, sigma", [(0.4, 5.0), (0.8, 15.0), (1.9, 0.0)])
-def test_photon_transfer_recovers_the_levels(eta, sigma):
-    clean = np.linspace(0, 1, 1024)[None].repeat(1024, 0).astype(np.float32)
-    noisy = noise.add_hybrid_noise_numpy(clean, eta, sigma, np.random.default_rng(1))
-    transfer = noise.mean_variance(clean, noisy)
-    assert transfer.eta == pytest.approx(eta, rel=0.05)
-    assert transfer.sigma == pytest.approx(sigma, abs=1.5)
-    assert transfer.mean.shape == transfer.variance.shape == transfer.pixels.shape
-    assert transfer.pixels.sum() == clean.size
-
-
-def test_photon_transfer_needs_contrast_and_equal_shapes():
-    flat = np.full((64, 64), 0.5)
-    with pytest.raises(XbdcnnError, match="grey levels"):
-        noise.mean_variance(flat, flat)
-    with pytest.raises(XbdcnnError, match="shape"):
-        noise.mean_variance(flat, flat[1:])
-
-
 @pytest.mark.skipif("XBDCNN_DATA" not in os.environ, reason="set XBDCNN_DATA to the sample folder")
 @pytest.mark.slow
 def test_nine_noisy_psnrs_equal_those_of_table_2():

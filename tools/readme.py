@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from xbdcnn.study.audit.ledger import anchor
+from xbdcnn.study.audit.physical_noise import cost_text, mean_gains
 from xbdcnn.study.results import FOLDER as RESULTS
 from xbdcnn.study.scoring import BEFORE
 from xbdcnn.study.statistics import paired_differences
@@ -28,6 +29,9 @@ POINTS = {
     "SNR and PSNR columns": "04_losses_and_metrics",
     "SSIM convention": "04_losses_and_metrics",
     "Meaning of eta": "01_noise_synthesis",
+    "Noise model follows the physics": "01_noise_synthesis",
+    "Noise is independent between pixels": "01_noise_synthesis",
+    "Levels of the paper against real radiographs": "11_audit",
     "Weight of Eq. 3 in the released code": "04_losses_and_metrics",
     "Strength of the SSIM loss": "04_losses_and_metrics",
     "Ablation: no SSIM loss": "07_ablations",
@@ -81,10 +85,10 @@ def sources(folder: Path = RESULTS) -> str:
 
 
 def summary_lines(folder: Path = RESULTS) -> str:
-    """State the order of the methods, the lead over GAT+BM3D and the gain over the noisy image."""
+    """State the order of the methods, and how the best network compares: `lead` to `physics`."""
     facts = [json.loads((folder / f"table_{n}.json").read_text()) for n in (1, 2)]
     orders = [f"- Table {'I' * n}: {f['ordering']}" for n, f in enumerate(facts, start=1)]
-    return "\n".join([*orders, *(f"- {line}" for line in (lead(folder), gain(folder)))])
+    return "\n".join([*orders, *(f"- {line(folder)}" for line in (lead, gain, physics))])
 
 
 def lead(folder: Path) -> str:
@@ -113,8 +117,15 @@ def gain(folder: Path) -> str:
     )
 
 
+def physics(folder: Path) -> str:
+    """State what physically made noise of equal PSNR costs the best network."""
+    rows = pd.read_csv(folder / "audit_physical_noise.csv")
+    text = cost_text(mean_gains(rows), BEST)
+    return f"{text[0].upper()}{text[1:]} ([11](notebooks/11_audit.ipynb))."
+
+
 def audit_lines(folder: Path = ROOT / "figures") -> str:
-    """Render ten points of the ledger as a Markdown list: verdict, short evidence, links."""
+    """Render the `POINTS` of the ledger as a Markdown list: verdict, short evidence, links."""
     ledger = pd.read_csv(folder / "ledger.csv").set_index("point")
     lines = [audit_line(point, ledger.loc[point]) for point in POINTS]
     counts = ", ".join(f"{n} {verdict}" for verdict, n in ledger["verdict"].value_counts().items())

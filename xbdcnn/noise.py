@@ -6,7 +6,7 @@ this module converts between the two scales.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -177,54 +177,10 @@ def mid_range_levels(scaling: LevelScaling = "released") -> Tensor:
     return level_maps(eta, sigma, torch.zeros(1, 1, 1, 1), scaling).flatten()
 
 
-class PhotonTransfer(NamedTuple):
-    """Photon transfer curve: noise variance against mean signal, and the fitted line.
-
-    mean: (bins,) grey levels; variance: (bins,) grey levels^2; pixels: (bins,) their number;
-    eta: photons per grey level from the slope; sigma: grey levels from the intercept.
-    """
-
-    mean: NDArray[np.float64]
-    variance: NDArray[np.float64]
-    pixels: NDArray[np.int64]
-    eta: float
-    sigma: float
-
-
-def mean_variance(
-    clean: NDArray[np.floating], noisy: NDArray[np.floating], bins: int = 64
-) -> PhotonTransfer:
-    """Estimate eta and sigma from a clean and a noisy image by the photon transfer method.
-
-    Groups pixels by clean grey level and fits Var(f - g) = mean / eta + sigma^2, each bin weighted
-    by the inverse variance of its estimate. Bins within four standard deviations of black or white
-    are left out, because clipping changes their variance. Images in [0, 1]; XbdcnnError if their
-    shapes differ or fewer than two bins are left. J. R. Janesick, Photon Transfer, SPIE 2007.
-    """
-    _require(clean.shape == noisy.shape, "shape")
-    level = GREY_LEVELS * np.asarray(clean, np.float64).ravel()
-    error = GREY_LEVELS * np.asarray(noisy, np.float64).ravel() - level
-    group = np.minimum((level / GREY_LEVELS * bins).astype(int), bins - 1)
-    count = np.bincount(group, minlength=bins)
-    used = count > 30
-    mean = np.bincount(group, level, bins)[used] / count[used]
-    bias = np.bincount(group, error, bins)[used] / count[used]
-    variance = np.bincount(group, error**2, bins)[used] / count[used] - bias**2
-    spread = 4 * np.sqrt(variance)
-    free = (mean > spread) & (mean < GREY_LEVELS - spread) & (variance > 0)
-    _require(free.sum() >= 2, "contrast")
-    precision = np.sqrt(count[used][free]) / variance[free]
-    slope, intercept = np.polyfit(mean[free], variance[free], 1, w=precision)
-    eta = 1 / slope if slope > 0 else np.inf
-    return PhotonTransfer(mean, variance, count[used], eta, float(np.sqrt(max(intercept, 0.0))))
-
-
 _ERRORS = {
     "image": "the image must be finite and within [0, 1]; load it with xbdcnn.data.load_radiograph",
     "eta": "eta must be greater than 0 (photons per grey level; the paper trains on 0.4 to 1.9)",
     "sigma": "sigma must be finite and at least 0 (8-bit grey levels; the paper trains on 0 to 20)",
-    "shape": "clean and noisy image must have the same shape",
-    "contrast": "too few grey levels free of clipping to fit a line; use a larger region",
     "levels": "eta and sigma must be single numbers or hold one value per image",
 }
 

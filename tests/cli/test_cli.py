@@ -309,10 +309,11 @@ def test_estimate_only_prints_levels_and_writes_nothing(scans, weights):
     result = run("denoise", scans, "--estimate-only", "--network", weights)
     assert result.exit_code == 1 and set(scans.iterdir()) == before
     lines = result.stdout.splitlines()
-    assert len(lines) == 6 and len(errors(result)) == 2
+    assert len(lines) == 6 * 3 and len(errors(result)) == 2
     levels = load_pretrained(weights).estimate(load_radiograph(scans / "eight.png"))
     found = [line for line in lines if line.startswith(f"{scans / 'eight.png'}: ")]
     assert f"eta {levels.eta:.2f}, sigma {levels.sigma:.1f} (uncertainty not" in found[0]
+    assert ": measured noise: undetermined, 6 of the 150 necessary blocks" in found[1]
 
 
 def test_restoring_prints_the_levels_too(scans, tmp_path, weights):
@@ -425,12 +426,13 @@ def test_audit_runs_the_requested_experiments(tmp_path, monkeypatch):
     assert result.exit_code == 0 and "audit_out_of_range.csv, 1 rows" in result.stdout
 
 
-def test_fetch_sample_passes_the_destination_on(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["sample", "exposures"])
+def test_downloads_pass_the_destination_on(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "xbdcnn.data.sample.fetch_sample", lambda folder, progress: folder / "filled"
+        f"xbdcnn.data.{kind}.fetch_{kind}", lambda folder, progress: folder / "filled"
     )
-    result = run("fetch-sample", tmp_path)
-    assert result.exit_code == 0 and result.stdout == f"sample: {tmp_path / 'filled'}\n"
+    result = run(f"fetch-{kind}", tmp_path)
+    assert result.exit_code == 0 and result.stdout == f"{kind}: {tmp_path / 'filled'}\n"
 
 
 def test_failing_disk_is_one_line(monkeypatch, tmp_path):

@@ -62,7 +62,7 @@ def test_optional_modules_are_blocked(module):
 
 
 @pytest.mark.slow
-def test_denoise_needs_the_core_installation_only(tmp_path, weights):
+def test_denoise_and_estimate_need_the_core_installation_only(tmp_path, weights):
     images = tmp_path / "images"
     images.mkdir()
     Image.fromarray(dicoms.ramp(8)).save(images / "a.png")
@@ -72,6 +72,8 @@ def test_denoise_needs_the_core_installation_only(tmp_path, weights):
     result = python(COMMAND_LINE, "denoise", images, "-o", out, "--network", weights)
     assert result.returncode == 0, result.stderr
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "b.tif", "c.dcm"]
+    result = python(COMMAND_LINE, "estimate", images / "a.png", "--network", weights)
+    assert result.returncode == 0 and "measured noise" in result.stdout, result.stderr
 
 
 @pytest.mark.slow

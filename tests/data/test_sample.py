@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 import csv
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 
 import numpy as np
 import pytest
+from file_server import serving
 from PIL import Image
 
 from xbdcnn._common.errors import XbdcnnError
@@ -16,36 +15,6 @@ from xbdcnn.data.sample import BASE_URL, MANIFEST, REGISTRY, fetch_sample, sampl
 
 NAMES = [f"0000000{k}_000.png" for k in range(1, 6)]
 SPLITS = ["train", "train", "val", "test", "table2"]
-
-
-class Server:
-    """A server on 127.0.0.1 that records requests; names in `failing_once` fail once."""
-
-    def __init__(self, files: dict[str, bytes]) -> None:
-        self.files, self.requests, self.failing_once = dict(files), [], set()
-        owner = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                name = self.path.rsplit("/", 1)[-1]
-                owner.requests.append(name)
-                body = None if name in owner.failing_once else owner.files.get(name)
-                owner.failing_once.discard(name)
-                self.send_response(404 if body is None else 200)
-                self.send_header("Content-Length", str(len(body or b"")))
-                self.end_headers()
-                self.wfile.write(body or b"")
-
-            def log_message(self, *_) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}/starter_images"
-        threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True).start()
-
-    def close(self) -> None:
-        self.http.shutdown()
-        self.http.server_close()
 
 
 @pytest.fixture
@@ -59,12 +28,9 @@ def pngs() -> dict[str, bytes]:
 
 
 @pytest.fixture
-def server(pngs, monkeypatch):
-    for variable in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(variable, raising=False)
-    running = Server(pngs)
-    yield running
-    running.close()
+def server(pngs):
+    with serving(pngs, "starter_images") as running:
+        yield running
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from xbdcnn import paper, plotting
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.baselines.networks import DnCNN
 from xbdcnn.inference.layers import record_layers
+from xbdcnn.measured_noise import PhotonTransfer
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, WITHOUT_NLE, XBDCNN, count_parameters
-from xbdcnn.noise import PhotonTransfer
 from xbdcnn.plotting.charts import LOSS_TERMS, separate
 from xbdcnn.plotting.layout import INSET
 from xbdcnn.plotting.method_styles import method_colours, method_styles

@@ -21,7 +21,7 @@ from paths import ROOT
 FLOORS = (
     {"_common", "paper"},
     {"data", "metrics", "noise"},
-    {"detector", "models"},
+    {"detector", "measured_noise", "models"},
     {"baselines", "losses", "successor"},
     {"inference"},
     {"plotting", "training"},

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from xbdcnn import __version__
-from xbdcnn.cli import denoise, measure, reproduce
+from xbdcnn.cli import denoise, estimate, measure, reproduce
 from xbdcnn.cli.reporting import Commands
 
 app = typer.Typer(
@@ -57,7 +57,9 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
     },
     "Denoise radiographs": {
         denoise.denoise: "xbdcnn denoise images/ chest.dcm -o restored",
+        estimate.estimate: "xbdcnn estimate images/ chest.dcm",
         denoise.fetch_sample: "xbdcnn fetch-sample",
+        denoise.fetch_exposures: "xbdcnn fetch-exposures",
     },
 }
 """The commands with an example each, by panel of the help text."""

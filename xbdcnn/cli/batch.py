@@ -164,27 +164,15 @@ def denoise_file(
     """
     if target.exists() and not overwrite:
         raise XbdcnnError(f"{source}: {target} exists already; allow it with --overwrite")
-    radiograph = _open_checked(source, window)
+    radiograph = open_checked(source, window)
     denoised = pretrained.restore(radiograph.unit, progress=progress)
     levels = format_levels(denoised.levels, pretrained.level_error)
     derivation = _derivation(pretrained, radiograph, levels)
     save_radiograph(radiograph, radiograph.restored(denoised.image), target, derivation)
-    return f"{source} -> {target}: {_format_window(radiograph)}; {levels}"
+    return f"{source} -> {target}: {format_window(radiograph)}; {levels}"
 
 
-def estimate_file(pretrained: Pretrained, source: Path, window: StoredWindow = None) -> str:
-    """Return one line with the noise levels of a radiograph and the window they refer to.
-
-    XbdcnnError if the file cannot be read or the network has no noise level estimator.
-    """
-    radiograph = _open_checked(source, window)
-    levels = pretrained.estimate(radiograph.unit)
-    return (
-        f"{source}: {format_levels(levels, pretrained.level_error)}; {_format_window(radiograph)}"
-    )
-
-
-def _open_checked(source: Path, window: StoredWindow) -> RadiographFile:
+def open_checked(source: Path, window: StoredWindow) -> RadiographFile:
     """Open a projection radiograph; XbdcnnError if no pixel lies in its window."""
     radiograph = open_radiograph(source, window)
     radiograph.require_projection_image()
@@ -196,7 +184,8 @@ def _open_checked(source: Path, window: StoredWindow) -> RadiographFile:
     return radiograph
 
 
-def _format_window(radiograph: RadiographFile) -> str:
+def format_window(radiograph: RadiographFile) -> str:
+    """Return the window as text, with the percentage of the pixels outside."""
     outside = radiograph.window.outside(radiograph.stored)
     return f"{radiograph.window}, {outside:.2%} of the pixels outside"
 

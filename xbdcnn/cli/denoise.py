@@ -1,52 +1,29 @@
-"""Commands for the user's own radiographs: denoise, fetch-sample."""
+"""Commands that restore radiographs and download public data: denoise, fetch-*."""
 
 from __future__ import annotations
 
 import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
-from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.cli.reporting import UsageError, print_error, print_line, usage_errors
-
-if TYPE_CHECKING:
-    from xbdcnn.inference.precision import Precision
-    from xbdcnn.inference.pretrained import Pretrained
+from xbdcnn.cli.estimate import estimate
+from xbdcnn.cli.options import Inputs, NetworkName, PrecisionName, WindowLimits
+from xbdcnn.cli.processing import find_files, load_requested_network, process_files
+from xbdcnn.cli.reporting import UsageError, print_line, usage_errors
 
 
 def denoise(
     ctx: typer.Context,
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="IN...", help="PNG, TIFF, JPEG or DICOM files, folders, or quoted patterns."
-        ),
-    ],
+    inputs: Inputs,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="OUT_DIR", help="Folder for the restored files."),
     ] = None,
-    network: Annotated[
-        str, typer.Option(help="Name of a shipped network, or path of a .safetensors file.")
-    ] = "xbdcnn",
-    precision: Annotated[
-        str,
-        typer.Option(
-            help="Arithmetic: fp32, bf16 (about twice as fast if the CPU supports it), or auto."
-        ),
-    ] = "auto",
-    window: Annotated[
-        tuple[float, float] | None,
-        typer.Option(
-            metavar="BLACK WHITE",
-            help="Stored values of black and white. Default: the window of the DICOM header, or "
-            "the full range of the pixel type for other formats.",
-        ),
-    ] = None,
+    network: NetworkName = "xbdcnn",
+    precision: PrecisionName = "auto",
+    window: WindowLimits = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace existing output files.")
     ] = False,
@@ -55,9 +32,7 @@ def denoise(
     ] = False,
     estimate_only: Annotated[
         bool,
-        typer.Option(
-            "--estimate-only", help="Print the noise levels eta and sigma, write nothing."
-        ),
+        typer.Option("--estimate-only", help="Tell the noise as `xbdcnn estimate`, write nothing."),
     ] = False,
 ) -> None:
     """Restore radiographs: one output file per input; inputs are never changed.
@@ -70,67 +45,33 @@ def denoise(
     Research software, not a medical device: it can remove fine structure along with the noise.
     """
     from xbdcnn.cli import batch
-    from xbdcnn.data.files.window import Window
 
+    if estimate_only:
+        estimate(ctx, inputs, network, precision, window)
+        return
+    if output is None:
+        raise UsageError("Missing option '--output' / '-o'; name a folder for the results")
+    if resume and overwrite:
+        raise UsageError("--resume keeps existing outputs, --overwrite replaces; choose one")
+    files, skipped = find_files(inputs, window, output)
     with usage_errors():
-        if output is None and not estimate_only:
-            raise UsageError("Missing option '--output' / '-o'; name a folder for the results")
-        if resume and overwrite:
-            raise UsageError("--resume keeps existing outputs, --overwrite replaces; choose one")
-        if window:
-            Window(*window, "as given")
-        files, skipped = batch.find_inputs(inputs, output)
-        targets = batch.plan_outputs(files, output) if output and not estimate_only else {}
+        targets = batch.plan_outputs(files, output)
     completed = {file for file, target in targets.items() if resume and target.is_file()}
     files = [file for file in files if file not in completed]
     pretrained = load_requested_network(network, precision)
     bar = len(files) == 1 and sys.stderr.isatty()
 
-    def process(file: Path) -> str:
-        if estimate_only:
-            return batch.estimate_file(pretrained, file, window)
-        return batch.denoise_file(pretrained, file, targets[file], overwrite, window, bar)
+    def process(file: Path) -> list[str]:
+        target = targets[file]
+        return [batch.denoise_file(pretrained, file, target, overwrite, window, bar)]
 
     failures = process_files(files, process, ctx.find_root().params["debug"])
-    result = "estimated" if estimate_only else f"restored into {output}"
-    summary = f"{len(files) - failures} of {len(files)} radiographs {result}"
+    summary = f"{len(files) - failures} of {len(files)} radiographs restored into {output}"
     summary += f"; {len(completed)} restored already" if completed else ""
     summary += f"; {skipped} other files skipped" if skipped else ""
-    print_line(summary, on_stderr=estimate_only)
+    print_line(summary)
     if failures:
         raise typer.Exit(1)
-
-
-def load_requested_network(name: str, precision: str) -> Pretrained:
-    """Load a shipped network or a weight file; UsageError for an unknown name or precision."""
-    import torch
-
-    from xbdcnn.inference import zoo
-    from xbdcnn.inference.precision import resolve_precision
-    from xbdcnn.inference.pretrained import load_pretrained
-
-    with usage_errors():
-        known = cast("Precision", precision)  # an unknown one is refused here
-        resolve_precision(known, torch.device("cpu"))
-        if not name.endswith(".safetensors"):
-            zoo.find_entry(name)
-    return load_pretrained(name, precision=known)
-
-
-def process_files(files: list[Path], process: Callable[[Path], str], debug: bool) -> int:
-    """Process files, print the resulting line or the error of each, return the number of errors."""
-    from tqdm import tqdm
-
-    failures = 0
-    for file in tqdm(files, unit="image", disable=not sys.stderr.isatty() or len(files) == 1):
-        try:
-            print_line(process(file))
-        except (XbdcnnError, OSError, MemoryError) as error:
-            failures += 1
-            if debug:
-                traceback.print_exception(error)
-            print_error(error, file)
-    return failures
 
 
 def fetch_sample(
@@ -149,3 +90,21 @@ def fetch_sample(
 
     folder = fetch(destination, progress=sys.stderr.isatty())
     typer.echo(f"sample: {folder}")
+
+
+def fetch_exposures(
+    destination: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DEST", help="Folder for the files. Default: the cache of the user."
+        ),
+    ] = None,
+) -> None:
+    """Download the complete flats, darks and projections of four X-ray detectors (about 5 MB).
+
+    The package contains excerpts of them. Every file is verified by its SHA-256.
+    """
+    from xbdcnn.data.exposures import fetch_exposures as fetch
+
+    folder = fetch(destination, progress=sys.stderr.isatty())
+    typer.echo(f"exposures: {folder}")

@@ -166,7 +166,10 @@ def evaluate(
 def audit(
     experiments: Annotated[
         list[str] | None,
-        typer.Argument(help="calibration, levels, out-of-range, leakage, residual. Default: all."),
+        typer.Argument(
+            help="calibration, levels, out-of-range, physical-noise, detectors, leakage, residual. "
+            "Default: all."
+        ),
     ] = None,
     data: Data = None,
     output: Annotated[

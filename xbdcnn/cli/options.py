@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,33 @@ Data = Annotated[
         "--data",
         help="Folder of radiographs, or 'builtin'. Default: the folder in XBDCNN_DATA, else the "
         "sample of fetch-sample, else the built-in radiograph.",
+    ),
+]
+
+Inputs = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="IN...", help="PNG, TIFF, JPEG or DICOM files, folders, or quoted patterns."
+    ),
+]
+NetworkName = Annotated[
+    str,
+    typer.Option("--network", help="Name of a shipped network, or path of a .safetensors file."),
+]
+PrecisionName = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="Arithmetic: fp32, bf16 (about twice as fast if the CPU supports it), or auto.",
+    ),
+]
+WindowLimits = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--window",
+        metavar="BLACK WHITE",
+        help="Stored values of black and white. Default: the window of the DICOM header, or the "
+        "full range of the pixel type for other formats.",
     ),
 ]
 

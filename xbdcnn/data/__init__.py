@@ -10,6 +10,13 @@ from typing import Any
 
 _PUBLIC_NAMES = {
     "builtin": ("BUILTIN_LAYOUT", "builtin_crop", "builtin_fields", "builtin_radiograph"),
+    "exposures": (
+        "DETECTORS",
+        "Exposures",
+        "fetch_exposures",
+        "load_exposures",
+        "read_exposures",
+    ),
     "files.radiograph": ("RadiographFile", "load_radiograph", "open_radiograph", "save_radiograph"),
     "files.window": ("Window",),
     "folders": ("SPLITS", "index_folder", "split_index"),

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from xbdcnn._common.errors import SMALLEST_SIDE, XbdcnnError
 
-# The exposed area: without the edge of the collimator at the top and of the detector at the right.
-_EXPOSED = (slice(32, 1952), slice(0, 1792))
+EXPOSED = (slice(32, 1952), slice(0, 1792))
+"""The exposed area: without the collimator's edge at the top and the detector's at the right."""
+
 # The square of the exposed area that the chest fills.
 _CHEST = (slice(32, 1824), slice(0, 1792))
 _STORED_WHITE, _STORED_BLACK = 2000.0, 25000.0
@@ -61,7 +62,7 @@ def builtin_radiograph() -> NDArray[np.float32]:
     """
     import pydicom
 
-    stored = pydicom.dcmread(builtin_path()).pixel_array[_EXPOSED].astype(np.float64)
+    stored = pydicom.dcmread(builtin_path()).pixel_array[EXPOSED].astype(np.float64)
     grey = np.log(_STORED_BLACK / stored) / np.log(_STORED_BLACK / _STORED_WHITE)
     image = grey.clip(0, 1).astype(np.float32)
     image.setflags(write=False)

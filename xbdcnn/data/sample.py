@@ -11,7 +11,8 @@ import shutil
 from pathlib import Path
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn._common.files import atomic_path, sha256_of
+from xbdcnn._common.files import atomic_path
+from xbdcnn.data.download import fetch_files
 
 REGISTRY = Path(__file__).with_name("chestxray8_sample.csv")
 """Columns image, patient_id, split, view, finding_labels, sha256, bytes; one row per image."""
@@ -68,15 +69,13 @@ def fetch_sample(
         XbdcnnError: the download or writing failed (run it again to resume), or the folder
             holds another data set.
     """
-    from tqdm.auto import tqdm
-
     folder, registry = Path(destination or sample_folder()), Path(registry)
     wanted = _read_registry(registry)
     _refuse_other_data(folder / MANIFEST, registry)
     print(ATTRIBUTION)
-    fetcher = _fetcher(folder / "images", base_url, wanted, retries)
-    for name in tqdm(wanted, desc="ChestX-ray8 sample", unit="file", disable=not progress):
-        _fetch_one(fetcher, name, folder, wanted)
+    urls = {name: f"{base_url.rstrip('/')}/{name}" for name in wanted}
+    images = folder / "images"
+    fetch_files(images, wanted, urls, "ChestX-ray8 sample", progress, retries, unit="images")
     with atomic_path(folder / MANIFEST) as temporary:
         shutil.copyfile(registry, temporary)
     return folder
@@ -100,32 +99,3 @@ def _refuse_other_data(manifest: Path, registry: Path) -> None:
 def same_csv_text(one: Path, other: Path) -> bool:
     """Tell whether two CSV files have the same text, apart from line ends."""
     return one.read_bytes().split() == other.read_bytes().split()
-
-
-def _fetcher(images: Path, base_url: str, wanted: dict[str, str], retries: int):
-    """Return the pooch that downloads into a folder."""
-    import pooch
-
-    pooch.get_logger().setLevel("ERROR")  # the progress bar reports instead
-    return pooch.create(
-        path=images,
-        base_url=base_url.rstrip("/") + "/",
-        registry={name: f"sha256:{digest}" for name, digest in wanted.items()},
-        retry_if_failed=retries,
-    )
-
-
-def _fetch_one(fetcher, name: str, folder: Path, wanted: dict[str, str]) -> None:
-    """Fetch one file unless it is complete; XbdcnnError states how many files are complete."""
-    import pooch
-
-    try:
-        fetcher.fetch(name, downloader=pooch.HTTPDownloader(timeout=60))
-    except (OSError, ValueError) as error:  # network errors are OSErrors; ValueError: wrong hash
-        paths = {image: folder / "images" / image for image in wanted}
-        complete = sum(p.is_file() and sha256_of(p) == wanted[i] for i, p in paths.items())
-        reason = " ".join(str(error).split())
-        raise XbdcnnError(
-            f"{folder}: {complete} of {len(wanted)} images are complete, {name} failed ({reason}); "
-            "run it again to resume"
-        ) from error

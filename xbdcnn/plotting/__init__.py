@@ -3,9 +3,10 @@
 No function shows or saves a figure: a notebook displays the returned figure, and `save_figure`
 writes it with its caption. Modules: `architecture` draws Fig. 1 with the shapes of `diagram`,
 `panels` draws radiographs on the grids of `layout`, `charts` draws curves and dot plots of training
-and tables, `audit_charts` and `measurements` draw the results of the audit, `style` holds the
-common style and writes files, and `method_styles` the colour and marker of each method. Importing
-this package changes neither matplotlib's backend nor its settings.
+and tables, `audit_charts` and `measurements` draw the results of the audit, `noise_charts` the
+noise of real detectors, `style` holds the common style and writes files, and `method_styles` the
+colour and marker of each method. Importing this package changes neither matplotlib's backend nor
+its settings.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 from xbdcnn.plotting.architecture import figure_1
 from xbdcnn.plotting.audit_charts import (
     calibration_plot,
+    detector_gain_plot,
     gradient_plot,
     level_mismatch_plot,
     loss_landscape,
@@ -33,6 +35,7 @@ from xbdcnn.plotting.measurements import (
     psnr_snr_gap_plot,
 )
 from xbdcnn.plotting.method_styles import COLOURS, method_styles
+from xbdcnn.plotting.noise_charts import detector_noise_plot, noise_map_plot
 from xbdcnn.plotting.panels import (
     FIGURE_2_LEVELS,
     error_maps,
@@ -52,6 +55,8 @@ __all__ = [
     "choices_plot",
     "convention_plot",
     "correlation_plot",
+    "detector_gain_plot",
+    "detector_noise_plot",
     "error_maps",
     "figure_1",
     "figure_2",
@@ -62,6 +67,7 @@ __all__ = [
     "loss_landscape",
     "method_styles",
     "new_figure",
+    "noise_map_plot",
     "noise_panel",
     "photon_transfer_plot",
     "psnr_curves",

@@ -1,4 +1,4 @@
-"""Charts of the audit: Eq. 3, gradients of the loss terms, noise level estimates, lead in PSNR."""
+"""Charts of the audit: Eq. 3, gradients of the loss terms, noise level estimates, PSNR by noise."""
 
 from __future__ import annotations
 
@@ -188,3 +188,29 @@ def _frame_trained(axes: Axes, table: pd.DataFrame) -> None:
 
 def _within(value: float, limits: tuple[float, float]) -> bool:
     return limits[0] <= value <= limits[1]
+
+
+@styled
+def detector_gain_plot(gains: pd.DataFrame) -> Figure:
+    """Gain in PSNR over the noisy image by kind of noise, one panel per pair of levels.
+
+    gains: from `audit.physical_noise.mean_gains`; the bars are intervals over images.
+    """
+    panels = gains.groupby(["eta", "sigma"], sort=False)
+    figure = new_figure(8.6, 4.6, layout="constrained")
+    grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    kinds = list(dict.fromkeys(gains["noise"]))
+    methods = list(dict.fromkeys(gains["method"]))
+    styles = method_styles(methods)
+    shifts = np.linspace(-0.32, 0.32, len(methods))
+    for axes, ((eta, sigma), panel) in zip(grid, panels, strict=True):
+        for shift, method in zip(shifts, methods, strict=True):
+            rows = panel[panel["method"] == method].set_index("noise").loc[kinds]
+            places = np.arange(len(kinds)) + shift
+            axes.hlines(places, rows["gain_low"], rows["gain_high"], color=styles[method]["color"])
+            axes.plot(rows["gain"], places, ls="", ms=4, label=method, **styles[method])
+        axes.set(title=f"noisy PSNR of η = {eta:g}, σ = {sigma:g}", xlabel="gain in PSNR (dB)")
+        axes.set_yticks(range(len(kinds)), kinds)
+    grid[0].invert_yaxis()
+    figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return figure

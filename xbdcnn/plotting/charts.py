@@ -14,7 +14,8 @@ from matplotlib.ticker import EngFormatter, LogLocator, StrMethodFormatter
 from numpy.typing import NDArray
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.noise import GREY_LEVELS, PhotonTransfer, noise_variance
+from xbdcnn.measured_noise import PhotonTransfer
+from xbdcnn.noise import GREY_LEVELS, noise_variance
 from xbdcnn.plotting.method_styles import method_colours, method_styles
 from xbdcnn.plotting.style import INK, MUTED, new_figure, styled
 
@@ -31,7 +32,7 @@ LOSS_TERMS = {
 def photon_transfer_plot(transfer: PhotonTransfer, eta: float, sigma: float) -> Figure:
     """Var f = g / eta + sigma^2: noise variance against mean grey level, a straight line.
 
-    transfer: from `noise.mean_variance`; eta, sigma: true values, for the dashed line.
+    transfer: from `measured_noise.mean_variance`; eta, sigma: true values, for the dashed line.
     """
     figure = new_figure(6.2, 3.8, layout="constrained")
     axes = figure.subplots()

@@ -16,7 +16,8 @@ from xbdcnn.data.source import Source
 from xbdcnn.inference.methods import collect_methods
 from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.inference.zoo import ZOO, shipped_names
-from xbdcnn.study.audit import images, level_estimates, out_of_range
+from xbdcnn.study.audit import images, level_estimates, out_of_range, physical_noise
+from xbdcnn.study.detectors import measure_detectors
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.study.scoring import table_1_cases
 from xbdcnn.study.trials import BUDGET
@@ -56,6 +57,13 @@ def outside_range(source: Source, count: int = 5, side: int = 256) -> pd.DataFra
     return out_of_range.evaluate_conditions(methods, fields)
 
 
+def noise_of_detectors(source: Source, count: int = 10, side: int = 256) -> pd.DataFrame:
+    """Measure PSNR on physically made noise on central fields of the test radiographs."""
+    fields = [central_crop(image, side) for image in source.images("test", count)]
+    methods = collect_methods([physical_noise.RIVAL], PROFILE.precision)
+    return physical_noise.evaluate_detectors(methods, fields)
+
+
 def leakage(
     source: Source, folder: Path = Path("runs/leakage"), config: TrainConfig = LEAKAGE_BUDGET
 ) -> pd.DataFrame:
@@ -72,6 +80,8 @@ EXPERIMENTS: dict[str, Callable[[Source], pd.DataFrame]] = {
     "calibration": calibration,
     "levels": levels,
     "out-of-range": outside_range,
+    "physical-noise": noise_of_detectors,
+    "detectors": measure_detectors,
     "leakage": leakage,
     "residual": residual,
 }

@@ -1,0 +1,61 @@
+"""What the commands for radiograph files share: finding files, loading a network, errors."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.cli.reporting import print_error, print_line, usage_errors
+
+if TYPE_CHECKING:
+    from xbdcnn.cli.batch import InputFiles, StoredWindow
+    from xbdcnn.inference.precision import Precision
+    from xbdcnn.inference.pretrained import Pretrained
+
+
+def find_files(inputs: list[Path], window: StoredWindow, output: Path | None = None) -> InputFiles:
+    """Find the files to process, see `batch.find_inputs`; UsageError for these or the window."""
+    from xbdcnn.cli import batch
+    from xbdcnn.data.files.window import Window
+
+    with usage_errors():
+        if window:
+            Window(*window, "as given")
+        return batch.find_inputs(inputs, output)
+
+
+def load_requested_network(name: str, precision: str) -> Pretrained:
+    """Load a shipped network or a weight file; UsageError for an unknown name or precision."""
+    import torch
+
+    from xbdcnn.inference import zoo
+    from xbdcnn.inference.precision import resolve_precision
+    from xbdcnn.inference.pretrained import load_pretrained
+
+    with usage_errors():
+        known = cast("Precision", precision)  # an unknown one is refused here
+        resolve_precision(known, torch.device("cpu"))
+        if not name.endswith(".safetensors"):
+            zoo.find_entry(name)
+    return load_pretrained(name, precision=known)
+
+
+def process_files(files: list[Path], process: Callable[[Path], list[str]], debug: bool) -> int:
+    """Process files, print the lines or the error of each, return the number of errors."""
+    from tqdm import tqdm
+
+    failures = 0
+    for file in tqdm(files, unit="image", disable=not sys.stderr.isatty() or len(files) == 1):
+        try:
+            for line in process(file):
+                print_line(line)
+        except (XbdcnnError, OSError, MemoryError) as error:
+            failures += 1
+            if debug:
+                traceback.print_exception(error)
+            print_error(error, file)
+    return failures
