@@ -93,6 +93,9 @@ class Successor(nn.Module):
         self.up = nn.ModuleList(nn.ConvTranspose2d(v, w, kernel_size=2, stride=2) for w, v in steps)
         self.decode = nn.ModuleList(self._level(width) for width in widths[:-1])
         self.output = conv3x3(widths[0], 1)
+        with torch.no_grad():  # the restored image starts close to the noisy one
+            self.output.weight.mul_(0.1)
+            self.output.bias = nn.Parameter(torch.zeros(1))
 
     def _level(self, width: int) -> nn.Sequential:
         return nn.Sequential(*(ResidualBlock(width) for _ in range(self.recipe.blocks)))

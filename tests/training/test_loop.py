@@ -15,8 +15,8 @@ from xbdcnn.inference import zoo
 from xbdcnn.inference.weights import build_network, load_network
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, BALANCED, XBDCNN
 from xbdcnn.training import batches, loop, named
-from xbdcnn.training.batches import TrainConfig, draw_batch, validation_batch
-from xbdcnn.training.loop import learning_rate, train
+from xbdcnn.training.batches import TrainConfig, draw_batch, learning_rate, validation_batch
+from xbdcnn.training.loop import train
 from xbdcnn.training.named import train_named
 from xbdcnn.training.objectives import score
 

@@ -29,13 +29,18 @@ from xbdcnn.training.batches import (
     StoredPatches,
     TrainConfig,
     as_pool,
-    learning_rate,
     pool_digest,
     to_gpu_if_it_fits,
     validation_batch,
 )
 from xbdcnn.training.checkpoint import Run
-from xbdcnn.training.objectives import batch_loss, draw_training_batch, score
+from xbdcnn.training.objectives import (
+    batch_loss,
+    create_adam,
+    draw_training_batch,
+    score,
+    warmed_up_rate,
+)
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 """Files in the folder of a training run."""
@@ -77,7 +82,7 @@ def train(
     distributed.require_even_shards(config.batch_size, accelerator)
     network = distributed.synchronise_batch_norm(network, accelerator)
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rates[0])
+    optimizer = create_adam(network, recipe, config)
     run = Run(network, optimizer, recipe, config, pool_digest(pool))
     folder = Path(folder) if folder else None
     if folder and (folder / CHECKPOINT).exists():
@@ -144,7 +149,7 @@ def train_step(
     config, recipe = run.config, distributed.scale_tv_weight(run.recipe, processes)
     forward.train()
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate(run.step, config)
+        group["lr"] = warmed_up_rate(run.step, run.recipe, config)
     whole = draw_training_batch(pool, recipe, config, run.step, accelerator.device)
     batch = distributed.shard_batch(whole, rank, processes)  # (b, 1, h, w), b = B / processes
     loss, terms = batch_loss(forward, batch, recipe)  # scalars
@@ -177,7 +182,10 @@ def _validate(
         run.best = (scores["val_psnr"], state)
     row: dict[str, float] = {"step": run.step, "patches": run.step * run.config.batch_size}
     row |= {"seconds": run.seconds, "cpu_seconds": run.cpu_seconds}
-    row |= {"learning_rate": learning_rate(run.step - 1, run.config), "loss": float(loss)}
+    row |= {
+        "learning_rate": warmed_up_rate(run.step - 1, run.recipe, run.config),
+        "loss": float(loss),
+    }
     row |= {f"loss_{name}": float(term) for name, term in terms.items()} | scores
     run.history.append(row)
     if folder:

@@ -11,8 +11,26 @@ from xbdcnn.losses import mixed_loss
 from xbdcnn.metrics import psnr, ssim
 from xbdcnn.models import Denoised, Recipe
 from xbdcnn.successor import AnyRecipe, SuccessorRecipe, encode_levels
-from xbdcnn.training.batches import Batch, Pool, TrainConfig, draw_batch
+from xbdcnn.training.batches import Batch, Pool, TrainConfig, draw_batch, learning_rate
 from xbdcnn.training.radiograph_noise import draw_successor_batch, successor_loss
+
+WARM_UP = 200
+"""Steps over which the learning rate of a successor rises to that of the schedule."""
+
+
+def create_adam(network: nn.Module, recipe: AnyRecipe, config: TrainConfig) -> torch.optim.Adam:
+    """Create the optimiser: PyTorch's defaults, or a shorter memory of the squares for a successor.
+
+    With the default of 0.999 the validation score of a successor fell by 4 dB during training.
+    """
+    betas = (0.9, 0.99) if isinstance(recipe, SuccessorRecipe) else (0.9, 0.999)
+    return torch.optim.Adam(network.parameters(), lr=config.learning_rates[0], betas=betas)
+
+
+def warmed_up_rate(step: int, recipe: AnyRecipe, config: TrainConfig) -> float:
+    """Return the learning rate at a step, see `learning_rate`; that of a successor warms up."""
+    rate = learning_rate(step, config)
+    return rate * min(1.0, (step + 1) / WARM_UP) if isinstance(recipe, SuccessorRecipe) else rate
 
 
 def draw_training_batch(
