@@ -21,12 +21,13 @@
 # ## What you'll do
 #
 # You open a real chest radiograph from its DICOM file, read other formats, index a folder of images
-# and split it in three ways, cut patches, and estimate the residual noise of "clean" images.
+# and split it in three ways, cut patches, and measure the residual noise of "clean" images.
 #
 # ## What you'll learn
 #
 # Which DICOM header fields are needed to interpret pixel values, why the patch-level split of the
-# paper leaks training data into the test set, and why PSNR on real images has an upper limit.
+# paper leaks training data into the test set, how the noise of a radiograph depends on its display,
+# and why PSNR on real images has an upper limit.
 #
 # ## What you need
 #
@@ -45,15 +46,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tifffile
+import torch
 from matplotlib.patches import Rectangle
 from PIL import Image
 
 from xbdcnn import data as radiographs
-from xbdcnn import noise, paper, plotting
+from xbdcnn import measured_noise, noise, paper, plotting
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import find_source, load_radiograph
-from xbdcnn.data.builtin import builtin_path
+from xbdcnn.data.builtin import EXPOSED, builtin_path
 from xbdcnn.data.sample import ATTRIBUTION, REGISTRY
+from xbdcnn.detector import scintillator_blur
+from xbdcnn.study import detectors
+from xbdcnn.study.detector_noise import measure_radiograph
 from xbdcnn.study.notebook import show_source
 from xbdcnn.study.profiles import get_profile
 
@@ -85,8 +90,9 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # $$q = q_0\, e^{-\int \mu\, ds} \quad\Longrightarrow\quad
 #   g = \frac{\log(q_\text{black} / q)}{\log(q_\text{black} / q_\text{white})}.$$
 #
-# The logarithm makes the grey level proportional to the attenuation along the ray. The file of the
-# built-in radiograph holds the signal $q$, and this function applies the logarithm.
+# The logarithm makes the grey level proportional to the attenuation along the ray. White is where
+# few photons arrive ([notebook 01](01_noise_synthesis.ipynb#where-are-the-photons)). The file of
+# the built-in radiograph holds the signal $q$, and this function applies the logarithm.
 
 # %%
 show_source(radiographs.builtin_radiograph)
@@ -96,6 +102,9 @@ show_source(radiographs.builtin_radiograph)
 # measured against it is limited, because even a perfect restoration differs from it by $\sigma_0$:
 #
 # $$\text{PSNR} \;\le\; 20 \log_{10} \frac{255}{\sigma_0}.$$
+#
+# This holds if the added noise is much stronger than $\sigma_0$. A weakly noisy image still
+# contains the residual noise of its reference, and a method that keeps it exceeds the limit.
 #
 # ## Practical
 #
@@ -430,56 +439,170 @@ assert abs(means.mean() - np.mean(implied)) < 25
 # %% [markdown]
 # ### Residual noise of the clean images
 #
-# The "clean" images were taken with X-rays and contain quantum noise of their own. A wavelet
-# estimate (scikit-image's `estimate_sigma`) measures noise from the finest structures of an image.
-# First we validate the estimator: we add noise of σ = 5 and test whether the estimate increases
-# accordingly.
+# The "clean" images were taken with X-rays and contain quantum noise of their own. It can be
+# measured without a noise-free image. `single_exposure` takes the finest diagonal detail of 2 × 2
+# pixels ([notebook 01](01_noise_synthesis.ipynb#measured-on-a-radiograph)), which contains little
+# anatomy, and underestimates noise that is correlated between adjacent pixels. `noise_report` takes
+# the quietest blocks of 16 × 16 pixels and corrects for the correlation, but fine anatomy counts as
+# noise.
+#
+# First we validate both: we add noise of σ = 5 to the built-in radiograph, independent from pixel
+# to pixel as in Eq. 1 or blurred as by a scintillator, and test by how much the variance increases.
+
 
 # %%
-from skimage.restoration import estimate_sigma
+def measured_noises(image):
+    """Noise of an image in grey levels, rms over its area: finest detail, quietest blocks."""
+    detail = measured_noise.single_exposure(255 * image)
+    blocks = measured_noise.noise_report(image).bins
+    return np.sqrt([detail.variance.mean(), blocks.variance.mean()])
 
-before = 255 * estimate_sigma(chest)
-noisy = noise.add_hybrid_noise_numpy(chest, np.inf, 5.0, np.random.default_rng(0))
-added = np.sqrt((255 * estimate_sigma(noisy)) ** 2 - before**2)
-print(f"estimate for the clean image: {before:.2f}; added noise: 5; estimated: {added:.2f}")
-assert abs(added - 5) < 0.25
+
+normal = np.random.default_rng(0).normal(size=(1, 1, *chest.shape)).astype(np.float32)
+blurred = scintillator_blur(torch.from_numpy(normal), blur=0.6).numpy()
+before, found = measured_noises(chest), {}
+for kind, pattern in {"independent": normal, "correlated": blurred}.items():
+    noisy = (chest + 5 / 255 * pattern[0, 0] / pattern.std()).clip(0, 1)
+    found[kind] = np.sqrt(measured_noises(noisy) ** 2 - before**2)
+added = pd.DataFrame(found, index=["finest detail", "quietest blocks"]).T
+added.round(2)
 
 # %% [markdown]
-# The estimator is accurate. Now we apply it to the clean images: the built-in radiograph at three
-# sizes and in fields, and the images of the data source if there are any. Downsampling averages
-# neighbouring pixels, which reduces their noise, so the estimate depends on the size.
+# **Check.** Both find independent noise. The finest detail contains only a part of correlated
+# noise.
+
+# %%
+assert (added.loc["independent"].sub(5).abs() < 0.5).all()
+assert added.loc["correlated", "finest detail"] < 4
+assert abs(added.loc["correlated", "quietest blocks"] - 5) < 0.5
+
+# %% [markdown]
+# Now the images themselves. At which grey levels is their noise strongest? We measure the built-in
+# radiograph in two displays, the header's window and the logarithm, and images of the data source
+# if there are any.
+
+# %%
+stored, logarithmic, extremity = detectors.measured_radiographs()
+window = measure_radiograph(
+    255 * views["header's window"][EXPOSED], "built-in CR, header's window", "grey levels"
+)
+others = [] if source.index is None else detectors.measured_images(source, min(count, 20))
+
+# %%
+fig = plotting.new_figure(6.4, 3.2, layout="constrained")
+axis = fig.subplots()
+for measured in others:
+    axis.plot(measured.bins.signal, np.sqrt(measured.bins.variance), color="0.75", lw=0.8)
+for title, measured in {"with the logarithm": logarithmic, "header's window": window}.items():
+    axis.plot(measured.bins.signal, np.sqrt(measured.bins.variance), "o-", ms=4, label=title)
+mean = logarithmic.bins.signal.mean()
+model = np.sqrt(np.arange(256) / mean * logarithmic.bins.variance.mean())
+axis.plot(model, "--", color="0.3", lw=1, label="law of Eq. 1, σ = 0")
+if others:
+    axis.plot([], [], color="0.75", lw=0.8, label=f"{len(others)} images, {source.name}")
+axis.set(xlabel="grey level", ylabel="noise (grey levels)", xlim=(0, 255), ylim=(0, None))
+fig.legend(loc="outside right upper")
+
+# %%
+caption = "Noise by grey level: the built-in radiograph in two displays, and other radiographs."
+name = figures / "02_residual_noise"
+plotting.save_figure(fig, name, caption, facts, smoke=settings.is_smoke)
+fig
+# %% [markdown]
+# Each curve is the noise of one radiograph, from the finest detail, in bins of the local mean. The
+# two coloured curves are the same file, hence the same photons: what is measured in grey levels
+# depends on the display. With the logarithm the noise is strongest near white, where few photons
+# arrived; in the header's window it falls from middle grey levels towards white. The dashed law of
+# Eq. 1 has the average strength of the blue curve; it rises like $\sqrt g$, the measured noise
+# faster. Other radiographs (grey, if the data source has any) were processed in ways that their
+# files do not state: in some the noise rises like the dashed law up to middle grey levels and then
+# no further, in others it falls from there.
+#
+# The table lists the correlation of adjacent pixels, in the smoothest blocks, and the law that fits
+# best. The last row is the median of the images of the data source, if there are any.
+
+# %%
+rows = [detectors.table_row(m) for m in (stored, extremity, window, logarithmic)]
+rows += [detectors.median_row(others)] if others else []
+table = pd.DataFrame(rows).set_index("detector")
+table[["unit", "exposures", "noise few", "noise many", "across", "down", "law", "error"]].round(2)
+
+# %% [markdown]
+# *Noise few* and *many*: where the photons are fewest and most; *error*: relative deviation of the
+# variances from the law, which is large where the variance does not rise or fall steadily. Eq. 1
+# draws the noise of each pixel independently; in these radiographs adjacent pixels are correlated,
+# by the scintillator or storage phosphor and by processing. A part of the number can be anatomy.
+#
+# **Check.** With the logarithm the noise is several times stronger in white than in black, in the
+# header's window it is weaker in white than at middle grey levels, and adjacent pixels are
+# correlated.
+
+# %%
+log_row, curve = table.loc[logarithmic.title], np.sqrt(window.bins.variance)
+assert log_row["noise few"] > 3 * log_row["noise many"]
+assert curve[-1] < 0.7 * curve.max()
+assert (table[["across", "down"]] > 0.1).all(axis=None)
+
+# %% [markdown]
+# Are the stored values photon counts? If they were proportional to them, the variance would be
+# proportional to the value, $q^1$, and the signal-to-noise ratio would rise with $\sqrt q$.
+
+# %%
+for measured in (stored, extremity):
+    row = table.loc[measured.title]
+    exponent = next(law.parameters[1] for law in measured.laws if law.name == "power")
+    range_, gain = row["highest"] / row["lowest"], row["SNR many"] / row["SNR few"]
+    print(f"{measured.title}: variance like q^{exponent:.2f}; values × {range_:.1f}, ", end="")
+    print(f"signal-to-noise × {gain:.1f}, of counts × {range_**0.5:.1f}")
+
+# %% [markdown]
+# They are not. In the second file the noise falls as the value rises, as after a logarithm; in the
+# first it is strongest at middle values, so the values were processed before they were stored. The
+# direction is certain, photons per stored value are not: for them one needs raw frames
+# ([notebook 01](01_noise_synthesis.ipynb#measured-on-detectors)).
+#
+# ### The limit that residual noise sets
+#
+# The built-in radiograph at three sizes and in fields, and the images of the data source if there
+# are any: the median noise by both measurements, and the PSNR that each of them permits.
 
 # %%
 originals = {f"built-in, {n} × {n}": [radiographs.builtin_crop(n)] for n in (1792, 1024, 512)}
 originals["built-in, fields at full resolution"] = radiographs.builtin_fields("train")
 if source.index is not None:
     originals[f"{source.name}, {len(examples)} images"] = examples
-estimates = {name: [255 * estimate_sigma(g) for g in group] for name, group in originals.items()}
+noises = {name: [measured_noises(g) for g in group] for name, group in originals.items()}
 
 # %%
-ceilings = pd.DataFrame({name: np.quantile(s, [0, 0.5, 1]) for name, s in estimates.items()}).T
-ceilings.columns = ["least", "median", "most"]
-ceilings["PSNR ceiling (dB)"] = 20 * np.log10(255 / ceilings["median"])
-ceilings.round(2)
+methods = ["finest detail", "quietest blocks"]
+medians = {name: np.median(values, axis=0) for name, values in noises.items()}
+residual = pd.DataFrame(medians, index=methods).T
+limits = 20 * np.log10(255 / residual)
+pd.concat({"noise (grey levels)": residual, "PSNR limit (dB)": limits}, axis=1).round(2)
 
 # %% [markdown]
-# Residual noise of one grey level limits any PSNR to 48.1 dB, and of two to 42.1 dB, whatever the
-# method. The ceiling is approximate: the estimate includes some fine texture, and a single number
-# per image ignores that quantum noise is stronger in bright regions. The best value of the paper,
-# with its columns corrected, is below the ceiling of a typical image.
+# Residual noise of one grey level limits PSNR to 48.1 dB, and of two to 42.1 dB, whatever the
+# method. The truth is probably between the two columns. Reducing the image to 512 pixels averages
+# 12 pixels and would reduce independent noise to less than a third; the quietest blocks show no
+# such decrease, so what they find in small images is mostly fine anatomy. We compare the best value
+# of the paper, its columns corrected, with the limits.
 
 # %%
 best = max(paper.corrected(row["X-BDCNN"]).psnr for row in paper.TABLE_2.values())
-print(f"best PSNR of Table II, columns corrected: {best:.2f} dB")
-assert best < ceilings["PSNR ceiling (dB)"].min()
+group = list(noises)[-1]
+below = np.mean(20 * np.log10(255 / np.array(noises[group])) < best, axis=0)
+print(f"best PSNR of Table II, columns corrected: {best:.2f} dB; limit below it, {group}:")
+print(", ".join(f"{share:.0%} by the {name}" for name, share in zip(methods, below, strict=True)))
+assert best < limits["finest detail"].min()
 
 # %% [markdown]
 # ## Discussion
 #
 # The images agree with what the paper's tables imply: they have an ordinary brightness and little
-# residual noise, so scores around 40 dB still measure the method and not the reference. Close to
-# the ceiling a difference of a few tenths of a decibel could come from copying the noise of the
-# reference.
+# residual noise. In most images of the ChestX-ray8 sample scores around 40 dB measure the method
+# and not the reference. In its noisiest images, and in the fields of the built-in radiograph, such
+# scores are close to the limit, where a difference of a few tenths of a decibel could come from the
+# noise of the reference. Even weak residual noise has another law than Eq. 1 and is correlated.
 #
 # The split is a deliberate departure from the paper. In a patch-level split every test patch has
 # patches of the same image in training; here all images of a patient are in one split. Patches of
@@ -489,7 +612,8 @@ assert best < ceilings["PSNR ceiling (dB)"].min()
 # %%
 share = overlaps.loc["patch", "same image"] / overlaps.loc["patch", "test rows"]
 print(f"test patches whose image is also in training, paper's split: {share:.0%}; ours: 0 %")
-print(f"median residual noise of the clean images: {ceilings['median'].iloc[-1]:.2f} grey levels")
+least, most = residual.iloc[-1]
+print(f"median residual noise of the clean images: {least:.2f} to {most:.2f} grey levels")
 
 # %% [markdown]
 # ## Two questions
@@ -500,16 +624,17 @@ print(f"median residual noise of the clean images: {ceilings['median'].iloc[-1]:
 # <details><summary>Answer</summary>
 #
 # PhotometricInterpretation: MONOCHROME1 means that large values are dark. A denoiser also smooths a
-# negative, but the noise model no longer applies: in a negative the variance *decreases* with the
-# grey level, and every estimate of η is wrong.
+# negative, but it was trained on noise that increases with the grey level. In the negative of a
+# logarithmic display the variance *decreases* with it, and every estimate of η is wrong. (In the
+# negative of a linear display the grey level is a number of photons, as Eq. 1 assumes.)
 # </details>
 #
-# **2.** A method reaches 47 dB against clean images with 1.2 grey levels of noise. Is this a good
-# result?
+# **2.** A method restores strongly noisy images and reaches 47 dB against clean images with 1.2
+# grey levels of noise. Is this a good result?
 #
 # <details><summary>Answer</summary>
 #
-# No. The ceiling is 20 log10(255 / 1.2) = 46.5 dB. Above it the output agrees with the reference
+# No. The limit is 20 log10(255 / 1.2) = 46.5 dB. Above it the output agrees with the reference
 # better than the true scene does, so the method reproduces the noise of the reference, for instance
 # because the test image was used in training.
 # </details>

@@ -25,8 +25,9 @@
 #
 # ## What you'll learn
 #
-# At which grey levels quantum noise or electronic noise dominates, what a good residual looks like
-# and how to quantify it, and what a network does outside the noise levels of its training.
+# At which grey levels quantum noise or electronic noise dominates in the model, where the noise of
+# a real detector is strongest instead, what a good residual looks like and how to quantify it, and
+# what a network does outside the noise levels of its training.
 #
 # ## What you need
 #
@@ -44,10 +45,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.ndimage import uniform_filter
 
-from xbdcnn import explorer, metrics, paper, plotting
+from xbdcnn import explorer, metrics, noise, paper, plotting
 from xbdcnn.data import builtin_crop, find_source
+from xbdcnn.detector import RADIOGRAPH, detector_noise, displayed_variance, transmission
 from xbdcnn.explorer import State
 from xbdcnn.inference import zoo
 from xbdcnn.study.notebook import show_source
@@ -63,15 +66,17 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # %% [markdown]
 # ## Theory
 #
-# The detector signal is $f = p + n$ (Eq. 1), a photon signal plus electronic noise, and the
-# variance of a pixel whose true grey level is $g$ is the sum of the two variances:
+# In the paper's model the image is $f = p + n$ (Eq. 1), a photon signal plus electronic noise, and
+# the variance of a pixel whose true grey level is $g$ is the sum of the two variances:
 #
 # $$\operatorname{Var} f = \frac{g}{\eta} + \sigma^2 .$$
 #
 # Both terms are equal at the grey level $g^* = \eta\,\sigma^2$. In brighter pixels quantum noise
 # dominates, in darker ones electronic noise. The two sliders therefore change not only *how much*
 # noise there is but also *where* it is: with a small σ the noise is strongest in the bright bone,
-# with a large σ it is nearly the same in bone and lung.
+# with a large σ it is nearly the same in bone and lung. (In the model bone has strong noise because
+# its high grey level stands for many photons. A detector receives *few* photons behind bone; a
+# section below compares the two.)
 
 # %% tags=["nbval-check-output"]
 for eta, sigma in [(0.4, 5), (0.4, 15), (0.8, 15), (1.9, 20)]:
@@ -81,7 +86,7 @@ for eta, sigma in [(0.4, 5), (0.4, 15), (0.8, 15), (1.9, 20)]:
 # %% [markdown]
 # Where that number exceeds 255, electronic noise dominates in every pixel: a larger η would hardly
 # help, a smaller σ would. (In the paper's model they are independent. In a detector with constant
-# electronic noise, a higher dose raises η and lowers σ, because σ is measured in grey levels.)
+# electronic noise a higher dose raises η and lowers σ, because σ is measured in grey levels.)
 #
 # The explorer is built from functions that do not depend on the widget. A `State` holds the values
 # of all controls, and `simulate` computes the noisy image, always the same for the same state.
@@ -189,7 +194,8 @@ widget
 # 5. Look at the two small maps of the estimated η and σ: blue is too low, red too high, white is
 #    correct. Does the colour follow the slider, or the anatomy?
 #
-# A slider can also be moved by code, which tests the widget here.
+# These are properties of the model, which the section on a detector's noise below compares with the
+# physics. A slider can also be moved by code, which tests the widget here.
 
 # %% tags=["nbval-ignore-output"]
 before = dict(widget.canvas.pictures)
@@ -237,6 +243,99 @@ fig
 # %%
 before = np.array([view.before.psnr for view in views]).reshape(len(etas), len(sigmas))
 assert (np.diff(before, axis=0) > 0).all() and (np.diff(before, axis=1) < 0).all()
+
+# %% [markdown]
+# ### Where a detector's noise is strongest
+#
+# The explorer takes the grey level for a number of photons, so white has the most. In a radiograph
+# white means high attenuation: few photons pass the spine, the mediastinum and the heart
+# ([notebook 01](01_noise_synthesis.ipynb#where-are-the-photons)). `detector_noise` follows the
+# photons from the beam through the patient to the display.
+#
+# We compare both at the η and σ above. The dose of the detector, in quanta per pixel without a
+# patient, and its electronic noise are chosen such that quantum and electronic noise of a pixel of
+# average brightness are the same as in the model.
+
+# %%
+average = torch.tensor(float(clean.mean()))
+wanted = noise.noise_variance(float(average), state.eta, 0.0)
+dose = float(displayed_variance(average, dose=1.0)) / wanted
+one_quantum = displayed_variance(average, dose, 1.0) - displayed_variance(average, dose)
+electronic = state.sigma / float(one_quantum.sqrt())
+print(f"{dose:.0f} quanta per pixel, electronic noise of {electronic:.1f} quanta")
+
+# %%
+parts = {
+    "lung": clean[60:110, 85:130],
+    "behind the heart": clean[240:290, 225:265],
+    "mediastinum and spine": clean[150:200, 180:210],
+}
+g = torch.tensor([part.mean() for part in parts.values()], dtype=torch.float64)
+quantum = displayed_variance(g, dose)
+columns = {
+    ("", "grey level"): 255 * g,
+    ("photons", "Eq. 1"): 255 * state.eta * g,
+    ("photons", "detector"): dose * transmission(g),
+    ("quantum noise", "Eq. 1"): noise.noise_variance(g, state.eta, 0.0).sqrt(),
+    ("quantum noise", "detector"): quantum.sqrt(),
+    ("electronic noise", "Eq. 1"): torch.full_like(g, state.sigma),
+    ("electronic noise", "detector"): (displayed_variance(g, dose, electronic) - quantum).sqrt(),
+}
+compared = pd.DataFrame(columns, index=list(parts))
+compared.round(1)
+
+# %% [markdown]
+# Noise in grey levels. The model agrees with the detector in one point: in this logarithmic display
+# the quantum noise is stronger in white than in the lung. The reason is the opposite one, *few*
+# photons instead of many. The logarithm also amplifies the electronic noise there, which the model
+# takes for equal everywhere. In a linear display the quantum noise would fall towards white.
+#
+# **Check.** With the grey level the photons rise in the model and fall in the detector, both noises
+# of the detector rise, and its quantum noise in a linear display falls.
+
+# %%
+by_grey = compared.sort_values(("", "grey level"))
+assert by_grey["photons", "Eq. 1"].is_monotonic_increasing
+assert by_grey["photons", "detector"].is_monotonic_decreasing
+assert by_grey["quantum noise", "detector"].is_monotonic_increasing
+assert by_grey["electronic noise", "detector"].is_monotonic_increasing
+linear = displayed_variance(g.sort().values, dose, display=RADIOGRAPH._replace(logarithmic=False))
+assert (linear.diff() < 0).all()
+
+# %% [markdown]
+# The pictures show the noise alone, in the middle of the chest: lung at the left and right, spine
+# and heart between. The third detector has a scintillator, whose light spreads by half a pixel.
+# This correlates the quantum noise of adjacent pixels, which the model takes for independent, and
+# weakens it; the electronic noise is added after it.
+
+# %%
+middle = clean[130:300, 120:290]
+batch = torch.from_numpy(middle)[None, None]
+
+
+def seen_by_detector(blur):
+    """Noise of a detector whose scintillator blurs by `blur` pixels, on the scale [0, 1]."""
+    generator = torch.Generator().manual_seed(state.seed)
+    f = detector_noise(batch, dose, electronic, blur, generator=generator)
+    return f[0, 0].numpy() - middle
+
+
+# %%
+noises = {"Eq. 1": explorer.simulate(middle, state) - middle}
+noises |= {"detector": seen_by_detector(0.0), "detector, blur 0.5 px": seen_by_detector(0.5)}
+for name, e in noises.items():
+    print(f"{name}: correlation of adjacent pixels {explorer.whiteness(e):+.2f}")
+
+# %%
+caption = "Noise alone, ±64 grey levels, in the model and of a detector with a logarithmic display."
+fig = plotting.show_images(noises, limits=(-64 / 255, 64 / 255))
+plotting.save_figure(fig, figures / "09_detector", caption, facts, smoke=settings.is_smoke)
+fig
+
+# %% [markdown]
+# Lung and spine differ less in the model than in the detector, where the noise is weak in the lung
+# and strongest in the spine and behind the heart. [Notebook 11](11_audit.ipynb) measures what this
+# difference costs the networks, which were trained on Eq. 1.
 
 # %% [markdown]
 # ## Discussion
@@ -294,9 +393,9 @@ pd.DataFrame(rows).round(3)
 #
 # <details><summary>Answer</summary>
 #
-# Harmless: quantum noise is stronger where the image is brighter, so the *amplitude* of a perfect
-# residual follows the anatomy; its mean over many seeds vanishes. Not harmless: the method has
-# blurred the ribs' edges, and the residual contains them; the mean over many seeds does not vanish.
-# Changing the seed distinguishes the two.
+# Harmless: in the model quantum noise is stronger where the image is brighter, so the *amplitude*
+# of a perfect residual follows the anatomy; its mean over many seeds vanishes. Not harmless: the
+# method has blurred the ribs' edges, and the residual contains them; the mean over many seeds does
+# not vanish. Changing the seed distinguishes the two.
 #
 # </details>

@@ -26,13 +26,15 @@
 #
 # ## What you'll do
 #
-# You denoise a DICOM radiograph, read the header of the new object, examine what was removed, and
-# insert small discs into the image to measure how much of their contrast is preserved.
+# You measure the noise of a DICOM radiograph and compare it with that of the training, denoise it,
+# read the header of the new object, examine what was removed, and insert small discs into the image
+# to measure how much of their contrast is preserved.
 #
 # ## What you'll learn
 #
-# How 15-bit values are mapped to the network's range [0, 1] and back without loss, what a derived
-# DICOM object is, and why structures are not necessarily easier to detect in a smoother image.
+# Whether a network was trained for the noise of a radiograph, how 15-bit values are mapped to the
+# network's range [0, 1] and back without loss, what a derived DICOM object is, and why structures
+# are not necessarily easier to detect in a smoother image.
 #
 # ## What you need
 #
@@ -57,6 +59,7 @@ import pydicom
 from xbdcnn import load_pretrained, noise, plotting
 from xbdcnn.data import Window, find_source, open_radiograph
 from xbdcnn.data.builtin import builtin_fields, builtin_path
+from xbdcnn.measured_noise import noise_report, trained_noise, training_mismatches
 from xbdcnn.study import no_reference
 from xbdcnn.study.notebook import show_source
 from xbdcnn.study.profiles import get_profile
@@ -127,13 +130,73 @@ show_source(no_reference.disc_responses)
 scratch = tempfile.TemporaryDirectory()
 folder = Path(scratch.name)
 original = pydicom.dcmread(builtin_path())
-side = 128 if settings.is_smoke else 1024
+side = 256 if settings.is_smoke else 1024
 piece = np.ascontiguousarray(original.pixel_array[400 : 400 + side, 400 : 400 + side])
 original.Rows, original.Columns, original.PixelData = *piece.shape, piece.tobytes()
 original.save_as(folder / "chest.dcm")
 
+# %% [markdown]
+# ### Before denoising: measure the noise
+#
+# A network removes noise like that of its training, so first measure which noise the radiograph
+# has. `noise_report` needs no clean image: it evaluates the quietest blocks of 16 × 16 pixels.
+
+# %%
+show_source(noise_report)
+
+# %%
+scan = open_radiograph(folder / "chest.dcm")
+report = noise_report(scan.unit)
+rows = [(at.grey, at.noise, *trained_noise(at.grey)) for at in report.levels]
+columns = ["grey level", "noise", "trained, least", "trained, most"]
+pd.DataFrame(rows, ["dark", "middle", "bright"][: len(rows)], columns).round(1)
 
 # %% [markdown]
+# The noise is in grey levels of the display in the header's window; the last two columns are the
+# limits of the paper's training noise at the same grey level. An empty table means that the noise
+# cannot be determined. Fine anatomy counts as noise, so the true noise may be weaker.
+
+# %%
+print("differs from the training noise:", training_mismatches(report) or "no")
+if report.levels:
+    middle = report.levels[1]
+    fewer = [(limit / middle.noise) ** 2 for limit in trained_noise(middle.grey)]
+    print(f"correlation length: {report.correlation_length:.2f} pixels")
+    print(f"photons of this radiograph / those of the training: {fewer[0]:.0f} to {fewer[1]:.0f}")
+
+# %% [markdown]
+# The last line is the dose reduction that the levels of the paper mean for this radiograph in this
+# window, if all of its noise is quantum noise, whose variance is inversely proportional to the
+# dose.
+#
+# **A warning.** *weaker*: the radiograph has less noise than any training image. There is little to
+# gain, and a network that expects strong noise may remove structure instead; leave such an image as
+# it is. *correlated*: the network was trained on independent noise and takes a part of this noise
+# for structure. *stronger*: noise remains. "No" does not make the result reliable, because the law
+# of the noise matters, too. Relative to the signal the noise of a radiograph is strongest where few
+# photons pass, for example behind the heart ([notebook
+# 01](01_noise_synthesis.ipynb#where-are-the-photons)). In grey levels it depends on the display: in
+# the header's window of this file it is weaker in white than at middle grey levels, with a
+# logarithm strongest in white ([notebook 02](02_data.ipynb#residual-noise-of-the-clean-images)).
+# What follows shows what the network does in spite of such a warning.
+#
+# **Check.** The report recognises noise like that of the training: with noise of Eq. 1 added to the
+# radiograph it measures its strength within 15 % and finds no difference.
+
+# %%
+levels = (1.0, 10.0)
+trained = noise.add_hybrid_noise_numpy(scan.unit, *levels, np.random.default_rng(0))
+with_noise = noise_report(trained)
+for at in with_noise.levels:
+    expected = noise.noise_variance(at.grey / 255, *levels) ** 0.5
+    print(f"grey {at.grey:.0f}: measured {at.noise:.1f}, added {expected:.1f}")
+    assert abs(at.noise / expected - 1) < 0.15
+assert with_noise.levels and not training_mismatches(with_noise)
+
+
+# %% [markdown]
+# ### Denoise
+#
 # The command line, in that folder, with its messages:
 
 
@@ -150,7 +213,8 @@ xbdcnn("denoise", "chest.dcm", "-o", "restored")
 # The line names both files, the two ends of the window, the share of pixels outside it, and the
 # estimated noise level. Levels refer to the 8-bit scale *of that window*. In a window a third as
 # wide the same noise covers three times as many grey levels, so sigma should be three times as
-# large. The next cell prints the estimate alone for both windows.
+# large. The next cell prints the estimate for both windows, with the measured noise of the report
+# above, and writes no file.
 
 # %%
 xbdcnn("denoise", "chest.dcm", "--estimate-only")
@@ -176,7 +240,7 @@ print("derived from the original:", reference.ReferencedSOPInstanceUID == origin
 # than a fifth of the window.
 
 # %%
-scan, restored = (open_radiograph(folder / name) for name in ("chest.dcm", "restored/chest.dcm"))
+restored = open_radiograph(folder / "restored" / "chest.dcm")
 assert restored.stored.shape == scan.stored.shape and restored.limits == scan.limits
 assert derived.SOPInstanceUID != original.SOPInstanceUID
 change = restored.stored.astype(int) - scan.stored
@@ -222,9 +286,9 @@ print(f"correlation of adjacent pixels {found.whiteness:+.2f}, with anatomy {fou
 # %% [markdown]
 # *Adjacent pixels*: the noise of the training is independent from pixel to pixel, so the residual
 # should be white, too. *Anatomy*: the correlation of fine structure in the residual with that of
-# the restored image, for example a vessel that is visible in both. The noise of a real detector is
-# slightly correlated, so the first number need not be zero. The second should be. Compare it with
-# those of the check, and look at the third panel again.
+# the restored image, for example a vessel that is visible in both. The noise of this radiograph is
+# correlated itself (see the report above), so the first number need not be zero. The second should
+# be. Compare it with those of the check, and look at the third panel again.
 #
 # **Check.** This tests the measure, not the network: a Gaussian blur must give a high correlation
 # with anatomy, true white noise a low one.
@@ -339,10 +403,12 @@ print(f"ratio of detectability after to before: {limits}")
 # The discs have sharp edges and often lie in flatter surroundings than a nodule does, so they are a
 # best case: a lesion of the same contrast and size may lose at least as much.
 #
-# For your own images: apply both checks to some examples of each kind from your department; compare
-# the estimated levels with a photon transfer curve of your detector (notebook 01); make sure that
-# the window is the one used for reading. If the residual shows anatomy, or discs that must be
-# visible disappear, do not use the restored images.
+# For your own images: measure their noise first, and do not denoise an image whose noise is weaker
+# than that of the training; compare the report with repeated exposures of a uniform object on your
+# detector ([notebook 01](01_noise_synthesis.ipynb#measured-on-detectors)); make sure that the
+# window is the one used for reading; apply both checks to some examples of each kind from your
+# department. If the residual shows anatomy, or discs that must be visible disappear, do not use the
+# restored images.
 
 # %% [markdown]
 # ## Two questions

@@ -101,13 +101,20 @@ def test_loss_weighs_weak_noise_more():
     assert 0 < float(plain) < float(loss)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noise", ["paper", "radiographs"])
-def test_training_improves_the_noisy_image(noise):
+def test_training_lowers_the_loss_below_that_of_the_noisy_image(noise):
     recipe = replace(SMALL, noise=noise)
-    config = replace(
-        CONFIG, patches=3200, learning_rates=(3e-3, 1e-5), schedule="cosine", clip_norm=1
-    )
-    images = [image.numpy() / np.float32(255) for image in pool()]
+    config = replace(CONFIG, patches=6400, learning_rates=(3e-3, 1e-4), clip_norm=1.0)
+    config = replace(config, validate_every=400)
     network = Successor(recipe)
-    history = train(network, recipe, images, images, config, progress=False)
-    assert history["val_psnr"].iloc[-1] > history["val_psnr"].iloc[0] + 1
+    images = [image.numpy() / np.float32(255) for image in pool()]
+    train(network, recipe, images, images, config, progress=False)
+    before, after = 0.0, 0.0
+    for step in range(10_000, 10_010):
+        batch = training_noise.draw_successor_batch(pool(), recipe, CONFIG, step, CPU)
+        with torch.no_grad():
+            restored = network(batch.noisy, batch.levels).image
+        before += float(training_noise.successor_loss(batch.noisy, batch, recipe))
+        after += float(training_noise.successor_loss(restored, batch, recipe))
+    assert after < 0.9 * before
