@@ -240,11 +240,11 @@ assert max(greys) - min(greys) < 15, "the nine cells should agree"
 #
 # ### Task 5: the dose for a decibel
 #
-# η is the number of photons per grey level, so it is proportional to the dose. By which factor must
-# it increase at a pixel of grey level $g$ to lower the variance there by `gain` decibels, if σ is
-# constant, as in the paper's model? The starter is correct without electronic noise. With it some
-# gains cannot be reached by any η: return `np.inf` then. (In a real detector a higher dose also
-# lowers σ in grey levels.)
+# In the paper's model η is the number of photons per grey level, and σ is constant. By which factor
+# must η, and with it the dose, increase at a pixel of grey level $g$ to lower the variance there by
+# `gain` decibels? The starter is correct without electronic noise. With it some gains cannot be
+# reached by any η: return `np.inf` then. (In a real detector a higher dose also lowers σ in grey
+# levels, and white has the fewest photons.)
 
 
 # %% tags=["starter"]

@@ -170,7 +170,7 @@ def describe(state: State, mean_grey: float) -> str:
     if total == 0:
         return "A black pixel without electronic noise stays black: it has no noise."
     return (
-        f"A pixel of average brightness ({mean_grey:.0f} of 255) receives about "
+        f"In the model a pixel of average brightness ({mean_grey:.0f} of 255) receives about "
         f"{state.eta * mean_grey:.0f} photons, hence {quantum**0.5:.1f} grey levels of quantum "
         f"noise; with {state.sigma:.1f} grey levels of electronic noise the total is "
         f"{total**0.5:.1f}, and {quantum / total:.0%} of the noise variance is quantum noise."
