@@ -147,7 +147,7 @@ def reference_step(network: nn.Module, pool: Pool, config: TrainConfig) -> Calla
 def noise_synthesis(device: torch.device, count: int) -> list[Task]:
     """Add the noise of Eq. 1 to `count` patches."""
     config = TrainConfig(batch_size=count)
-    clean, _, eta, sigma = draw_batch(
+    clean, _, eta, sigma, _ = draw_batch(
         as_pool([builtin_crop(512)]), BALANCED, config, 0, torch.device("cpu")
     )
     slow = partial(reference.add_noise, clean, eta, sigma, np.random.default_rng(0))

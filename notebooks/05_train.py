@@ -138,7 +138,7 @@ print(f"σ from {batch.sigma.min():.1f} to {batch.sigma.max():.1f}")
 
 # %%
 pictures = {}
-for clean, noisy, eta, sigma in list(zip(*batch, strict=True))[:6]:
+for clean, noisy, eta, sigma in list(zip(*batch[:4], strict=True))[:6]:
     pictures[f"η {eta:.2f}, σ {sigma:.1f}"] = torch.cat([clean[0], noisy[0]]).numpy()
 fig = plotting.show_images(pictures)
 caption = "Six patches of one batch, clean above and noisy below; each has its own noise level."
