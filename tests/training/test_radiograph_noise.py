@@ -12,6 +12,7 @@ from xbdcnn.successor import Successor, SuccessorRecipe
 from xbdcnn.training import radiograph_noise as training_noise
 from xbdcnn.training.batches import TrainConfig, as_pool
 from xbdcnn.training.loop import train
+from xbdcnn.training.objectives import average_weights
 
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(patches=320, patch_size=32, batch_size=16, validate_every=20)
@@ -118,3 +119,15 @@ def test_training_lowers_the_loss_below_that_of_the_noisy_image(noise):
         before += float(training_noise.successor_loss(batch.noisy, batch, recipe))
         after += float(training_noise.successor_loss(restored, batch, recipe))
     assert after < 0.9 * before
+
+
+def test_average_of_a_successor_forgets_the_initial_weights():
+    network = Successor(SMALL)
+    average = average_weights(network, SMALL, decay=0.999)
+    with torch.no_grad():
+        for step in range(100):
+            for weight in network.parameters():
+                weight.fill_(1.0 if step else 0.0)
+            average.update_parameters(network)
+    # Without the warm-up it would still hold 90 % of the first weights.
+    assert all(0.99 < float(weight.mean()) < 1 for weight in average.module.parameters())

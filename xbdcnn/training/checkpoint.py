@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
 from xbdcnn.successor import AnyRecipe
 from xbdcnn.training.batches import TrainConfig
+from xbdcnn.training.objectives import average_weights
 
 PROGRESS_FIELDS = ("step", "seconds", "cpu_seconds", "best", "history")
 """Attributes of a run that a checkpoint holds besides the states of network and optimiser."""
@@ -39,11 +39,7 @@ class Run:
         self.network, self.optimizer = network, optimizer
         self.recipe, self.config = recipe, config
         self.identity = {"config": asdict(config), "recipe": asdict(recipe), "images": images}
-        self.average = (
-            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
-            if config.ema
-            else None
-        )
+        self.average = average_weights(network, recipe, config.ema) if config.ema else None
         self.step, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
         self.best: tuple[float, dict[str, Tensor]] = (-math.inf, {})
         self.history: list[dict[str, float]] = []

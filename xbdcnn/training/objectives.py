@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from xbdcnn import noise
 from xbdcnn.losses import mixed_loss
@@ -31,6 +32,21 @@ def warmed_up_rate(step: int, recipe: AnyRecipe, config: TrainConfig) -> float:
     """Return the learning rate at a step, see `learning_rate`; that of a successor warms up."""
     rate = learning_rate(step, config)
     return rate * min(1.0, (step + 1) / WARM_UP) if isinstance(recipe, SuccessorRecipe) else rate
+
+
+def average_weights(network: nn.Module, recipe: AnyRecipe, decay: float) -> AveragedModel:
+    """Create the exponential average of a network's weights, with the given decay per step.
+
+    That of a successor warms up: at step n the decay is at most (1 + n) / (10 + n), so that the
+    average soon forgets the initial weights.
+    """
+    if not isinstance(recipe, SuccessorRecipe):
+        return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+    def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        return torch.lerp(averaged, current, 1 - min(decay, (1 + int(count)) / (10 + int(count))))
+
+    return AveragedModel(network, avg_fn=average)
 
 
 def draw_training_batch(
