@@ -14,6 +14,7 @@ CORE = [paper, noise, detector, models, losses, metrics, successor]
 WITHOUT_EXAMPLE = {
     "add_hybrid_noise_numpy", "sample_levels", "levels_from_maps", "mid_range_levels",
     "mean_variance", "conv3x3", "conv_block", "require_image_batch", "ssim_operands",
+    "decode_levels", "block_statistics", "fit_line",
     "light_output", "scintillator_blur", "blur_transfer", "readout_noise", "displayed",
 }  # fmt: skip
 """Public functions that are explained by a neighbour's example or need none."""

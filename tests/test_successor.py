@@ -9,8 +9,20 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.detector import scintillator_blur
 from xbdcnn.models import count_parameters
-from xbdcnn.successor import FULL, TINY, Successor, SuccessorRecipe, encode_levels
+from xbdcnn.noise import add_hybrid_noise
+from xbdcnn.successor import (
+    FULL,
+    TINY,
+    LevelEstimator,
+    Successor,
+    SuccessorRecipe,
+    block_statistics,
+    decode_levels,
+    encode_levels,
+    fit_line,
+)
 
 SMALL = SuccessorRecipe(widths=(4, 8), blocks=1)
 
@@ -54,3 +66,42 @@ def test_output_depends_on_the_levels_that_are_told():
     network, noisy = Successor(SMALL).eval(), torch.rand(1, 1, 32, 32)
     weak, strong = (network(noisy, torch.tensor([[level, level, 0.0]])).image for level in (0, 1.0))
     assert not torch.allclose(weak, strong, atol=1e-3)
+
+
+def test_levels_are_decoded_to_what_was_encoded():
+    eta, sigma = torch.tensor([0.4, 30.0]), torch.tensor([5.0, 1.0])
+    levels = encode_levels(eta, sigma, 0.3, torch.zeros(2, 1, 16, 16))
+    found = decode_levels(levels)
+    torch.testing.assert_close(found, (eta, sigma, torch.full((2,), 0.3)))
+
+
+def test_detail_of_white_noise_has_its_variance_in_every_difference():
+    noisy = 0.5 + 0.02 * torch.randn(1, 1, 512, 512, generator=torch.Generator().manual_seed(0))
+    _, variance, features = block_statistics(noisy)
+    assert float(variance.mean()) == pytest.approx((0.02 * 10) ** 2, rel=0.02)
+    # Logarithms of the ratios to the detail, whose own sampling error is the same for all.
+    assert features[..., 3:].mean((0, 1)).abs().max() < 0.05
+
+
+def test_correlated_noise_has_less_detail_than_variance():
+    white = torch.randn(1, 1, 256, 256, generator=torch.Generator().manual_seed(0))
+    _, _, features = block_statistics(0.5 + 0.02 * scintillator_blur(white, 1.0))
+    assert float(features[..., 8].mean()) > 0.5
+
+
+def test_line_through_the_photon_transfer_curve_gives_both_levels():
+    clean = torch.linspace(0.2, 0.8, 512).expand(1, 1, 512, 512)
+    noisy = add_hybrid_noise(clean, 0.8, 6.0, torch.Generator().manual_seed(0))
+    signal, variance, _ = block_statistics(noisy)
+    # Uniform in the relative error: `fit_line` divides by the square of the variance.
+    slope, offset, _ = fit_line(signal, variance, variance.square())
+    assert float(slope) == pytest.approx(255 / 0.8 / 25.5**2, rel=0.1)
+    assert float(offset) == pytest.approx((6.0 / 25.5) ** 2, abs=0.02)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (17, 30), (300, 200)])
+def test_level_estimates_are_finite_for_any_image(shape):
+    for image in (torch.zeros(2, 1, *shape), torch.ones(2, 1, *shape), torch.rand(2, 1, *shape)):
+        levels, error = LevelEstimator()(image)
+        assert levels.shape == error.shape == (2, 3)
+        assert levels.isfinite().all() and (error > 0).all() and (levels[:, :2] > 0).all()

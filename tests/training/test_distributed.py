@@ -55,9 +55,9 @@ def wait_for_checkpoint(folder: Path, step: int, seconds: float = 60.0) -> None:
 
 def worker(folder: Path, killed: bool) -> None:
     """Train in one process of the launcher; if `killed`, the second one is killed at step 4."""
-    from xbdcnn.training import loop
+    from xbdcnn.training import loop, objectives
 
-    draw_batch = loop.draw_training_batch
+    draw_batch = objectives.draw_batch
 
     def drawn(pool, recipe, config, step, device):
         if killed and step == 4 and os.environ["RANK"] == "1":
@@ -65,7 +65,7 @@ def worker(folder: Path, killed: bool) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return draw_batch(pool, recipe, config, step, device)
 
-    loop.draw_training_batch, loop.LOG_EVERY = drawn, 1
+    objectives.draw_batch, loop.LOG_EVERY = drawn, 1
     history, state = run(folder)
     rank = distributed.this_process().process_index
     torch.save((history.to_dict("list"), state), folder / f"rank-{rank}.pt")

@@ -14,7 +14,7 @@ from xbdcnn.data import find_source
 from xbdcnn.inference import zoo
 from xbdcnn.inference.weights import build_network, load_network
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, BALANCED, XBDCNN
-from xbdcnn.training import batches, loop, named
+from xbdcnn.training import batches, loop, named, objectives
 from xbdcnn.training.batches import TrainConfig, draw_batch, learning_rate, validation_batch
 from xbdcnn.training.loop import train
 from xbdcnn.training.named import train_named
@@ -135,7 +135,7 @@ def test_resume_is_exact(tmp_path, monkeypatch, architecture, ema):
         return draw_batch(pool, recipe, config, step, device)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(loop, "draw_training_batch", killed_at_step_4)
+        patch.setattr(objectives, "draw_batch", killed_at_step_4)
         broken = build_network(architecture, recipe)
         train(broken, recipe, ramps(), ramps(), config, tmp_path / "killed", progress=False)
     resumed = build_network(architecture, recipe, seed=99)

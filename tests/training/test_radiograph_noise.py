@@ -8,11 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from xbdcnn.successor import Successor, SuccessorRecipe
+from xbdcnn.successor import (
+    EstimatorRecipe,
+    LevelEstimator,
+    Successor,
+    SuccessorRecipe,
+    encode_levels,
+)
 from xbdcnn.training import radiograph_noise as training_noise
 from xbdcnn.training.batches import TrainConfig, as_pool
 from xbdcnn.training.loop import train
-from xbdcnn.training.objectives import average_weights
+from xbdcnn.training.objectives import objective_of
 
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(patches=320, patch_size=32, batch_size=16, validate_every=20)
@@ -43,7 +49,7 @@ def test_batches_depend_on_seed_and_step_only():
 
 def test_batches_stay_within_the_scale():
     for step in range(20):
-        batch = training_noise.draw_successor_batch(pool(), SMALL, CONFIG, step, CPU)
+        batch = training_noise.draw_successor_batch(pool(), "radiographs", CONFIG, step, CPU)
         for image in (batch.clean, batch.noisy):
             assert image.isfinite().all() and 0 <= float(image.min()) <= float(image.max()) <= 1
         assert batch.levels.isfinite().all() and batch.noisy.shape == (16, 1, 32, 32)
@@ -96,9 +102,9 @@ def test_closest_levels_recover_an_affine_law():
 
 
 def test_loss_weighs_weak_noise_more():
-    batch = training_noise.draw_successor_batch(pool(), SMALL, CONFIG, 0, CPU)
-    loss = training_noise.successor_loss(batch.noisy, batch, SMALL)
-    plain = training_noise.successor_loss(batch.noisy, batch, replace(SMALL, noise="paper"))
+    batch = training_noise.draw_successor_batch(pool(), "radiographs", CONFIG, 0, CPU)
+    loss = training_noise.successor_loss(batch.noisy, batch, "radiographs")
+    plain = training_noise.successor_loss(batch.noisy, batch, "paper")
     assert 0 < float(plain) < float(loss)
 
 
@@ -113,21 +119,39 @@ def test_training_lowers_the_loss_below_that_of_the_noisy_image(noise):
     train(network, recipe, images, images, config, progress=False)
     before, after = 0.0, 0.0
     for step in range(10_000, 10_010):
-        batch = training_noise.draw_successor_batch(pool(), recipe, CONFIG, step, CPU)
+        batch = training_noise.draw_successor_batch(pool(), noise, CONFIG, step, CPU)
         with torch.no_grad():
             restored = network(batch.noisy, batch.levels).image
-        before += float(training_noise.successor_loss(batch.noisy, batch, recipe))
-        after += float(training_noise.successor_loss(restored, batch, recipe))
+        before += float(training_noise.successor_loss(batch.noisy, batch, noise))
+        after += float(training_noise.successor_loss(restored, batch, noise))
     assert after < 0.9 * before
 
 
 def test_average_of_a_successor_forgets_the_initial_weights():
     network = Successor(SMALL)
-    average = average_weights(network, SMALL, decay=0.999)
+    average = objective_of(SMALL).average(network, decay=0.999)
     with torch.no_grad():
         for step in range(100):
             for weight in network.parameters():
                 weight.fill_(1.0 if step else 0.0)
             average.update_parameters(network)
     # Without the warm-up it would still hold 90 % of the first weights.
-    assert all(0.99 < float(weight.mean()) < 1 for weight in average.module.parameters())
+    with torch.no_grad():
+        assert all(0.99 < float(weight.mean()) < 1 for weight in average.module.parameters())
+
+
+def test_estimator_batches_are_half_the_papers_noise_with_true_levels():
+    batch = training_noise.draw_estimator_batch(pool(), CONFIG, 2, CPU)
+    expected = encode_levels(batch.eta[8:], batch.sigma[8:], 0.0, batch.clean[8:])
+    torch.testing.assert_close(batch.levels[8:], expected)
+    assert (batch.eta[8:] > 0.4).all() and (batch.eta[8:] < 1.9).all()
+
+
+@pytest.mark.slow
+def test_a_short_training_run_finds_the_electronic_noise():
+    config = replace(CONFIG, patches=4800, learning_rates=(3e-3, 1e-4), validate_every=300)
+    config = replace(config, patch_size=48, clip_norm=1.0)
+    recipe = EstimatorRecipe(width=16, summaries=4)
+    images = [image.numpy() / np.float32(255) for image in pool()]
+    history = train(LevelEstimator(recipe), recipe, images, images, config, progress=False)
+    assert history["val_sigma_rmse"].iloc[-1] < 4  # 5.8 for the mean of the range

@@ -15,15 +15,27 @@ from torch import Tensor, nn
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import PACKAGE, atomic_path, sha256_of
 from xbdcnn.models import XBDCNN, Recipe
-from xbdcnn.successor import AnyRecipe, Successor, SuccessorRecipe
+from xbdcnn.successor import (
+    AnyRecipe,
+    EstimatorRecipe,
+    LevelEstimator,
+    Successor,
+    SuccessorRecipe,
+)
 
 WEIGHTS = PACKAGE / "weights"
 CHECKSUMS = WEIGHTS / "checksums.json"
 LEVEL_ERRORS = WEIGHTS / "level_errors.json"
 """Measured errors of the noise levels estimated with shipped weights, see `level_error`."""
 
-ARCHITECTURES = ("xbdcnn", "dncnn", "xrecnn", "successor")
+ARCHITECTURES = ("xbdcnn", "dncnn", "xrecnn", "successor", "estimator")
 """Architectures that `build_network` knows."""
+
+_RECIPES: dict[str, type[AnyRecipe]] = {
+    "successor": SuccessorRecipe,
+    "estimator": EstimatorRecipe,
+}
+"""Classes of the recipes that are no `Recipe`, by architecture."""
 
 _READ_ERRORS = (
     *(OSError, SafetensorError, LookupError, ValueError, TypeError, AttributeError),
@@ -46,6 +58,8 @@ def build_network(architecture: str, recipe: AnyRecipe, seed: int = 0) -> nn.Mod
         torch.manual_seed(seed)
         if isinstance(recipe, SuccessorRecipe):
             return Successor(recipe)
+        if isinstance(recipe, EstimatorRecipe):
+            return LevelEstimator(recipe)
         if architecture == "xbdcnn":
             return XBDCNN(recipe)
         from xbdcnn.baselines import networks
@@ -134,7 +148,7 @@ def recipe_from(header: dict[str, Any]) -> AnyRecipe:
         XbdcnnError: the recipe has a field that this version does not know.
     """
     values: dict[str, Any] = header["recipe"]
-    kind = SuccessorRecipe if header["architecture"] == "successor" else Recipe
+    kind = _RECIPES.get(header["architecture"], Recipe)
     if unknown := set(values) - {field.name for field in fields(kind)}:
         raise XbdcnnError(f"unknown recipe fields {sorted(unknown)}; update xbdcnn")
     tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}

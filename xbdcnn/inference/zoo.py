@@ -14,7 +14,7 @@ from xbdcnn.models import (
     WITHOUT_NLE,
     WITHOUT_SSIM,
 )
-from xbdcnn.successor import FULL, TINY, AnyRecipe
+from xbdcnn.successor import FULL, TINY, AnyRecipe, EstimatorRecipe
 
 MSE_ONLY = replace(AS_WRITTEN, use_nle=False, loss_weights=(1.0, 0.0, 0.0, 0.0), reduction="mean")
 """Recipe of DnCNN and the X-ReCNN-style network: MSE loss only, on the same noise."""
@@ -26,7 +26,7 @@ class ZooEntry:
 
     label: str
     """Name in tables and figures, which states the recipe."""
-    architecture: Literal["xbdcnn", "dncnn", "xrecnn", "successor"]
+    architecture: Literal["xbdcnn", "dncnn", "xrecnn", "successor", "estimator"]
     recipe: AnyRecipe
     paper_row: str | None = None
     """Corresponding row of the paper's tables; None if there is none."""
@@ -58,8 +58,10 @@ SUCCESSORS: dict[str, ZooEntry] = {
     "specialist": ZooEntry("Successor (specialist)", "successor", replace(FULL, noise="paper")),
     "generalist": ZooEntry("Successor (generalist)", "successor", FULL),
     "tiny": ZooEntry("Successor (tiny)", "successor", TINY),
+    "levels": ZooEntry("Level estimator", "estimator", EstimatorRecipe()),
 }
-"""Networks of the architecture that follows X-BDCNN; they can be trained, none is shipped yet."""
+"""Networks of the architecture that follows X-BDCNN, and the level estimator that they share; they
+can be trained, none is shipped yet."""
 
 
 def find_entry(name: str) -> ZooEntry:

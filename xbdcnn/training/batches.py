@@ -18,7 +18,6 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data.patches import central_crop
 from xbdcnn.data.store import PatchStore
 from xbdcnn.models import Recipe
-from xbdcnn.successor import AnyRecipe
 
 
 @dataclass(frozen=True)
@@ -127,11 +126,7 @@ def pool_digest(pool: Pool) -> str:
 
 
 def draw_batch(
-    pool: Pool,
-    recipe: AnyRecipe,
-    config: TrainConfig,
-    step: int,
-    device: torch.device,
+    pool: Pool, recipe: Recipe, config: TrainConfig, step: int, device: torch.device
 ) -> Batch:
     """Cut random patches and add noise; both depend on (seed, step) only.
 
@@ -141,8 +136,7 @@ def draw_batch(
     generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
     patches = [random_patch(pool, config, generator) for _ in range(config.batch_size)]
     clean = torch.stack(patches)[:, None].to(device).float() / noise.GREY_LEVELS  # (B, 1, h, w)
-    sampling = recipe.level_sampling if isinstance(recipe, Recipe) else "continuous"
-    eta, sigma = noise.sample_levels(config.batch_size, generator, sampling)
+    eta, sigma = noise.sample_levels(config.batch_size, generator, recipe.level_sampling)
     eta, sigma = eta.to(device), sigma.to(device)  # (B,), (B,)
     if device.type != "cpu":
         generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)

@@ -15,7 +15,7 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
 from xbdcnn.successor import AnyRecipe
 from xbdcnn.training.batches import TrainConfig
-from xbdcnn.training.objectives import average_weights
+from xbdcnn.training.objectives import objective_of
 
 PROGRESS_FIELDS = ("step", "seconds", "cpu_seconds", "best", "history")
 """Attributes of a run that a checkpoint holds besides the states of network and optimiser."""
@@ -39,7 +39,8 @@ class Run:
         self.network, self.optimizer = network, optimizer
         self.recipe, self.config = recipe, config
         self.identity = {"config": asdict(config), "recipe": asdict(recipe), "images": images}
-        self.average = average_weights(network, recipe, config.ema) if config.ema else None
+        objective = objective_of(recipe)
+        self.average = objective.average(network, config.ema) if config.ema else None
         self.step, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
         self.best: tuple[float, dict[str, Tensor]] = (-math.inf, {})
         self.history: list[dict[str, float]] = []

@@ -24,7 +24,7 @@ from xbdcnn.training.batches import TrainConfig, as_pool
 from xbdcnn.training.checkpoint import Run
 from xbdcnn.training.loop import train_step
 from xbdcnn.training.named import with_width
-from xbdcnn.training.objectives import create_adam
+from xbdcnn.training.objectives import objective_of
 
 MEASURED_RADIOGRAPHS = 4
 """Radiographs that are decoded."""
@@ -116,7 +116,7 @@ def measure_steps(
     config = replace(config, batch_size=MEASURED_PATCHES * accelerator.num_processes)
     network = distributed.synchronise_batch_norm(network, accelerator)
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    adam = create_adam(network, recipe, config)
+    adam = objective_of(recipe).adam(network, config)
     run, pool = Run(network, adam, recipe, config, images=""), as_pool(images)
     forward, optimizer = accelerator.prepare(run.network, run.optimizer)
     memory = ActivationMemory(network)

@@ -15,7 +15,8 @@ from accelerate.state import AcceleratorState
 from torch import nn
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.successor import AnyRecipe, SuccessorRecipe
+from xbdcnn.models import Recipe
+from xbdcnn.successor import AnyRecipe
 from xbdcnn.training.batches import Batch
 
 
@@ -61,7 +62,7 @@ def scale_tv_weight(recipe: AnyRecipe, processes: int) -> AnyRecipe:
     The released term sums over the patches of a batch whereas all other terms average over them,
     so its mean over processes would be too small by that factor. Other recipes are unchanged.
     """
-    if isinstance(recipe, SuccessorRecipe) or recipe.tv_reduction != "released" or processes == 1:
+    if not isinstance(recipe, Recipe) or recipe.tv_reduction != "released" or processes == 1:
         return recipe
     mse, ssim, asymm, tv = recipe.loss_weights
     return replace(recipe, loss_weights=(mse, ssim, asymm, tv * processes))

@@ -34,13 +34,7 @@ from xbdcnn.training.batches import (
     validation_batch,
 )
 from xbdcnn.training.checkpoint import Run
-from xbdcnn.training.objectives import (
-    batch_loss,
-    create_adam,
-    draw_training_batch,
-    score,
-    warmed_up_rate,
-)
+from xbdcnn.training.objectives import objective_of, score
 
 CHECKPOINT, LOG = "checkpoint.pt", "log.csv"
 """Files in the folder of a training run."""
@@ -76,13 +70,14 @@ def train(
             configuration, a loss that is not finite, or a batch size that is no multiple of the
             number of processes.
     """
-    pool = _checked_pool(images, config)
+    objective = objective_of(recipe)
+    pool = _checked_pool(images, objective.largest_factor * config.patch_size)
     held_out = validation_batch(validation, config)
     accelerator = distributed.accelerator(config.precision)
     distributed.require_even_shards(config.batch_size, accelerator)
     network = distributed.synchronise_batch_norm(network, accelerator)
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = create_adam(network, recipe, config)
+    optimizer = objective.adam(network, config)
     run = Run(network, optimizer, recipe, config, pool_digest(pool))
     folder = Path(folder) if folder else None
     if folder and (folder / CHECKPOINT).exists():
@@ -146,13 +141,14 @@ def train_step(
     is set from `run.step`, which is then increased.
     """
     rank, processes = accelerator.process_index, accelerator.num_processes
-    config, recipe = run.config, distributed.scale_tv_weight(run.recipe, processes)
+    config = run.config
+    objective = objective_of(distributed.scale_tv_weight(run.recipe, processes))
     forward.train()
     for group in optimizer.param_groups:
-        group["lr"] = warmed_up_rate(run.step, run.recipe, config)
-    whole = draw_training_batch(pool, recipe, config, run.step, accelerator.device)
+        group["lr"] = objective.rate(run.step, config)
+    whole = objective.draw(pool, config, run.step, accelerator.device)
     batch = distributed.shard_batch(whole, rank, processes)  # (b, 1, h, w), b = B / processes
-    loss, terms = batch_loss(forward, batch, recipe)  # scalars
+    loss, terms = objective.loss(forward, batch)  # scalars
     optimizer.zero_grad()
     accelerator.backward(loss)
     if config.clip_norm:
@@ -173,19 +169,17 @@ def _validate(
     folder: Path | None,
 ) -> None:
     """Score the network, keep a copy of its weights if they are the best, and append to the log."""
+    objective = objective_of(run.recipe)
     with accelerator.autocast():
         scores = score(run.kept, held_out, run.recipe, accelerator.device)
-    if scores["val_psnr"] > run.best[0]:
+    if scores[objective.criterion] > run.best[0]:
         state = {
             name: value.detach().cpu().clone() for name, value in run.kept.state_dict().items()
         }
-        run.best = (scores["val_psnr"], state)
+        run.best = (scores[objective.criterion], state)
     row: dict[str, float] = {"step": run.step, "patches": run.step * run.config.batch_size}
     row |= {"seconds": run.seconds, "cpu_seconds": run.cpu_seconds}
-    row |= {
-        "learning_rate": warmed_up_rate(run.step - 1, run.recipe, run.config),
-        "loss": float(loss),
-    }
+    row |= {"learning_rate": objective.rate(run.step - 1, run.config), "loss": float(loss)}
     row |= {f"loss_{name}": float(term) for name, term in terms.items()} | scores
     run.history.append(row)
     if folder:
@@ -201,17 +195,17 @@ def _require_finite(loss: Tensor, run: Run) -> None:
         )
 
 
-def _checked_pool(
-    images: Sequence[NDArray[np.floating]] | StoredPatches, config: TrainConfig
-) -> Pool:
+def _checked_pool(images: Sequence[NDArray[np.floating]] | StoredPatches, side: int) -> Pool:
+    """Return the pool of images that are at least `side` pixels wide, else XbdcnnError."""
     if not len(images):
         raise XbdcnnError("no training images; name a folder that has a `train` split")
     pool: Pool = images if isinstance(images, StoredPatches) else as_pool(images)
     # All stored patches have the same size.
     checked = 1 if isinstance(images, StoredPatches) else len(images)
     smallest = min(min(pool[index].shape) for index in range(checked))
-    if smallest < config.patch_size:
+    if smallest < side:
         raise XbdcnnError(
-            f"an image is {smallest} pixels wide, less than `patch_size` {config.patch_size}"
+            f"an image is {smallest} pixels wide, less than {side}, the area that a patch is made "
+            "from; lower `patch_size` or use larger images"
         )
     return pool

@@ -15,11 +15,11 @@ from xbdcnn.data.store import build_store
 from xbdcnn.inference.weights import build_network, save_weights, storable_state
 from xbdcnn.inference.zoo import find_entry
 from xbdcnn.models import Recipe
-from xbdcnn.successor import AnyRecipe, SuccessorRecipe
+from xbdcnn.successor import AnyRecipe, EstimatorRecipe, SuccessorRecipe
 from xbdcnn.training.batches import Batch, StoredPatches, TrainConfig, validation_batch
 from xbdcnn.training.distributed import this_process
 from xbdcnn.training.loop import train
-from xbdcnn.training.objectives import score
+from xbdcnn.training.objectives import objective_of, score
 
 VALIDATION_IMAGES = 20
 """Radiographs whose central crops score a network during training."""
@@ -37,11 +37,13 @@ SUCCESSOR_BUDGET = TrainConfig(
 )
 """Budget of a successor: 400,000 patches of 64 x 64 take about one hour of one CPU core."""
 
+ESTIMATOR_BUDGET = replace(
+    SUCCESSOR_BUDGET, patches=64_000, patch_size=256, precision="no", ema=0.99, validate_every=250
+)
+"""Budget of a level estimator, which needs large patches: about 12 minutes of one CPU core."""
+
 TIME_COLUMNS = ("seconds", "cpu_seconds")
 """Elapsed time of a training run, and processor time of all its threads, in seconds."""
-
-CURVE_COLUMNS = ("patches", "val_psnr")
-"""Columns of the log that are stored with the weights, as the learning curve."""
 
 
 def train_named(
@@ -80,7 +82,8 @@ def train_named(
     if not this_process().is_main_process:
         this_process().wait_for_everyone()  # until the file is written
         return path
-    best = history.loc[history["val_psnr"].idxmax()].dropna().to_dict()
+    criterion = objective_of(recipe).criterion
+    best = history.loc[history[criterion].idxmax()].dropna().to_dict()
     best |= float32_scores(network, recipe, validation_batch(validation, config))
     facts = provenance(data=source.name, data_sha256=source.fingerprint, seed=config.seed)
     save_weights(
@@ -91,7 +94,7 @@ def train_named(
         name=name,
         budget=asdict(config),
         **{name: round(float(history[name].iloc[-1]), 1) for name in TIME_COLUMNS},
-        curve=history[list(CURVE_COLUMNS)].round(3).to_dict("list"),
+        curve=history[["patches", criterion]].round(3).to_dict("list"),
         scores={key: round(float(value), 4) for key, value in best.items()},
         provenance=facts,
     )
@@ -107,24 +110,28 @@ def with_width(recipe: AnyRecipe, width: int | None) -> AnyRecipe:
 def float32_scores(network: nn.Module, recipe: AnyRecipe, held_out: Batch) -> dict[str, float]:
     """Score trained weights in float32, independent of the precision of the training.
 
-    Returns the scores of `loop.score`, and stored_psnr: the PSNR with the weights as they are
-    rounded in the weight file, see `weights.storable_state`.
+    Returns the scores of `objectives.score`, and stored_psnr (or stored_log_likelihood), which is
+    that of the weights as they are rounded in the weight file, see `weights.storable_state`.
     """
     device = next(network.parameters()).device
     rounded = deepcopy(network)
     rounded.load_state_dict(storable_state(network))
     scores = score(network, held_out, recipe, device)
-    return scores | {"stored_psnr": score(rounded, held_out, recipe, device)["val_psnr"]}
+    criterion = objective_of(recipe).criterion
+    stored = score(rounded, held_out, recipe, device)[criterion]
+    return scores | {criterion.replace("val_", "stored_"): stored}
 
 
 def budget_of(name: str, compared: TrainConfig) -> TrainConfig:
     """Return the configuration of a network of the zoo, given that of the compared networks.
 
-    A successor has a budget of its own.
+    A successor and its level estimator have budgets of their own.
     """
     chosen = find_entry(name)
     if isinstance(chosen.recipe, SuccessorRecipe):
         return SUCCESSOR_BUDGET
+    if isinstance(chosen.recipe, EstimatorRecipe):
+        return ESTIMATOR_BUDGET
     size = chosen.batch_size or compared.batch_size
     return replace(compared, patches=chosen.budget_factor * compared.patches, batch_size=size)
 

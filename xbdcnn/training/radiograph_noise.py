@@ -6,6 +6,8 @@ half, half of the images have noise that is correlated by a blur or sharpened by
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,8 +15,8 @@ from torch.nn import functional as F
 from xbdcnn import detector, noise
 from xbdcnn.detector import Display
 from xbdcnn.noise import GREY_LEVELS
-from xbdcnn.successor import SuccessorRecipe, encode_levels
-from xbdcnn.training.batches import Batch, Pool, TrainConfig, draw_batch, random_patch
+from xbdcnn.successor import TrainingNoise, encode_levels
+from xbdcnn.training.batches import Batch, Pool, TrainConfig, random_patch
 
 STRENGTHS = (0.2, 35.0)
 """Standard deviation of the noise at mid grey, in grey levels; drawn log-uniformly."""
@@ -36,37 +38,53 @@ LEVEL_ERROR = 0.1
 
 
 def draw_successor_batch(
-    pool: Pool, recipe: SuccessorRecipe, config: TrainConfig, step: int, device: torch.device
+    pool: Pool, noise_name: TrainingNoise, config: TrainConfig, step: int, device: torch.device
 ) -> Batch:
-    """Cut random patches and add the noise of `recipe.noise`; depends on (seed, step) only.
+    """Cut random patches and add noise; depends on (seed, step) only.
 
     Half of the patches are mirrored left to right. The levels of the batch have random errors, as
     an estimate has. See `batches.draw_batch`.
     """
-    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    generator = _generator(config, step)
+    batch = draw_noisy(pool, noise_name, config, generator)
+    mirrored = torch.rand(len(batch.clean), 1, 1, 1, generator=generator) < 0.5
+    clean, noisy = (torch.where(mirrored, image.flip(-1), image) for image in batch[:2])
+    errors = torch.exp(LEVEL_ERROR * torch.randn(batch.levels.shape, generator=generator))
+    batch = batch._replace(clean=clean, noisy=noisy, levels=batch.levels * errors)
+    return Batch(*(part.to(device) for part in batch))
+
+
+def draw_estimator_batch(pool: Pool, config: TrainConfig, step: int, device: torch.device) -> Batch:
+    """Cut random patches, half with the noise of radiographs and half with that of the paper.
+
+    Depends on (seed, step) only. The levels of the batch are the true ones.
+    """
+    generator = _generator(config, step)
+    half = replace(config, batch_size=config.batch_size // 2)
+    names: tuple[TrainingNoise, ...] = ("radiographs", "paper")
+    halves = [draw_noisy(pool, name, half, generator) for name in names]
+    return Batch(*(torch.cat(parts).to(device) for parts in zip(*halves, strict=True)))
+
+
+def _generator(config: TrainConfig, step: int) -> torch.Generator:
+    return torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+
+
+def draw_noisy(
+    pool: Pool, noise_name: TrainingNoise, config: TrainConfig, generator: torch.Generator
+) -> Batch:
+    """Cut random patches and add noise; the levels of the batch are the true ones."""
     correlation: float | Tensor = 0.0
-    if recipe.noise == "paper":
-        clean, noisy, eta, sigma, _ = draw_batch(pool, recipe, config, step, torch.device("cpu"))
+    if noise_name == "paper":
+        patches = [random_patch(pool, config, generator) for _ in range(config.batch_size)]
+        clean = torch.stack(patches)[:, None].float() / GREY_LEVELS  # (B, 1, h, w)
+        eta, sigma = noise.sample_levels(config.batch_size, generator)
+        noisy = noise.add_hybrid_noise(clean, eta, sigma, generator, check=False)
     else:
         strength = sample_strengths(config.batch_size, generator)
         clean = vary_contrast(draw_clean(pool, config, strength, generator), generator)
         noisy, eta, sigma, correlation = add_radiograph_noise(clean, strength, generator)
-    mirrored = torch.rand(len(clean), 1, 1, 1, generator=generator) < 0.5
-    clean, noisy = (torch.where(mirrored, image.flip(-1), image) for image in (clean, noisy))
-    levels = told_levels(clean, eta, sigma, correlation, generator)
-    return Batch(*(part.to(device) for part in (clean, noisy, eta, sigma, levels)))
-
-
-def told_levels(
-    clean: Tensor,
-    eta: Tensor,
-    sigma: Tensor,
-    correlation: float | Tensor,
-    generator: torch.Generator,
-) -> Tensor:
-    """Encoded levels (B, 3) of images `clean` (B, 1, h, w), wrong by `LEVEL_ERROR`."""
-    levels = encode_levels(eta, sigma, correlation, clean)
-    return levels * torch.exp(LEVEL_ERROR * torch.randn(levels.shape, generator=generator))
+    return Batch(clean, noisy, eta, sigma, encode_levels(eta, sigma, correlation, clean))
 
 
 def sample_strengths(count: int, generator: torch.Generator) -> Tensor:
@@ -193,7 +211,7 @@ def neighbour_correlation(error: Tensor) -> Tensor:
     return (across + down) / (2 * power)
 
 
-def successor_loss(restored: Tensor, batch: Batch, recipe: SuccessorRecipe) -> Tensor:
+def successor_loss(restored: Tensor, batch: Batch, noise_name: TrainingNoise) -> Tensor:
     """Mean over patches of the root mean squared error; weak noise counts more among radiographs.
 
     There each patch is divided by the square root of its noise plus one grey level.
@@ -202,6 +220,6 @@ def successor_loss(restored: Tensor, batch: Batch, recipe: SuccessorRecipe) -> T
         (image.float() - batch.clean).square().mean((1, 2, 3)).add(1e-8).sqrt()
         for image in (restored, batch.noisy)
     )
-    if recipe.noise == "paper":
+    if noise_name == "paper":
         return error.mean()
     return (error / (added + 1 / GREY_LEVELS).sqrt()).mean()
