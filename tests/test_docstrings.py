@@ -8,9 +8,9 @@ from types import ModuleType
 
 import pytest
 
-from xbdcnn import detector, losses, metrics, models, noise, paper, successor
+from xbdcnn import detector, level_estimator, losses, metrics, models, noise, paper, successor
 
-CORE = [paper, noise, detector, models, losses, metrics, successor]
+CORE = [paper, noise, detector, models, losses, metrics, level_estimator, successor]
 WITHOUT_EXAMPLE = {
     "add_hybrid_noise_numpy", "sample_levels", "levels_from_maps", "mid_range_levels",
     "mean_variance", "conv3x3", "conv_block", "require_image_batch", "ssim_operands",

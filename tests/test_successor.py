@@ -10,19 +10,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.detector import scintillator_blur
-from xbdcnn.models import count_parameters
-from xbdcnn.noise import add_hybrid_noise
-from xbdcnn.successor import (
-    FULL,
-    TINY,
+from xbdcnn.level_estimator import (
     LevelEstimator,
-    Successor,
-    SuccessorRecipe,
     block_statistics,
     decode_levels,
     encode_levels,
     fit_line,
 )
+from xbdcnn.models import count_parameters
+from xbdcnn.noise import add_hybrid_noise
+from xbdcnn.successor import FULL, TINY, Successor, SuccessorRecipe
 
 SMALL = SuccessorRecipe(widths=(4, 8), blocks=1)
 

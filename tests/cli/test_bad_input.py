@@ -809,7 +809,7 @@ def test_an_unreadable_folder_among_good_files(tmp_path, good, weights, monkeypa
 def test_out_of_memory_is_one_line_per_file(tmp_path, good, weights, monkeypatch):
     """PyTorch raises a RuntimeError, not a MemoryError, if it cannot allocate."""
     monkeypatch.setattr(
-        "xbdcnn.inference.pretrained.to_unit_range", lambda noisy: torch.empty(2**60)
+        "xbdcnn.inference.restoring.to_unit_range", lambda noisy: torch.empty(2**60)
     )
     result = run("denoise", *good, "-o", tmp_path / "out", "--network", weights)
     assert_all_fail(result, tmp_path / "out", "not enough memory")

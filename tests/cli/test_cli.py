@@ -330,6 +330,34 @@ def test_restoring_prints_the_levels_too(scans, tmp_path, weights):
     np.testing.assert_allclose(stored.astype(float), restored * 65535.0, rtol=0, atol=1)
 
 
+def test_strength_and_levels_control_what_is_removed(scans, tmp_path, weights):
+    path, removed = scans / "sixteen.png", []
+    for strength in ("1", "0.5", "0"):
+        options = ["-o", tmp_path / strength, "--network", weights, "--strength", strength]
+        result = run("denoise", path, *options, "--eta", "0.7", "--sigma", "9")
+        assert result.exit_code == 0, result.stderr
+        assert "; eta 0.70, sigma 9.0 (as given); removed " in result.stdout
+        removed.append(float(result.stdout.split("removed ")[1].split(" grey")[0]))
+    assert removed[0] > removed[1] > removed[2] == 0
+    same = np.asarray(Image.open(tmp_path / "0" / "sixteen.png"))
+    np.testing.assert_array_equal(same, np.asarray(Image.open(path)))
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["--eta", "0.7"], "give both or neither"),
+        (["--strength", "1.5"], "Invalid value for '--strength'"),
+        (["--eta", "0", "--sigma", "1"], "eta must be above 0"),
+    ],
+)
+def test_impossible_control_is_refused(scans, tmp_path, weights, options, words):
+    command = ["-o", tmp_path / "out", "--network", weights, *options]
+    result = run("denoise", scans / "sixteen.png", *command)
+    assert result.exit_code in (1, 2) and words in " ".join(result.stderr.split())
+    assert not (tmp_path / "out" / "sixteen.png").exists()
+
+
 def test_resume_keeps_existing_outputs_and_restores_the_rest(scans, tmp_path, weights):
     out = tmp_path / "out"
     assert run("denoise", scans / "eight.png", "-o", out, "--network", weights).exit_code == 0

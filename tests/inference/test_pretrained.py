@@ -13,7 +13,7 @@ import torch
 from xbdcnn import load_pretrained, metrics, noise, paper
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import find_source
-from xbdcnn.inference import precision, pretrained, zoo
+from xbdcnn.inference import precision, restoring, zoo
 from xbdcnn.inference.pretrained import Pretrained
 from xbdcnn.inference.weights import build_network, load_network, save_weights, shipped_path
 from xbdcnn.models import BALANCED, WITHOUT_NLE
@@ -87,7 +87,7 @@ def test_default_tiles_respect_the_largest_sides(shape, precision, count):
     plan = replace(untrained(), precision=precision)._plan(shape, "auto")
     assert len(plan) == count
     sides = {h.stop - h.start for tile in plan for h in tile.padded}
-    limits = pretrained.MAX_WHOLE_SIDE if count == 1 else pretrained.MAX_TILE_SIDE
+    limits = restoring.MAX_WHOLE_SIDE if count == 1 else restoring.MAX_TILE_SIDE
     assert max(sides) <= limits[precision]
 
 
@@ -207,7 +207,7 @@ def test_image_of_6000_x_6000_pixels_needs_less_than_two_gigabytes(precision):
 def test_shipped_network_denoises_a_real_radiograph():
     clean = find_source().images("table2", 1)[0][:256, :256]
     noisy = noise.add_hybrid_noise_numpy(clean, 0.6, 10.0, np.random.default_rng(0))
-    model = pretrained.load_pretrained("xbdcnn")
+    model = load_pretrained("xbdcnn")
     gain = metrics.psnr(model.denoise(noisy), clean) - metrics.psnr(noisy, clean)
     assert gain > 10
     eta, sigma = model.estimate(noisy)

@@ -23,11 +23,12 @@ from hypothesis import strategies as st
 from paths import ROOT
 
 from xbdcnn import noise
-from xbdcnn._common.errors import XbdcnnError
+from xbdcnn._common.errors import XbdcnnError, require_radiograph
 from xbdcnn._common.files import atomic_path
 from xbdcnn._common.provenance import provenance
 from xbdcnn.data import Window
-from xbdcnn.inference.pretrained import Pretrained, require_radiograph, to_unit_range
+from xbdcnn.inference.pretrained import Pretrained
+from xbdcnn.inference.scales import to_unit_range
 from xbdcnn.inference.weights import build_network
 from xbdcnn.models import Recipe
 

@@ -8,13 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from xbdcnn.successor import (
-    EstimatorRecipe,
-    LevelEstimator,
-    Successor,
-    SuccessorRecipe,
-    encode_levels,
-)
+from xbdcnn.level_estimator import EstimatorRecipe, LevelEstimator, encode_levels
+from xbdcnn.successor import Successor, SuccessorRecipe
 from xbdcnn.training import radiograph_noise as training_noise
 from xbdcnn.training.batches import TrainConfig, as_pool
 from xbdcnn.training.loop import train

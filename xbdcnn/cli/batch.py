@@ -8,11 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from xbdcnn import __version__
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data.files.formats import format_of
 from xbdcnn.data.files.radiograph import RadiographFile, open_radiograph, save_radiograph
 from xbdcnn.inference.pretrained import Levels, Pretrained
+from xbdcnn.noise import GREY_LEVELS
 
 PICTURES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 """Suffixes of pictures."""
@@ -144,6 +147,17 @@ def _stat_or_none(path: Path) -> os.stat_result | None:
         return None
 
 
+class Control(NamedTuple):
+    """What the user decides: part of the residual to remove, and eta and sigma or None."""
+
+    strength: float = 1.0
+    levels: Levels | None = None
+
+
+AUTOMATIC = Control()
+"""The whole residual is removed, at the estimated levels."""
+
+
 def denoise_file(
     pretrained: Pretrained,
     source: Path,
@@ -151,13 +165,15 @@ def denoise_file(
     overwrite: bool = False,
     window: StoredWindow = None,
     progress: bool = False,
+    control: Control = AUTOMATIC,
 ) -> str:
     """Restore one radiograph and write it in the format and with the bit depth of `source`.
 
     progress: show a progress bar over the tiles of the image.
 
     Returns:
-        One line: source, target, window, percentage of pixels outside, noise levels.
+        One line: source, target, window, percentage of pixels outside, noise levels, and the
+        standard deviation of what was removed.
 
     Raises:
         XbdcnnError: `source` cannot be read, or `target` exists and `overwrite` is false.
@@ -165,11 +181,16 @@ def denoise_file(
     if target.exists() and not overwrite:
         raise XbdcnnError(f"{source}: {target} exists already; allow it with --overwrite")
     radiograph = open_checked(source, window)
-    denoised = pretrained.restore(radiograph.unit, progress=progress)
-    levels = format_levels(denoised.levels, pretrained.level_error)
-    derivation = _derivation(pretrained, radiograph, levels)
+    strength, given = control
+    denoised = pretrained.restore(
+        radiograph.unit, progress=progress, levels=given, strength=strength
+    )
+    levels = describe_levels(denoised.levels, pretrained.level_error, given is not None)
+    derivation = _derivation(pretrained, radiograph, levels, strength)
     save_radiograph(radiograph, radiograph.restored(denoised.image), target, derivation)
-    return f"{source} -> {target}: {format_window(radiograph)}; {levels}"
+    removed = GREY_LEVELS * float(np.std(radiograph.unit - denoised.image, dtype=np.float64))
+    shown = f"{format_window(radiograph)}; {levels}; removed {removed:.1f} grey levels"
+    return f"{source} -> {target}: {shown}"
 
 
 def open_checked(source: Path, window: StoredWindow) -> RadiographFile:
@@ -199,10 +220,19 @@ def format_levels(levels: Levels | None, error: Levels | None) -> str:
     return f"eta {levels.eta:.2f} +- {error.eta:.2f}, sigma {levels.sigma:.1f} +- {error.sigma:.1f}"
 
 
-def _derivation(pretrained: Pretrained, radiograph: RadiographFile, levels: str) -> str:
+def describe_levels(levels: Levels | None, error: Levels | None, given: bool) -> str:
+    """Return `format_levels` of an estimate, or the levels that the user has given."""
+    if given and levels is not None:
+        return f"eta {levels.eta:.2f}, sigma {levels.sigma:.1f} (as given)"
+    return format_levels(levels, error)
+
+
+def _derivation(
+    pretrained: Pretrained, radiograph: RadiographFile, levels: str, strength: float
+) -> str:
     """Return the description of the processing for a DICOM header, without header values."""
     return (
         f"Denoised by xbdcnn {__version__}, network {pretrained.name}, research software, not for "
-        f"diagnosis. Estimated noise: {levels}, on the 8-bit scale of the window in which "
-        f"{radiograph.window}. The network's change was added to the stored values."
+        f"diagnosis. Strength {strength:g}. Noise: {levels}, on the 8-bit scale of the window in "
+        f"which {radiograph.window}. The network's change was added to the stored values."
     )

@@ -24,6 +24,17 @@ def denoise(
     network: NetworkName = "xbdcnn",
     precision: PrecisionName = "auto",
     window: WindowLimits = None,
+    strength: Annotated[
+        float, typer.Option(min=0, max=1, help="Part of the residual that is removed.")
+    ] = 1.0,
+    eta: Annotated[
+        float | None,
+        typer.Option(help="Photons per grey level, instead of the estimate; needs --sigma."),
+    ] = None,
+    sigma: Annotated[
+        float | None,
+        typer.Option(help="Electronic noise in grey levels, instead of the estimate; needs --eta."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace existing output files.")
     ] = False,
@@ -45,12 +56,15 @@ def denoise(
     Research software, not a medical device: it can remove fine structure along with the noise.
     """
     from xbdcnn.cli import batch
+    from xbdcnn.inference.pretrained import Levels
 
     if estimate_only:
         estimate(ctx, inputs, network, precision, window)
         return
     if output is None:
         raise UsageError("Missing option '--output' / '-o'; name a folder for the results")
+    if (eta is None) != (sigma is None):
+        raise UsageError("--eta and --sigma replace the estimate together; give both or neither")
     if resume and overwrite:
         raise UsageError("--resume keeps existing outputs, --overwrite replaces; choose one")
     files, skipped = find_files(inputs, window, output)
@@ -59,11 +73,13 @@ def denoise(
     completed = {file for file, target in targets.items() if resume and target.is_file()}
     files = [file for file in files if file not in completed]
     pretrained = load_requested_network(network, precision)
+    given = None if eta is None or sigma is None else Levels(eta, sigma)
+    control = batch.Control(strength, given)
     bar = len(files) == 1 and sys.stderr.isatty()
 
     def process(file: Path) -> list[str]:
         target = targets[file]
-        return [batch.denoise_file(pretrained, file, target, overwrite, window, bar)]
+        return [batch.denoise_file(pretrained, file, target, overwrite, window, bar, control)]
 
     failures = process_files(files, process, ctx.find_root().params["debug"])
     summary = f"{len(files) - failures} of {len(files)} radiographs restored into {output}"

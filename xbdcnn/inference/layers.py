@@ -40,6 +40,7 @@ class Layer:
     """Name of the filter in `named_parameters`, e.g. "nle.first.weight"; "" if it has none."""
     kernel: int = 0
     dilation: int = 1
+    stride: int = 1
     relu: bool = False
     """Whether a ReLU follows."""
 
@@ -86,18 +87,18 @@ class LayerRecorder(TorchFunctionMode):
             layer.weight, layer.kernel = self.names[id(args[1])], args[1].shape[-1]
         if kind == "conv":
             # nn.Conv2d calls conv2d(input, weight, bias, stride, padding, dilation, groups).
-            layer.dilation = args[5][0]
+            layer.stride, layer.dilation = args[3][0], args[5][0]
         return layer
 
 
 @torch.no_grad()
-def record_layers(network: nn.Module, side: int = 128) -> list[Layer]:
+def record_layers(network: nn.Module, side: int = 128, *told: Tensor) -> list[Layer]:
     """Return the layers in the order in which they process a black side x side image.
 
-    The first one is the image itself.
+    The first one is the image itself. told: further arguments of the network.
     """
     parameter = next(network.parameters())
     image = torch.zeros(1, 1, side, side, dtype=parameter.dtype, device=parameter.device)
     with LayerRecorder(network, image) as recorder:
-        network(image)
+        network(image, *told)
     return recorder.layers

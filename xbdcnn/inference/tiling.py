@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from xbdcnn._common.errors import SMALLEST_SIDE
 from xbdcnn.inference.layers import Layer, record_layers
@@ -40,9 +40,9 @@ class Tile(NamedTuple):
     inner: tuple[slice, slice]
 
 
-def receptive_field(network: nn.Module) -> ReceptiveField:
-    """Compute the receptive field of a network from its recorded layers."""
-    layers = record_layers(network, SMALLEST_SIDE)
+def receptive_field(network: nn.Module, *told: Tensor) -> ReceptiveField:
+    """Compute the receptive field of a network from its recorded layers; see `record_layers`."""
+    layers = record_layers(network, SMALLEST_SIDE, *told)
     stride = SMALLEST_SIDE // min(layer.side for layer in layers)
     return ReceptiveField(receptive_radius(layers), stride)
 
@@ -67,7 +67,7 @@ def input_margin(layer: Layer, output_margin: int) -> int:
     Both in pixels at the resolution of the input and of the output, respectively.
     """
     if layer.kind == "conv":
-        return output_margin + layer.dilation * (layer.kernel // 2)
+        return layer.stride * output_margin + layer.dilation * (layer.kernel // 2)
     if layer.kind == "pool":
         return 2 * output_margin
     return -(-output_margin // 2) if layer.kind == "up" else output_margin

@@ -14,28 +14,24 @@ from torch import Tensor, nn
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import PACKAGE, atomic_path, sha256_of
+from xbdcnn.level_estimator import EstimatorRecipe, LevelEstimator
 from xbdcnn.models import XBDCNN, Recipe
-from xbdcnn.successor import (
-    AnyRecipe,
-    EstimatorRecipe,
-    LevelEstimator,
-    Successor,
-    SuccessorRecipe,
-)
+from xbdcnn.successor import AnyRecipe, BlindSuccessor, Successor, SuccessorRecipe
 
 WEIGHTS = PACKAGE / "weights"
 CHECKSUMS = WEIGHTS / "checksums.json"
 LEVEL_ERRORS = WEIGHTS / "level_errors.json"
 """Measured errors of the noise levels estimated with shipped weights, see `level_error`."""
 
-ARCHITECTURES = ("xbdcnn", "dncnn", "xrecnn", "successor", "estimator")
+ARCHITECTURES = ("xbdcnn", "dncnn", "xrecnn", "successor", "estimator", "blind-successor")
 """Architectures that `build_network` knows."""
 
-_RECIPES: dict[str, type[AnyRecipe]] = {
-    "successor": SuccessorRecipe,
-    "estimator": EstimatorRecipe,
+_SUCCESSORS: dict[str, tuple[type[AnyRecipe], type[nn.Module]]] = {
+    "successor": (SuccessorRecipe, Successor),
+    "estimator": (EstimatorRecipe, LevelEstimator),
+    "blind-successor": (SuccessorRecipe, BlindSuccessor),
 }
-"""Classes of the recipes that are no `Recipe`, by architecture."""
+"""Classes of recipe and network of the architectures that follow X-BDCNN."""
 
 _READ_ERRORS = (
     *(OSError, SafetensorError, LookupError, ValueError, TypeError, AttributeError),
@@ -56,11 +52,10 @@ def build_network(architecture: str, recipe: AnyRecipe, seed: int = 0) -> nn.Mod
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if isinstance(recipe, SuccessorRecipe):
-            return Successor(recipe)
-        if isinstance(recipe, EstimatorRecipe):
-            return LevelEstimator(recipe)
+        if architecture in _SUCCESSORS:
+            return _SUCCESSORS[architecture][1](recipe)
         if architecture == "xbdcnn":
+            assert isinstance(recipe, Recipe)
             return XBDCNN(recipe)
         from xbdcnn.baselines import networks
 
@@ -148,7 +143,7 @@ def recipe_from(header: dict[str, Any]) -> AnyRecipe:
         XbdcnnError: the recipe has a field that this version does not know.
     """
     values: dict[str, Any] = header["recipe"]
-    kind = _RECIPES.get(header["architecture"], Recipe)
+    kind, _ = _SUCCESSORS.get(header["architecture"], (Recipe, None))
     if unknown := set(values) - {field.name for field in fields(kind)}:
         raise XbdcnnError(f"unknown recipe fields {sorted(unknown)}; update xbdcnn")
     tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}

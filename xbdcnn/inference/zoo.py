@@ -7,6 +7,7 @@ from typing import Literal
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.inference.weights import checksums
+from xbdcnn.level_estimator import EstimatorRecipe
 from xbdcnn.models import (
     AS_RELEASED,
     AS_WRITTEN,
@@ -14,7 +15,7 @@ from xbdcnn.models import (
     WITHOUT_NLE,
     WITHOUT_SSIM,
 )
-from xbdcnn.successor import FULL, TINY, AnyRecipe, EstimatorRecipe
+from xbdcnn.successor import FULL, TINY, AnyRecipe
 
 MSE_ONLY = replace(AS_WRITTEN, use_nle=False, loss_weights=(1.0, 0.0, 0.0, 0.0), reduction="mean")
 """Recipe of DnCNN and the X-ReCNN-style network: MSE loss only, on the same noise."""

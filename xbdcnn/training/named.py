@@ -14,8 +14,9 @@ from xbdcnn.data.source import Source
 from xbdcnn.data.store import build_store
 from xbdcnn.inference.weights import build_network, save_weights, storable_state
 from xbdcnn.inference.zoo import find_entry
+from xbdcnn.level_estimator import EstimatorRecipe
 from xbdcnn.models import Recipe
-from xbdcnn.successor import AnyRecipe, EstimatorRecipe, SuccessorRecipe
+from xbdcnn.successor import AnyRecipe, SuccessorRecipe
 from xbdcnn.training.batches import Batch, StoredPatches, TrainConfig, validation_batch
 from xbdcnn.training.distributed import this_process
 from xbdcnn.training.loop import train

@@ -10,16 +10,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from xbdcnn import noise
+from xbdcnn.level_estimator import EstimatorRecipe, decode_levels, encode_levels
 from xbdcnn.losses import mixed_loss
 from xbdcnn.metrics import psnr, ssim
 from xbdcnn.models import Denoised, Recipe
-from xbdcnn.successor import (
-    AnyRecipe,
-    EstimatorRecipe,
-    SuccessorRecipe,
-    decode_levels,
-    encode_levels,
-)
+from xbdcnn.successor import AnyRecipe, SuccessorRecipe
 from xbdcnn.training import radiograph_noise
 from xbdcnn.training.batches import Batch, Pool, TrainConfig, draw_batch, learning_rate
 

@@ -14,8 +14,9 @@ from torch.nn import functional as F
 
 from xbdcnn import detector, noise
 from xbdcnn.detector import Display
+from xbdcnn.level_estimator import encode_levels
 from xbdcnn.noise import GREY_LEVELS
-from xbdcnn.successor import TrainingNoise, encode_levels
+from xbdcnn.successor import TrainingNoise
 from xbdcnn.training.batches import Batch, Pool, TrainConfig, random_patch
 
 STRENGTHS = (0.2, 35.0)

@@ -41,7 +41,7 @@ class Brighter:
 
     name, level_error = "brighter", None
 
-    def restore(self, image: np.ndarray, progress: bool = False) -> Denoised:
+    def restore(self, image: np.ndarray, **options: object) -> Denoised:
         assert image.dtype == np.float32 and 0 <= image.min() <= image.max() <= 1
         return Denoised((image + np.float32(0.1)).clip(0, 1), Levels(0.75, 6.25))
 

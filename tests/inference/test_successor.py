@@ -1,0 +1,125 @@
+"""A successor restores NumPy arrays: whole-image levels, tiles, control, and its weight file."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import ship
+import torch
+
+from xbdcnn import load_pretrained
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.inference.pretrained import Levels, Pretrained
+from xbdcnn.inference.successor import PretrainedSuccessor
+from xbdcnn.inference.weights import build_network, save_weights
+from xbdcnn.level_estimator import EstimatorRecipe
+from xbdcnn.models import BALANCED
+from xbdcnn.successor import SuccessorRecipe
+
+SMALL = SuccessorRecipe(widths=(4, 8, 8), blocks=1)
+IMAGE = np.random.default_rng(0).random((150, 214)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model() -> PretrainedSuccessor:
+    network = build_network("blind-successor", SMALL, seed=1).eval()
+    return PretrainedSuccessor(network, SMALL, {"name": "small"})
+
+
+def test_tiles_give_the_result_of_the_whole_image(model):
+    whole, tiled = (model.restore(IMAGE, tile) for tile in (None, 64))
+    assert model.receptive_field.stride == 4
+    np.testing.assert_allclose(tiled.image, whole.image, atol=1e-5)
+    assert tiled.levels == whole.levels
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float64])
+def test_dtype_and_shape_are_kept(model, dtype):
+    image = IMAGE if dtype == np.float64 else IMAGE * np.iinfo(dtype).max
+    restored = model.denoise(image.astype(dtype))
+    assert restored.dtype == dtype and restored.shape == IMAGE.shape
+
+
+def test_levels_are_those_of_the_whole_image(model):
+    levels = model.restore(IMAGE, maps=True).levels
+    assert levels.shape == (2, *IMAGE.shape) and np.ptp(levels, axis=(1, 2)).max() == 0
+    assert tuple(levels[:, 0, 0]) == pytest.approx(model.estimate(IMAGE), rel=1e-5)
+    assert model.measure(IMAGE).levels == pytest.approx(model.estimate(IMAGE), rel=1e-5)
+
+
+def test_intervals_contain_the_estimate(model):
+    found = model.measure(IMAGE)
+    for low, value, high in zip(found.lowest, found.levels, found.highest, strict=True):
+        assert low < value < high
+    assert found.correlation_error > 0
+
+
+def test_given_levels_replace_the_estimate(model):
+    given = Levels(0.7, 12.0)
+    restored = model.restore(IMAGE, levels=given)
+    assert restored.levels == pytest.approx(given, rel=1e-5)
+    assert not np.allclose(restored.image, model.denoise(IMAGE), atol=1e-4)
+
+
+def test_given_levels_replace_those_of_an_x_bdcnn():
+    network = Pretrained(build_network("xbdcnn", BALANCED, seed=1).eval(), BALANCED, {})
+    given = Levels(0.7, 12.0)
+    assert network.restore(IMAGE, levels=given).levels == pytest.approx(given, rel=1e-5)
+
+
+def test_a_network_without_a_level_input_refuses_levels():
+    network = Pretrained(build_network("dncnn", BALANCED).eval(), BALANCED, {"name": "dncnn"})
+    with pytest.raises(XbdcnnError, match="'dncnn' takes no noise level"):
+        network.restore(IMAGE, levels=Levels(1.0, 5.0))
+
+
+def test_strength_scales_the_residual(model):
+    full, half, none = (model.restore(IMAGE, strength=s).image for s in (1.0, 0.5, 0.0))
+    np.testing.assert_array_equal(none, IMAGE)
+    inside = (full > 0) & (full < 1)  # elsewhere the result is clipped
+    np.testing.assert_allclose((IMAGE - half)[inside], 0.5 * (IMAGE - full)[inside], atol=1e-6)
+
+
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
+def test_a_strength_out_of_range_is_refused(model, strength):
+    with pytest.raises(XbdcnnError, match="strength must be within 0 and 1"):
+        model.restore(IMAGE, strength=strength)
+
+
+@pytest.mark.parametrize("levels", [(0.0, 5.0), (1.0, -1.0), (float("nan"), 5.0)])
+def test_impossible_levels_are_refused(model, levels):
+    with pytest.raises(XbdcnnError, match="eta must be above 0"):
+        model.restore(IMAGE, levels=Levels(*levels))
+
+
+def test_bfloat16_is_close_to_float32(model):
+    bf16 = PretrainedSuccessor(model.network, SMALL, {}, "bf16")
+    np.testing.assert_allclose(bf16.denoise(IMAGE), model.denoise(IMAGE), atol=0.02)
+
+
+def test_an_assembled_file_restores_as_its_parts(model, tmp_path):
+    parts = {"estimator": EstimatorRecipe(), "denoiser": SMALL}
+    for part, recipe in parts.items():
+        architecture = "estimator" if part == "estimator" else "successor"
+        network = getattr(model.network, part)
+        save_weights(network, tmp_path / part, architecture, recipe, name=part)
+    path = ship.assemble_successor(*(tmp_path / part for part in parts), tmp_path / "a.safetensors")
+    loaded = load_pretrained(path, precision="fp32")
+    assert isinstance(loaded, PretrainedSuccessor) and loaded.name == "denoiser"
+    assert loaded.metadata["estimator"]["name"] == "estimator"
+    np.testing.assert_allclose(loaded.denoise(IMAGE), model.denoise(IMAGE), atol=2e-3)  # float16
+
+
+def test_a_part_alone_is_not_loaded(tmp_path):
+    path = tmp_path / "part.safetensors"
+    save_weights(build_network("successor", SMALL), path, "successor", SMALL)
+    with pytest.raises(XbdcnnError, match=r"part\.safetensors: a part of a successor"):
+        load_pretrained(path)
+
+
+def test_damaged_weights_are_reported(model):
+    network = build_network("blind-successor", SMALL, seed=1).eval()
+    with torch.no_grad():
+        network.estimator.whole[0].weight.fill_(float("nan"))
+    with pytest.raises(XbdcnnError, match="NaN"):
+        PretrainedSuccessor(network, SMALL, {"name": "small"}).denoise(IMAGE)
