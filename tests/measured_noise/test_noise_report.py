@@ -56,8 +56,8 @@ def test_noise_of_a_radiograph_is_found_within_15_percent(own, strength, blur):
     grey, found = np.array(report.levels).T
     before = np.interp(grey, own.bins.signal, own.bins.variance)
     np.testing.assert_allclose(found, np.sqrt(strength**2 + before), rtol=0.15)
-    rho = spectrum.blurred_correlation(blur) if blur else 0.0
-    own_rho = spectrum.blurred_correlation(own.correlation_length)
+    rho = detector.blur_correlation(blur)
+    own_rho = detector.blur_correlation(own.correlation_length)
     mixed = (strength**2 * rho + before[1] * own_rho) / (strength**2 + before[1])
     expected = spectrum.correlation_length(float(mixed))
     assert report.correlation_length == pytest.approx(expected, abs=0.15)

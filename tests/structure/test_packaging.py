@@ -21,8 +21,8 @@ from paths import ROOT
 FLOORS = (
     {"_common", "paper"},
     {"data", "metrics", "noise"},
-    {"detector", "measured_noise", "models"},
-    {"baselines", "level_estimator", "losses"},
+    {"detector", "models"},
+    {"baselines", "level_estimator", "losses", "measured_noise"},
     {"successor"},
     {"inference"},
     {"plotting", "training"},

@@ -13,10 +13,10 @@ from xbdcnn.data.exposures import DETECTORS, Exposures, load_exposures
 from xbdcnn.data.source import find_source
 from xbdcnn.detector import scintillator_blur
 from xbdcnn.measured_noise import NoiseBins, fit_laws
+from xbdcnn.measured_noise.photon_transfer import ROUNDING, undo_rounding
 from xbdcnn.study import detectors
 from xbdcnn.study.detector_noise import (
     BLOCK,
-    ROUNDING,
     NoiseMeasurement,
     measure_exposures,
     measure_radiograph,
@@ -25,7 +25,6 @@ from xbdcnn.study.detector_noise import (
     row_spectrum,
     smooth_blocks,
     standardised_noise,
-    undo_rounding,
 )
 
 RNG = np.random.default_rng

@@ -11,8 +11,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from xbdcnn.detector import scintillator_blur
 from xbdcnn.noise import GREY_LEVELS
 
 Values = NDArray[np.floating]
@@ -30,7 +32,7 @@ LEAST_NOISE = 1e-3
 BLURS = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.2, 1.4, 1.7)
 """Standard deviations in pixels of the Gaussian blurs of the simulated noise."""
 
-_SIMULATED_SIDE = 32 * BLOCK
+_SIMULATED = (32 * BLOCK, 32 * BLOCK)
 
 
 class Blocks(NamedTuple):
@@ -71,54 +73,53 @@ def measure_blocks(image: NDArray) -> Blocks:
     image: uint8 or uint16 over the full range, or floating point in [0, 1].
     """
     top = 1.0 if np.issubdtype(image.dtype, np.floating) else float(np.iinfo(image.dtype).max)
-    tiles = _tiles(image)
-    inside = (tiles.min(axis=1) > 0) & (tiles.max(axis=1) < top)
-    blocks = _residuals(tiles[inside] * (GREY_LEVELS / top))
+    cut = cut_blocks(image, BLOCK)
+    inside = (cut.min(axis=(1, 2)) > 0) & (cut.max(axis=(1, 2)) < top)
+    blocks = _measure(cut[inside] * (GREY_LEVELS / top))
     return Blocks(*(values[blocks.variance > LEAST_NOISE**2] for values in blocks))
 
 
 @lru_cache(maxsize=1)
 def simulated_noise() -> Simulated:
     """Measure 1024 blocks of white noise after each of `BLURS`, as those of an image."""
-    side = _SIMULATED_SIDE
-    white = np.fft.fft2(np.random.default_rng(0).normal(size=(side, side)))
+    white = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 1, *_SIMULATED)))
     rows = []
     for blur in BLURS:
-        transfer = np.fft.fft(_periodic_gaussian(blur, side))
-        noise = np.fft.ifft2(white * transfer[:, None] * transfer).real
-        blocks = _residuals(_tiles(noise))
+        noise = scintillator_blur(white, blur)[0, 0].numpy()
+        blocks = _measure(cut_blocks(noise, BLOCK))
         chosen = blocks.quietest(np.arange(len(blocks.mean)))
         share = np.median(blocks.variance[chosen]) / noise.var()
         rows.append((blocks.correlation(chosen), blur, share))
     return Simulated(*np.array(rows).T)
 
 
-def _tiles(image: NDArray) -> NDArray:
-    """Cut an image into its whole blocks, (blocks, 256)."""
-    rows, columns = (side // BLOCK for side in image.shape)
-    tiles = image[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
-    return tiles.swapaxes(1, 2).reshape(-1, BLOCK * BLOCK)
+def cut_blocks(image: NDArray, side: int) -> NDArray:
+    """Cut an image (H, W) into its whole blocks of `side` pixels, (blocks, side, side)."""
+    rows, columns = (length // side for length in image.shape)
+    blocks = image[: rows * side, : columns * side].reshape(rows, side, columns, side)
+    return blocks.swapaxes(1, 2).reshape(-1, side, side)
 
 
-def _residuals(tiles: Values) -> Blocks:
-    """Subtract a quadratic surface from each block (blocks, 256) and measure what is left."""
-    tiles, surface = tiles.astype(np.float64), _quadratic_surfaces()
-    left = (tiles - (tiles @ surface) @ surface.T).reshape(-1, BLOCK, BLOCK)
+def subtract_surfaces(blocks: NDArray) -> NDArray[np.float64]:
+    """Subtract from each block (blocks, side, side) the quadratic surface that is closest to it."""
+    side = blocks.shape[-1]
+    surfaces = _quadratic_surfaces(side)
+    flat = blocks.reshape(-1, side * side).astype(np.float64)
+    return (flat - (flat @ surfaces) @ surfaces.T).reshape(blocks.shape)
+
+
+def _measure(blocks: NDArray) -> Blocks:
+    """Measure blocks (blocks, BLOCK, BLOCK) after their surfaces are subtracted."""
+    left = subtract_surfaces(blocks)
     across = (left[:, :, :-1] * left[:, :, 1:]).mean(axis=(1, 2))
     down = (left[:, :-1] * left[:, 1:]).mean(axis=(1, 2))
-    return Blocks(tiles.mean(axis=1), (left**2).mean(axis=(1, 2)), (across + down) / 2)
+    mean = blocks.mean(axis=(1, 2), dtype=np.float64)
+    return Blocks(mean, (left**2).mean(axis=(1, 2)), (across + down) / 2)
 
 
-@lru_cache(maxsize=1)
-def _quadratic_surfaces() -> Values:
-    """Orthonormal basis of the quadratic surfaces on a block, (256, 6)."""
-    x, y = np.meshgrid(*[np.linspace(-1, 1, BLOCK)] * 2)
+@lru_cache
+def _quadratic_surfaces(side: int) -> Values:
+    """Orthonormal basis of the quadratic surfaces on a block, (side^2, 6)."""
+    x, y = np.meshgrid(*[np.linspace(-1, 1, side)] * 2)
     powers = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
     return np.linalg.qr(powers.reshape(-1, 6))[0]
-
-
-def _periodic_gaussian(blur: float, side: int) -> Values:
-    """Sampled Gaussian around index 0 of a periodic axis, (side,), of sum 1; 0: no blur."""
-    distance = np.minimum(np.arange(side), side - np.arange(side))
-    kernel = np.exp(-0.5 * (distance / max(blur, 1e-6)) ** 2)
-    return kernel / kernel.sum()

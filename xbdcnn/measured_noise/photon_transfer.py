@@ -22,6 +22,9 @@ ROBUST_EFFICIENCY = 0.3675
 """Variance of the sample standard deviation divided by that of `ROBUST_SPREAD` times the median:
 the median of n values is as precise as the standard deviation of 0.37 n."""
 
+ROUNDING = 1 / 12
+"""Variance of rounding to integers, and of the uniform noise that `undo_rounding` adds."""
+
 _FEWEST_BLOCKS = 30
 
 
@@ -107,17 +110,37 @@ def single_exposure(image: Values, bins: int = 16) -> NoiseBins:
     contains little anatomy; its robust spread 1.4826 median |d| ignores the edges that it does
     contain. Noise that is correlated between adjacent pixels is underestimated, see
     `correlation_length`. The bins have equal numbers of blocks, at least 30 if the image allows.
+    Integers are measured after `undo_rounding`, whose variance is subtracted again; rounding itself
+    counts as noise.
 
     image: (H, W), any unit, at least 2x2 pixels, else XbdcnnError.
     A. Foi et al., IEEE Trans. Image Process. 17, 1737 (2008), with a Haar filter.
     """
-    mean, detail = haar_blocks(np.asarray(image, np.float64))
+    image = np.asarray(image, np.float64)
+    mean, detail = haar_blocks(undo_rounding(image))
+    added = ROUNDING * is_rounded(image)
     groups = equal_groups(mean, min(bins, len(mean) // _FEWEST_BLOCKS))
     return NoiseBins(
         np.array([mean[group].mean() for group in groups]),
-        np.array([robust_variance(detail[group]) for group in groups]),
+        np.array([robust_variance(detail[group]) - added for group in groups]),
         np.array([ROBUST_EFFICIENCY * len(group) for group in groups]),
     )
+
+
+def is_rounded(image: Values) -> bool:
+    """Tell whether all values are integers, within the precision of float32."""
+    return bool(np.abs(image - np.rint(image)).max() < 1e-4)
+
+
+def undo_rounding(image: Values, seed: int = 0) -> Values:
+    """Add noise, uniform in (-1/2, 1/2), to integers; its variance is `ROUNDING`.
+
+    The detail of integers has few different values, and its median would be one of them. An image
+    of other values is returned as it is.
+    """
+    if not is_rounded(image):
+        return image
+    return image + np.random.default_rng(seed).uniform(-0.5, 0.5, image.shape)
 
 
 def haar_blocks(image: Values) -> tuple[Values, Values]:

@@ -6,17 +6,18 @@ IEC 62220-1:2003, Determination of the detective quantum efficiency, Sec. 6.2.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from xbdcnn.detector import blur_correlation
+
 Values = NDArray[np.floating]
 
-_BLURS = np.arange(0.1, 1.201, 0.002)
+_BLURS = np.arange(0.1, 1.201, 0.005)
 """Standard deviations in pixels of the blurs whose correlation is tabulated."""
-
-_OFFSETS = np.arange(-8, 9)
 
 
 def noise_power_spectrum(noise: Values, size: int = 64) -> tuple[Values, Values]:
@@ -79,30 +80,24 @@ def _correlation(left: Values, right: Values) -> float:
     return float((left * right).mean() / power) if power > 0 else float("nan")
 
 
-def blurred_correlation(blur: float | Values) -> Values:
-    """Correlation of adjacent pixels of white noise after a sampled Gaussian blur, like `blur`.
-
-    rho = exp(-1 / (4 b^2)) sum_i exp(-(i + 1/2)^2 / b^2) / sum_i exp(-i^2 / b^2). The quotient of
-    the sums is 1 for b above 0.8 pixels; below, the samples do not represent the Gaussian.
-    """
-    squared = np.asarray(blur, np.float64)[..., None] ** 2
-    between, at = (np.exp(-((_OFFSETS + shift) ** 2) / squared).sum(-1) for shift in (0.5, 0.0))
-    return np.exp(-1 / (4 * squared[..., 0])) * between / at
-
-
 def correlation_length(correlation: float) -> float:
     """Standard deviation b in pixels of the Gaussian blur of white noise with this correlation.
 
-    correlation: of adjacent pixels. Inverts `blurred_correlation`, so that the b of noise from
-    `detector.scintillator_blur` is found; above 0.8 pixels, rho = exp(-1 / (4 b^2)). 0 for a
-    correlation of 0 or less, infinite for 1.
+    correlation: of adjacent pixels. Inverts `detector.blur_correlation`; above 0.8 pixels,
+    rho = exp(-1 / (4 b^2)). 0 for a correlation of 0 or less, infinite for 1.
 
     >>> round(correlation_length(0.2608), 2), round(correlation_length(0.7788), 2)
     (0.5, 1.0)
     """
     if correlation <= 0:
         return 0.0
-    table = blurred_correlation(_BLURS)
+    table = _correlation_table()
     if correlation <= table[-1]:
         return float(np.interp(correlation, table, _BLURS))
     return float(np.sqrt(-1 / (4 * np.log(correlation)))) if correlation < 1 else float("inf")
+
+
+@lru_cache(maxsize=1)
+def _correlation_table() -> Values:
+    """Correlation of adjacent pixels after each of `_BLURS`."""
+    return np.array([blur_correlation(blur) for blur in _BLURS])

@@ -25,12 +25,10 @@ from xbdcnn.measured_noise import (
     repeated_exposures,
     single_exposure,
 )
-from xbdcnn.measured_noise.photon_transfer import ROBUST_SPREAD, haar_blocks
+from xbdcnn.measured_noise.blocks import cut_blocks, subtract_surfaces
+from xbdcnn.measured_noise.photon_transfer import ROBUST_SPREAD, ROUNDING, haar_blocks, is_rounded
 
 Values = NDArray[np.floating]
-
-ROUNDING = 1 / 12
-"""Variance of rounding to integers, and of the uniform noise that `undo_rounding` adds."""
 
 LEAST_NOISE = 0.01
 """Variance of the finest detail up to which a block counts as filled with one value."""
@@ -121,12 +119,11 @@ def measure_radiograph(
 ) -> NoiseMeasurement:
     """Measure the noise of one radiograph (H, W) in its own unit, its anatomy suppressed.
 
-    Integers are taken for rounded values, see `undo_rounding`. Bins whose variance is not above
-    that of rounding are left out: their area is clipped or filled with one value.
+    Bins whose variance is not above that of the rounding of integers are left out: their area is
+    clipped or filled with one value.
     """
     image = np.asarray(image, np.float64)
-    measured = single_exposure(undo_rounding(image), bins)
-    measured = measured._replace(variance=measured.variance - ROUNDING * is_rounded(image))
+    measured = single_exposure(image, bins)
     noisy = measured.variance > ROUNDING * is_rounded(image)
     measured = NoiseBins(*(values[noisy] for values in measured))
     noise = smooth_blocks(image)
@@ -143,35 +140,13 @@ def measure_radiograph(
     )
 
 
-def is_rounded(image: Values) -> bool:
-    """Tell whether all values are integers, within the precision of float32."""
-    return bool(np.abs(image - np.rint(image)).max() < 1e-4)
-
-
-def undo_rounding(image: Values, seed: int = 0) -> Values:
-    """Add noise, uniform in (-1/2, 1/2), to integers; its variance is `ROUNDING`.
-
-    The detail of integers has few different values, and its median would be one of them. An image
-    of other values is returned as it is.
-    """
-    if not is_rounded(image):
-        return image
-    return image + np.random.default_rng(seed).uniform(-0.5, 0.5, image.shape)
-
-
 def smooth_blocks(image: Values, share: float = 0.1) -> Values:
     """Return the noise of the blocks with the least anatomy: (n, BLOCK, BLOCK), of variance 1 each.
 
-    From each block a polynomial of second degree is subtracted. Anatomy raises the variance of the
+    From each block a quadratic surface is subtracted. Anatomy raises the variance of the
     remainder above that of the finest detail; the `share` of blocks with the lowest ratio is kept.
     """
-    blocks = sliding_window_view(image, (BLOCK, BLOCK))[::BLOCK, ::BLOCK]
-    blocks = blocks.reshape(-1, BLOCK * BLOCK)
-    place = np.linspace(-1, 1, BLOCK)
-    powers = [(i, j) for i in range(3) for j in range(3 - i)]
-    basis = np.stack([np.outer(place**i, place**j).ravel() for i, j in powers], axis=1)
-    basis = np.linalg.qr(basis)[0]  # (pixels, 6)
-    noise = (blocks - (blocks @ basis) @ basis.T).reshape(-1, BLOCK, BLOCK)
+    noise = subtract_surfaces(cut_blocks(image, BLOCK))
     detail = np.diff(np.diff(noise, axis=1), axis=2) / 2
     fine, variance = (detail**2).mean(axis=(1, 2)), (noise**2).mean(axis=(1, 2))
     ratio = np.where(fine > LEAST_NOISE, variance / fine.clip(min=LEAST_NOISE), np.inf)

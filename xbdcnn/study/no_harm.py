@@ -19,7 +19,6 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.measured_noise import noise_report, single_exposure
 from xbdcnn.noise import GREY_LEVELS
 from xbdcnn.study.audit.out_of_range import CONDITION
-from xbdcnn.study.detector_noise import ROUNDING, is_rounded, undo_rounding
 from xbdcnn.study.no_reference import (
     detectability,
     disc_centres,
@@ -91,7 +90,7 @@ def own_noise(image: Image) -> tuple[float, float]:
     report is undetermined. The rounding of an 8-bit image, 0.29 grey levels, is part of its noise.
     """
     grey = GREY_LEVELS * np.asarray(image, np.float64)
-    detail = single_exposure(undo_rounding(grey)).variance.mean() - ROUNDING * is_rounded(grey)
+    detail = single_exposure(grey).variance.mean()
     bins = noise_report(image).bins
     most = np.sqrt(bins.variance.mean()) if bins else np.nan
     return float(np.sqrt(max(detail, 0.0))), float(most)
@@ -131,7 +130,7 @@ def disc_scores(
 
     Returns:
         One row per image, method, radius (pixels) and contrast (grey levels):
-        kept: share of the contrast that remains; d_prime: detectability after the method, both see
+        kept, d_prime: contrast that remains, and detectability after the method, see
         `no_reference.Detectability`.
         before: d' in the image itself.
         detectability: d_prime / before; 1 if the discs are as detectable as they were.

@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 
 from xbdcnn import metrics, noise
 from xbdcnn.inference.pretrained import Pretrained
+from xbdcnn.measured_noise.photon_transfer import haar_blocks
 from xbdcnn.noise import GREY_LEVELS
 from xbdcnn.study.audit.ledger import Finding
 from xbdcnn.study.scoring import Case, noisy_image
@@ -34,9 +35,7 @@ def mean_variance_estimate(noisy: NDArray[np.floating], bins: int = 16) -> tuple
     noisy: (H, W) in [0, 1]. Returns photons per grey level and grey levels; eta is infinite if
     the variance does not increase with the mean.
     """
-    even = GREY_LEVELS * noisy[: noisy.shape[0] // 2 * 2, : noisy.shape[1] // 2 * 2]
-    a, b, c, d = even[::2, ::2], even[::2, 1::2], even[1::2, ::2], even[1::2, 1::2]
-    mean, detail = ((a + b + c + d) / 4).ravel(), ((a - b - c + d) / 2).ravel()
+    mean, detail = haar_blocks(GREY_LEVELS * noisy)
     edges = np.quantile(mean, np.linspace(0, 1, bins + 1))
     group = np.clip(np.searchsorted(edges, mean, side="right") - 1, 0, bins - 1)
     chosen = [group == k for k in range(bins) if (group == k).sum() > 30]
