@@ -9,6 +9,7 @@ import torch
 
 from xbdcnn import detector, noise
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.data.builtin import STORED_BLACK, STORED_WHITE
 from xbdcnn.detector import GREY_IS_PHOTONS, Display
 
 SIDE = 1000
@@ -168,6 +169,13 @@ def test_the_same_generator_state_gives_the_same_noise():
         for _ in range(2)
     )
     assert torch.equal(first, second)
+
+
+def test_default_display_is_that_of_the_builtin_radiograph():
+    ratio = STORED_WHITE / STORED_BLACK
+    assert Display(1.0, pytest.approx(ratio), logarithmic=True) == detector.RADIOGRAPH
+    white = torch.tensor([STORED_WHITE / STORED_BLACK])
+    assert float(detector.displayed(white)) == pytest.approx(1.0)
 
 
 def test_air_kerma_of_the_standard_beam():

@@ -55,8 +55,7 @@ GREY_IS_PHOTONS = Display(black=0.0, white=1.0, logarithmic=False)
 
 
 def beer_lambert(thickness: Tensor, attenuation: float | Tensor) -> Tensor:
-    """t = exp(-mu x): transmission of x cm of matter with linear attenuation mu per cm.
-    For a monochromatic beam without scatter.
+    """t = exp(-mu x): transmission of x cm with attenuation mu per cm; one energy, no scatter.
 
     >>> beer_lambert(torch.tensor([0.0, 10.0]), attenuation=0.2)
     tensor([1.0000, 0.1353])
@@ -83,8 +82,8 @@ def light_output(
     """Signal m N + m sqrt(N (1 / A - 1)) z of N quanta, each of which gives m counts on average.
 
     A = E[m]^2 / E[m^2], in (0, 1], is the Swank factor (Swank 1973): the light of a quantum varies,
-    so the variance of the signal is m^2 E[N] / A. z is standard normal, as the sum over many quanta
-    nearly is. gain: m, counts per quantum.
+    so the signal has the variance m^2 E[N] / A. z: standard normal, as the sum over many quanta is.
+    gain: m, counts per quantum.
     """
     gain, excess = per_image(gain, quanta), 1 / per_image(swank, quanta) - 1
     normal = _normal_like(quanta, generator)

@@ -8,12 +8,11 @@ from scipy.ndimage import gaussian_filter, median_filter
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import builtin_fields, builtin_radiograph, load_exposures
+from xbdcnn.data.builtin import field_slices
 from xbdcnn.measured_noise import neighbour_correlation, noise_power_spectrum, noise_report
 from xbdcnn.study import dose
 from xbdcnn.study.detectors import stored_chest
 from xbdcnn.study.dose import (
-    FIELD_SIDE,
-    FIELDS,
     DoseCase,
     chest_doses,
     corrected_flats,
@@ -93,9 +92,8 @@ def test_unit_noise_has_variance_one_at_any_blur():
 def test_display_and_fields_are_those_of_the_builtin_radiograph():
     full = display_chest(stored_chest())
     np.testing.assert_allclose(full, builtin_radiograph(), atol=1e-6)
-    for field, (row, column) in zip(builtin_fields("table2"), FIELDS.values(), strict=True):
-        own = full[row : row + FIELD_SIDE, column : column + FIELD_SIDE]
-        np.testing.assert_allclose(own, field, atol=1e-6)
+    for field, place in zip(builtin_fields("table2"), field_slices("table2"), strict=True):
+        np.testing.assert_allclose(full[place], field, atol=1e-6)
 
 
 @pytest.fixture
@@ -103,12 +101,12 @@ def small_chest(monkeypatch):
     """A quarter of the built-in radiograph with one small field, to save time."""
     part = stored_chest()[480:992, 640:1152]
     monkeypatch.setattr(dose, "stored_chest", lambda: part)
-    monkeypatch.setattr(dose, "FIELDS", {"field": (0, 0)})
+    monkeypatch.setattr(dose, "field_slices", lambda split: [(slice(448), slice(448))])
 
 
 def test_lower_doses_of_the_chest_have_more_noise_and_the_same_grey_level(small_chest):
     half, sixteenth = chest_doses(fractions=(1 / 2, 1 / 16))
-    assert [half.image, half.fraction, sixteenth.fraction] == ["field", 1 / 2, 1 / 16]
+    assert [half.image, half.fraction, sixteenth.fraction] == ["field-0", 1 / 2, 1 / 16]
     assert np.array_equal(half.full, sixteenth.full) and half.lower.dtype == np.float32
     noises = [np.std(case.lower - case.full) for case in (half, sixteenth)]
     assert noises[1] / noises[0] == pytest.approx(np.sqrt(15), rel=0.1)

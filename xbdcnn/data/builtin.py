@@ -15,7 +15,8 @@ EXPOSED = (slice(32, 1952), slice(0, 1792))
 
 # The square of the exposed area that the chest fills.
 _CHEST = (slice(32, 1824), slice(0, 1792))
-_STORED_WHITE, _STORED_BLACK = 2000.0, 25000.0
+STORED_BLACK, STORED_WHITE = 25000.0, 2000.0
+"""Stored values that `builtin_radiograph` shows as black and as white."""
 
 
 BUILTIN_LAYOUT = (
@@ -63,7 +64,7 @@ def builtin_radiograph() -> NDArray[np.float32]:
     import pydicom
 
     stored = pydicom.dcmread(builtin_path()).pixel_array[EXPOSED].astype(np.float64)
-    grey = np.log(_STORED_BLACK / stored) / np.log(_STORED_BLACK / _STORED_WHITE)
+    grey = np.log(STORED_BLACK / stored) / np.log(STORED_BLACK / STORED_WHITE)
     image = grey.clip(0, 1).astype(np.float32)
     image.setflags(write=False)
     return image
@@ -93,11 +94,20 @@ def builtin_fields(split: str) -> list[NDArray[np.float32]]:
     table2; the four lie in different rows and columns and have a mean of 140 grey levels. All
     fields show one patient, so results on them do not generalise to other patients.
     """
-    chest = builtin_radiograph()[_CHEST]
-    side = len(chest) // len(BUILTIN_LAYOUT)
-    corners = np.ndindex(len(BUILTIN_LAYOUT), len(BUILTIN_LAYOUT[0]))
+    chest = builtin_radiograph()
+    return [chest[field].copy() for field in field_slices(split)]
+
+
+def field_slices(split: str) -> list[tuple[slice, slice]]:
+    """Return rows and columns of the fields of a split within `builtin_radiograph`."""
+    rows, columns = _CHEST
+    side = (rows.stop - rows.start) // len(BUILTIN_LAYOUT)
     return [
-        chest[row * side :, column * side :][:side, :side].copy()
-        for row, column in corners
-        if BUILTIN_LAYOUT[row][column] == split
+        (
+            slice(rows.start + row * side, rows.start + (row + 1) * side),
+            slice(columns.start + column * side, columns.start + (column + 1) * side),
+        )
+        for row, names in enumerate(BUILTIN_LAYOUT)
+        for column, name in enumerate(names)
+        if name == split
     ]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from xbdcnn import metrics
 from xbdcnn._common.errors import SMALLEST_SIDE, XbdcnnError
+from xbdcnn.data.builtin import STORED_BLACK, STORED_WHITE, field_slices
 from xbdcnn.data.exposures import Exposures
 from xbdcnn.detector import SMALLEST_SIGNAL, Display, displayed, scintillator_blur
 from xbdcnn.measured_noise import noise_report
@@ -25,13 +26,8 @@ from xbdcnn.study.no_harm import Image, Method, disc_score
 FRACTIONS = (1 / 2, 1 / 4, 1 / 16, 1 / 64)
 """Simulated doses as fractions of that of the radiograph."""
 
-CHEST_DISPLAY = Display(black=25000.0, white=2000.0)
+CHEST_DISPLAY = Display(STORED_BLACK, STORED_WHITE)
 """Logarithmic display of the stored values of `builtin_radiograph`."""
-
-FIELDS = {"field-0": (32, 448), "field-1": (480, 1344), "field-2": (928, 0), "field-3": (1376, 896)}
-"""Upper left corners (row, column) in the exposed area of the built-in fields of "table2"."""
-
-FIELD_SIDE = 448
 
 WINDOW = (0.9, 1.1)
 """Transmissions that are black and white in the display of repeated exposures."""
@@ -84,9 +80,9 @@ def unit_noise(
 def chest_doses(fractions: Sequence[float] = FRACTIONS, seed: int = 0) -> list[DoseCase]:
     """Simulate lower doses of the built-in radiograph: noise is added to its stored values.
 
-    Returns the four `FIELDS` at each fraction, displayed as `builtin_radiograph`. The logarithm of
-    a noisy signal is on average below that of its mean, so that white areas become lighter at a
-    very low dose. No method that knows the displayed image only can correct that.
+    Returns its four fields of "table2" at each fraction, displayed as `builtin_radiograph`. The
+    logarithm of a noisy signal is on average below that of its mean, so that white areas become
+    lighter at a very low dose. No method that knows the displayed image only can correct that.
     """
     stored = stored_chest().astype(np.uint16)
     full = display_chest(stored)
@@ -94,8 +90,8 @@ def chest_doses(fractions: Sequence[float] = FRACTIONS, seed: int = 0) -> list[D
     for number, fraction in enumerate(fractions):
         lower = display_chest(lower_dose(stored, fraction, np.random.default_rng(seed + number)))
         cases += [
-            DoseCase(name, fraction, _field(full, *corner), _field(lower, *corner))
-            for name, corner in FIELDS.items()
+            DoseCase(f"field-{index}", fraction, full[field].copy(), lower[field].copy())
+            for index, field in enumerate(field_slices("table2"))
         ]
     return cases
 
@@ -104,10 +100,6 @@ def display_chest(stored: NDArray) -> Image:
     """Grey levels in [0, 1] of the built-in radiograph's stored values, see `CHEST_DISPLAY`."""
     signal = torch.from_numpy(stored.astype(np.float64)).clamp(min=SMALLEST_SIGNAL)
     return displayed(signal, CHEST_DISPLAY).clamp(0, 1).float().numpy()
-
-
-def _field(image: Image, row: int, column: int) -> Image:
-    return image[row : row + FIELD_SIDE, column : column + FIELD_SIDE].copy()
 
 
 def dose_scores(
