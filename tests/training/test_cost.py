@@ -83,3 +83,10 @@ def test_default_rate_is_that_of_the_paper():
     assert TrainConfig().patches / paper.TRAINING_HOURS / 3600 == pytest.approx(83, abs=0.1)
     profile = get_profile("paper")
     assert profile.images * profile.patches_per_image == paper.PATCHES == 320_000
+
+
+def test_patches_larger_than_the_images_are_refused():
+    """A level estimator is trained on means of 2x2 pixels, hence on areas of 512 pixels."""
+    result = CliRunner().invoke(app, ["train", "levels", "--data", "builtin", "--estimate"])
+    assert result.exit_code == 1
+    assert "448 pixels wide, less than 512" in result.stderr

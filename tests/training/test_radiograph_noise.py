@@ -142,6 +142,13 @@ def test_estimator_batches_are_half_the_papers_noise_with_true_levels():
     assert (batch.eta[8:] > 0.4).all() and (batch.eta[8:] < 1.9).all()
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_odd_batch_of_the_estimator_is_complete(count):
+    config = replace(CONFIG, batch_size=count)
+    batch = training_noise.draw_estimator_batch(pool(), config, 0, CPU)
+    assert len(batch.noisy) == len(batch.levels) == count
+
+
 @pytest.mark.slow
 def test_a_short_training_run_finds_the_electronic_noise():
     config = replace(CONFIG, patches=4800, learning_rates=(3e-3, 1e-4), validate_every=300)

@@ -133,15 +133,22 @@ def draw_batch(
     Networks trained with one seed therefore see the same patches with the same noise, and a
     resumed run equals an uninterrupted one. Levels: `recipe.level_sampling`; noise: Eq. 1-2.
     """
-    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    generator = step_generator(config, step)
     patches = [random_patch(pool, config, generator) for _ in range(config.batch_size)]
     clean = torch.stack(patches)[:, None].to(device).float() / noise.GREY_LEVELS  # (B, 1, h, w)
     eta, sigma = noise.sample_levels(config.batch_size, generator, recipe.level_sampling)
     eta, sigma = eta.to(device), sigma.to(device)  # (B,), (B,)
     if device.type != "cpu":
-        generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
+        generator = step_generator(config, step, device)
     noisy = noise.add_hybrid_noise(clean, eta, sigma, generator, check=False)  # (B, 1, h, w)
     return Batch(clean, noisy, eta, sigma, levels=eta.new_empty(len(eta), 0))
+
+
+def step_generator(
+    config: TrainConfig, step: int, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """Return the random generator of a training step."""
+    return torch.Generator(device).manual_seed(config.seed * 1_000_003 + step)
 
 
 def random_patch(

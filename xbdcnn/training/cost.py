@@ -20,9 +20,9 @@ from xbdcnn.inference.zoo import find_entry
 from xbdcnn.models import count_parameters
 from xbdcnn.successor import AnyRecipe
 from xbdcnn.training import distributed
-from xbdcnn.training.batches import TrainConfig, as_pool
+from xbdcnn.training.batches import TrainConfig
 from xbdcnn.training.checkpoint import Run
-from xbdcnn.training.loop import train_step
+from xbdcnn.training.loop import checked_pool, train_step
 from xbdcnn.training.named import with_width
 from xbdcnn.training.objectives import objective_of
 
@@ -117,7 +117,8 @@ def measure_steps(
     network = distributed.synchronise_batch_norm(network, accelerator)
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     adam = objective_of(recipe).adam(network, config)
-    run, pool = Run(network, adam, recipe, config, images=""), as_pool(images)
+    run = Run(network, adam, recipe, config, images="")
+    pool = checked_pool(images, objective_of(recipe).largest_factor * config.patch_size)
     forward, optimizer = accelerator.prepare(run.network, run.optimizer)
     memory = ActivationMemory(network)
     with torch.autograd.graph.saved_tensors_hooks(memory.add, lambda tensor: tensor):

@@ -71,7 +71,7 @@ def train(
             number of processes.
     """
     objective = objective_of(recipe)
-    pool = _checked_pool(images, objective.largest_factor * config.patch_size)
+    pool = checked_pool(images, objective.largest_factor * config.patch_size)
     held_out = validation_batch(validation, config)
     accelerator = distributed.accelerator(config.precision)
     distributed.require_even_shards(config.batch_size, accelerator)
@@ -195,8 +195,8 @@ def _require_finite(loss: Tensor, run: Run) -> None:
         )
 
 
-def _checked_pool(images: Sequence[NDArray[np.floating]] | StoredPatches, side: int) -> Pool:
-    """Return the pool of images that are at least `side` pixels wide, else XbdcnnError."""
+def checked_pool(images: Sequence[NDArray[np.floating]] | StoredPatches, side: int) -> Pool:
+    """Return the pool of images, which must be at least `side` pixels wide, else XbdcnnError."""
     if not len(images):
         raise XbdcnnError("no training images; name a folder that has a `train` split")
     pool: Pool = images if isinstance(images, StoredPatches) else as_pool(images)

@@ -17,7 +17,7 @@ from xbdcnn.detector import Display
 from xbdcnn.level_estimator import encode_levels
 from xbdcnn.noise import GREY_LEVELS
 from xbdcnn.successor import TrainingNoise
-from xbdcnn.training.batches import Batch, Pool, TrainConfig, random_patch
+from xbdcnn.training.batches import Batch, Pool, TrainConfig, random_patch, step_generator
 
 STRENGTHS = (0.2, 35.0)
 """Standard deviation of the noise at mid grey, in grey levels; drawn log-uniformly."""
@@ -46,7 +46,7 @@ def draw_successor_batch(
     Half of the patches are mirrored left to right. The levels of the batch have random errors, as
     an estimate has. See `batches.draw_batch`.
     """
-    generator = _generator(config, step)
+    generator = step_generator(config, step)
     batch = draw_noisy(pool, noise_name, config, generator)
     mirrored = torch.rand(len(batch.clean), 1, 1, 1, generator=generator) < 0.5
     clean, noisy = (torch.where(mirrored, image.flip(-1), image) for image in batch[:2])
@@ -60,15 +60,15 @@ def draw_estimator_batch(pool: Pool, config: TrainConfig, step: int, device: tor
 
     Depends on (seed, step) only. The levels of the batch are the true ones.
     """
-    generator = _generator(config, step)
-    half = replace(config, batch_size=config.batch_size // 2)
-    names: tuple[TrainingNoise, ...] = ("radiographs", "paper")
-    halves = [draw_noisy(pool, name, half, generator) for name in names]
+    generator = step_generator(config, step)
+    half = config.batch_size // 2
+    shares: dict[TrainingNoise, int] = {"radiographs": half, "paper": config.batch_size - half}
+    halves = [
+        draw_noisy(pool, name, replace(config, batch_size=count), generator)
+        for name, count in shares.items()
+        if count
+    ]
     return Batch(*(torch.cat(parts).to(device) for parts in zip(*halves, strict=True)))
-
-
-def _generator(config: TrainConfig, step: int) -> torch.Generator:
-    return torch.Generator().manual_seed(config.seed * 1_000_003 + step)
 
 
 def draw_noisy(
