@@ -73,6 +73,7 @@ from xbdcnn.study.audit import (
 )
 from xbdcnn.study.audit import images as images_audit
 from xbdcnn.study.audit import ledger as ledgers
+from xbdcnn.study.detectors import stored_snr
 from xbdcnn.study.notebook import show_source
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.training.batches import TrainConfig, as_pool
@@ -749,10 +750,8 @@ for label in [*ours, "DnCNN", physical_noise.RIVAL, physical_noise.INVERTED]:
 show_source(noise_model.follows_the_physics)
 
 # %%
-balanced = zoo.ZOO["xbdcnn"].label
-note(
-    noise_model.follows_the_physics(builtin_radiograph(), physical_noise.cost_text(gains, balanced))
-)
+effect = physical_noise.cost_text(gains, zoo.ZOO["xbdcnn"].label)
+note(noise_model.follows_the_physics(builtin_radiograph(), stored_snr(), effect))
 
 # %% [markdown]
 # The second concerns what Eq. 1-2 assume implicitly: independent noise in adjacent pixels. Repeated

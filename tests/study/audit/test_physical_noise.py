@@ -141,7 +141,8 @@ def test_gains_and_costs_are_paired_over_images():
     assert table["gain"].tolist() == [11.0, 9.0] and table["cost"].tolist() == [0.0, 2.0]
     assert (table["cost_low"][1], table["cost_high"][1]) == (1.0, 3.0)
     text = physical_noise.cost_text(table, "net")
-    assert "than the 11.00 dB of Eq. 1 by 2.00 dB [1.00, 3.00] with 'log', mean of 2 im" in text
+    assert "net gains 11.00 dB on Eq. 1 at eta" in text
+    assert "of the same PSNR: by 2.00 dB [1.00, 3.00] for 'log'; means of 2 images" in text
 
 
 def test_plot_has_a_dot_and_an_interval_per_kind_of_noise():
@@ -186,24 +187,29 @@ def shaded(side: int = 512) -> torch.Tensor:
     return across.expand(1, 1, side, side)
 
 
+SNR = (42.0, 358.0)
+"""Signal-to-noise ratio of stored values, white and dark, which the finding quotes."""
+
+
 def test_the_noise_model_follows_the_physics_only_if_the_variance_is_linear():
     g = torch.Generator().manual_seed(0)
     photons = noise.add_hybrid_noise(shaded(), 20.0, 2.0, g)[0, 0].numpy()
-    assert noise_model.follows_the_physics(photons).verdict == "confirmed"
+    assert noise_model.follows_the_physics(photons, SNR).verdict == "confirmed"
     logarithm = detector_noise(shaded(), 5000.0, generator=g)[0, 0].numpy()
-    finding = noise_model.follows_the_physics(logarithm, effect="none")
+    finding = noise_model.follows_the_physics(logarithm, SNR, effect="none")
     assert finding.verdict == "contradicted" and finding.effect == "none"
     assert "the variance rises" in finding.evidence and "law is exponential" in finding.evidence
     linear = RADIOGRAPH._replace(logarithmic=False)
     falling = detector_noise(shaded(), 5000.0, display=linear, generator=g)[0, 0].numpy()
-    finding = noise_model.follows_the_physics(falling)
+    finding = noise_model.follows_the_physics(falling, SNR)
     assert finding.verdict == "contradicted" and "the variance falls" in finding.evidence
 
 
 def test_the_built_in_radiograph_has_the_direction_but_not_the_law_of_the_model():
-    finding = noise_model.follows_the_physics(builtin_radiograph())
+    finding = noise_model.follows_the_physics(builtin_radiograph(), SNR)
     assert finding.verdict == "contradicted"
     assert "rises with the grey level, as g^2.3" in finding.evidence
+    assert "is 358 in the darkest sixteenth of the pixels and 42 in the whitest" in finding.evidence
 
 
 def test_one_correlated_detector_contradicts_independent_pixels():
@@ -211,8 +217,8 @@ def test_one_correlated_detector_contradicts_independent_pixels():
     table = pd.DataFrame(rows | {"across": [0.01, 0.1, 0.02], "down": [-0.01, 0.2, 0.3]})
     finding = noise_model.independent_pixels(table)
     assert finding.verdict == "contradicted"
-    assert "exceeds 0.05 in 1 of 2 detectors (panel: 0.20) with repeated" in finding.evidence
-    assert "in 1 of 1 detectors (CR: 0.30) with single ones" in finding.evidence
+    assert "in 1 of 2 detectors with repeated exposures (panel: 0.20)" in finding.evidence
+    assert "in 1 of 1 sources of single radiographs (CR: 0.30)" in finding.evidence
     assert noise_model.independent_pixels(table.drop(1)).verdict == "undecidable"
     assert noise_model.independent_pixels(table.drop([1, 2])).verdict == "confirmed"
 

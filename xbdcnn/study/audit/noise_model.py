@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from xbdcnn import metrics, paper
-from xbdcnn.detector import air_kerma, transmission
-from xbdcnn.measured_noise import fit_laws, single_exposure
-from xbdcnn.noise import GREY_LEVELS, add_hybrid_noise, noise_variance
+from xbdcnn.detector import air_kerma
+from xbdcnn.measured_noise import WEAK_MARGIN, fit_laws, single_exposure, trained_noise
+from xbdcnn.measured_noise.report import best_law
+from xbdcnn.noise import GREY_LEVELS, add_hybrid_noise
 from xbdcnn.study.audit.ledger import Finding, Verdict
 
 Cells = dict[tuple[float, float], float]
@@ -95,35 +96,37 @@ def nine_cells(
     )
 
 
-def follows_the_physics(image: NDArray[np.floating], effect: str = "–") -> Finding:
+def follows_the_physics(
+    image: NDArray[np.floating], snr: tuple[float, float], effect: str = "–"
+) -> Finding:
     """Check whether the noise of a radiograph in a logarithmic display has the law of Eq. 1.
 
-    image: (H, W) in [0, 1], displayed as `detector.RADIOGRAPH`, e.g. `builtin_radiograph`.
-    Confirmed if the variance rises with the grey level and no other law is more likely than
-    g / eta + sigma^2 by more than two units of the log-likelihood.
+    image: (H, W) in [0, 1], e.g. `builtin_radiograph`; snr: signal-to-noise ratio of its stored
+    values in the whitest and the darkest part, from `detectors.stored_snr`. Confirmed if the
+    variance rises with the grey level and a line is the best law by `best_law`, undecidable if
+    another law is better by less than `WEAK_MARGIN`.
     """
-    grey = single_exposure(image)
-    laws = {law.name: law for law in fit_laws(grey)}
-    best, exponent = next(iter(laws.values())), laws["power"].parameters[1]
-    linear = best.log_likelihood - laws["affine"].log_likelihood < 2
-    light = single_exposure(transmission(torch.from_numpy(np.array(image))).numpy())
-    ratio = light.signal / np.sqrt(light.variance)
-    white, black = light.signal.argmin(), light.signal.argmax()
+    bins = single_exposure(image)
+    law, margin = best_law(bins)
+    laws = {other.name: other for other in fit_laws(bins)}
+    exponent, line = laws["power"].parameters[1], laws["affine"]
+    is_line = law.name in ("linear", "affine")
+    verdict: Verdict = "confirmed" if is_line and exponent > 0 else "contradicted"
+    if exponent > 0 and not is_line and margin < WEAK_MARGIN:
+        verdict = "undecidable"
     return Finding(
         point="Noise model follows the physics",
-        claim="the noise model is in line with X-ray imaging systems: the variance rises with the "
-        "grey level, since a grey level is a number of photons",
+        claim="the noise model is in line with X-ray imaging systems",
         equation="Eq. 1-2: variance g / eta + sigma^2, and the signal-to-noise ratio rises with g",
         released="numpy.random.poisson of the displayed grey level",
         choice="Eq. 1 to follow the paper; `detector.detector_noise` for the physics",
         evidence=f"in a logarithmic display of one radiograph the variance "
         f"{'rises' if exponent > 0 else 'falls'} with the grey level, as g^{exponent:.1f}, and the "
-        f"most likely law is {best.name} (relative error {best.error:.0%}, affine "
-        f"{laws['affine'].error:.0%}); of the transmitted signal the signal-to-noise ratio is "
-        f"{ratio[black]:.0f} in the darkest part and {ratio[white]:.0f} in the whitest, where the "
-        f"signal is {light.signal[black] / light.signal[white]:.1f} times smaller",
+        f"most likely law is {law.name} (relative error {law.error:.0%}, affine "
+        f"{line.error:.0%}); the signal-to-noise ratio of the stored values is {snr[1]:.0f} in the "
+        f"darkest sixteenth of the pixels and {snr[0]:.0f} in the whitest",
         effect=effect,
-        verdict="confirmed" if linear and exponent > 0 else "contradicted",
+        verdict=verdict,
         confidence="moderate",
     )
 
@@ -146,17 +149,17 @@ def independent_pixels(detectors: pd.DataFrame, limit: float = 0.05) -> Finding:
         released="independent random numbers for each pixel",
         choice="independent in training; correlated noise is measured separately",
         evidence=f"the correlation of adjacent pixels exceeds {limit:g} in "
-        f"{_exceeding(certain, limit)} with repeated exposures and, as an upper limit that "
-        f"includes anatomy, in {_exceeding(upper, limit)} with single ones",
+        f"{_exceeding(certain, limit, 'detectors with repeated exposures')} and, as an upper limit "
+        f"that includes anatomy, in {_exceeding(upper, limit, 'sources of single radiographs')}",
         verdict="contradicted" if (certain > limit).any() else verdict,
         confidence="moderate",
     )
 
 
-def _exceeding(correlation: pd.Series, limit: float) -> str:
+def _exceeding(correlation: pd.Series, limit: float, kind: str) -> str:
     above = correlation[correlation > limit]
     named = ", ".join(f"{name}: {value:.2f}" for name, value in above.items())
-    return f"{len(above)} of {len(correlation)} detectors" + (f" ({named})" if named else "")
+    return f"{len(above)} of {len(correlation)} {kind}" + (f" ({named})" if named else "")
 
 
 PIXEL = 0.375
@@ -177,7 +180,7 @@ def levels_of_radiographs(residual: pd.Series, brightness: float) -> Finding:
     weakest noise of the training, contradicted if none has. The variance of quantum noise is
     inversely proportional to the dose.
     """
-    weakest, strongest = noise_of_training(brightness)
+    weakest, strongest = trained_noise(brightness)
     usual, share = float(residual.median()), float((residual >= weakest).mean())
     verdicts: dict[float, Verdict] = {0.0: "contradicted"}
     return Finding(
@@ -187,19 +190,12 @@ def levels_of_radiographs(residual: pd.Series, brightness: float) -> Finding:
         choice="the paper's ranges, in training and in the tables",
         evidence=f"the noise of the training is {weakest:.0f} to {strongest:.0f} grey levels at a "
         f"mean of {brightness:.0f}, that of {len(residual)} radiographs {residual.min():.1f} to "
-        f"{residual.max():.1f}, median {usual:.1f}, which as quantum noise alone is "
-        f"{(weakest / usual) ** 2:,.0f} to {(strongest / usual) ** 2:,.0f} times fewer "
-        f"photons in the training; {kerma_text()}",
+        f"{residual.max():.1f}, median {usual:.1f}, by an estimate that is too low for correlated "
+        f"noise; as quantum noise alone that is {(weakest / usual) ** 2:,.0f} to "
+        f"{(strongest / usual) ** 2:,.0f} times fewer photons in the training; {kerma_text()}",
         verdict=verdicts.get(share, "confirmed" if share > 0.5 else "undecidable"),
         confidence="moderate",
     )
-
-
-def noise_of_training(brightness: float) -> tuple[float, float]:
-    """Return the weakest and strongest noise of the training at a mean, all in grey levels."""
-    (low, high), (weak, strong) = paper.ETA_RANGE, paper.SIGMA_RANGE
-    mean = brightness / GREY_LEVELS
-    return noise_variance(mean, high, weak) ** 0.5, noise_variance(mean, low, strong) ** 0.5
 
 
 def kerma_text() -> str:

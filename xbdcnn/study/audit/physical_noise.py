@@ -229,11 +229,11 @@ def cost_text(gains: pd.DataFrame, method: str) -> str:
     rows = gains[(gains["method"] == method) & (gains["eta"] == gains["eta"].min())]
     first = rows.iloc[0]
     costs = [
-        f"{row.cost:.2f} dB [{row.cost_low:.2f}, {row.cost_high:.2f}] with '{row.noise}'"
+        f"{row.cost:.2f} dB [{row.cost_low:.2f}, {row.cost_high:.2f}] for '{row.noise}'"
         for row in rows[rows["noise"] != EQ_1].itertuples()
     ]
     return (
-        f"on noise of the same PSNR as Eq. 1 at eta {first['eta']:g}, sigma {first['sigma']:g}, "
-        f"{method} gains less than the {first['gain']:.2f} dB of Eq. 1 by {', '.join(costs)}, "
-        f"mean of {first['images']} images"
+        f"{method} gains {first['gain']:.2f} dB on Eq. 1 at eta {first['eta']:g}, sigma "
+        f"{first['sigma']:g}, and less on physically made noise of the same PSNR: by "
+        f"{', '.join(costs)}; means of {first['images']} images, one draw of the noise each"
     )
