@@ -47,7 +47,7 @@ lint: $(STAMP)  ## check rules and formatting with ruff
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-types: $(STAMP)  ## check types with mypy, strictly in the paper's five modules
+types: $(STAMP)  ## check types with mypy, strictly in the core modules
 	$(BIN)/mypy
 
 format: $(STAMP)  ## fix and format the code with ruff

@@ -50,7 +50,7 @@ from IPython.display import display
 
 from xbdcnn import detector, measured_noise, metrics, noise, paper, plotting
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.data import builtin_crop, builtin_radiograph, find_source
+from xbdcnn.data import builtin_crop, builtin_radiograph, find_source, load_exposures
 from xbdcnn.study import detector_noise, detectors
 from xbdcnn.study.notebook import show_source
 from xbdcnn.study.profiles import get_profile
@@ -72,18 +72,19 @@ print(facts, "(a smoke test: the numbers mean little)" if smoke else "")
 # ## Where are the photons?
 #
 # The paper draws the photons of a pixel from its grey level. Before we follow it, we follow the
-# photons: from the tube through the patient to the detector and onto the display. An X-ray photon
-# that reaches the detector has passed the patient without being absorbed or scattered. The share
-# of such photons, the transmission, is the law of Beer and Lambert.
+# photons: from the tube through the patient to the detector and onto the display. The share of the
+# photons that pass the patient without being absorbed or scattered, the transmission, follows the
+# law of Beer and Lambert.
 
 # %%
 show_source(detector.beer_lambert)
 
 # %% [markdown]
 # Four rays through an adult chest, with rounded path lengths and the attenuation at 60 keV, near
-# the mean energy of a chest exposure (NIST tables; lung of density 0.26 g/cm³). Scatter is left
-# out. The exposure is set as in practice, so that the detector behind the lung receives an air
-# kerma of about 2.5 µGy, of which it detects 65 %.
+# the mean energy of a chest exposure (NIST tables; water for soft tissue, lung of density 0.26
+# g/cm³, cortical bone). Scatter is left out, which in a real exposure adds photons and contributes
+# noise, most behind the mediastinum. The exposure is assumed to give an air kerma of 2.5 µGy at the
+# detector behind the lung, and the detector to detect 65 % of the photons.
 
 # %%
 attenuation = torch.tensor([0.206, 0.053, 0.604])  # soft tissue, lung, bone; 1/cm
@@ -148,8 +149,9 @@ fig
 # %% [markdown]
 # The map is bright along the spine, in the mediastinum and behind the heart, and dark in the lungs
 # and beside the body, where the beam is attenuated least. The abdomen is as white as the spine on
-# this display but less noisy; the stored values have passed the manufacturer's processing, so that
-# equal grey levels need not mean equal numbers of photons.
+# this display but less noisy. The stored values are not proportional to photons
+# ([notebook 02](02_data.ipynb#residual-noise-of-the-clean-images)), probably because they were
+# processed before they were stored, so that equal grey levels need not mean equal numbers of them.
 #
 # **Check.** The noise of the spine is more than twice that of the lungs, and the signal-to-noise
 # ratio of the stored values falls from the dark end to the white end by more than three.
@@ -157,10 +159,10 @@ fig
 # %%
 spine, lung = noise_levels[25:55, 27:30], noise_levels[10:25, 10:20]  # blocks of 32 pixels
 print(f"noise: spine {np.median(spine):.2f}, lung {np.median(lung):.2f} grey levels")
-snr_white, snr_dark = detectors.stored_snr(8)
-print(
-    f"signal-to-noise ratio of stored values: {snr_dark:.0f} (darkest), {snr_white:.0f} (whitest)"
-)
+for bins in (16, 8):
+    snr_white, snr_dark = detectors.stored_snr(bins)
+    print(f"signal-to-noise ratio of stored values in {bins} bins of equal size: ", end="")
+    print(f"{snr_dark:.0f} (darkest), {snr_white:.0f} (whitest)")
 assert np.median(spine) > 2 * np.median(lung)
 assert snr_dark > 3 * snr_white
 
@@ -212,11 +214,29 @@ for number, one in enumerate(measured):
         display(fig)
 
 # %% [markdown]
-# The raw detectors confirm the physics: the variance grows linearly with the counts, to about 10 %,
-# and the spread of the dark frames, their electronic noise, is a few counts. Two of them cover too
-# small a range of signals to decide on a law. The radiographs are *processed* images: their
-# variance follows no line, and adjacent pixels are correlated. Some anatomy remains in the
-# smoothest blocks of a single radiograph, so those correlations are upper limits.
+# The two cameras of I12 confirm the physics over a range of signals of more than 20: the variance
+# grows linearly with the counts, to about 10 %, and the spread of the dark frames, their electronic
+# noise, is a few counts. The flats of the other two cover too small a range to decide on a law. In
+# those of K11 the variance even falls with the signal; the next cell shows why no law of photons can
+# be read from it. The radiographs are *processed* images: their variance follows no line, and
+# adjacent pixels are correlated. Some anatomy remains in the smoothest blocks of a single
+# radiograph, so those correlations are upper limits.
+
+# %%
+k11 = load_exposures("k11")
+flats = k11.flats - k11.darks.mean(axis=0)
+flats = flats / flats.mean(axis=(1, 2), keepdims=True) * flats.mean()
+by_row = (flats.var(axis=0, ddof=1) / flats.mean(axis=0)).mean(axis=1)
+chance = by_row.mean() * (2 / (len(flats) - 1) / flats.shape[2]) ** 0.5
+print("K11, variance / mean by row:", by_row.round(2))
+print(f"standard deviation {by_row.std():.2f}, by chance {chance:.2f}")
+assert by_row.std() > 3 * chance
+
+# %% [markdown]
+# The variance depends on the row, with a period of five to six rows. Such a pattern can arise when
+# frames are resampled by a factor that is no integer, since each pixel then averages another number
+# of detector pixels. The file does not state its processing, so this is a conclusion from the
+# pattern alone. The ratio of 1.6 is an average over it.
 
 # %%
 table_of_detectors = detectors.measure_detectors(source)

@@ -1,7 +1,6 @@
 """The hybrid Poisson-Gaussian noise of an X-ray detector (Sec. II-A, Eq. 1-2).
 
-Images have values in [0, 1]; eta and sigma refer to the 8-bit grey scale, as in the paper. Only
-this module converts between the two scales.
+Images have values in [0, 1]; eta and sigma refer to the 8-bit grey scale, as in the paper.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def denoise(
     ] = False,
     estimate_only: Annotated[
         bool,
-        typer.Option("--estimate-only", help="Tell the noise as `xbdcnn estimate`, write nothing."),
+        typer.Option("--estimate-only", help="Do what `xbdcnn estimate` does instead."),
     ] = False,
 ) -> None:
     """Restore radiographs: one output file per input; inputs are never changed.

@@ -10,6 +10,7 @@ import typer
 from xbdcnn.cli.options import Inputs, NetworkName, PrecisionName, WindowLimits
 from xbdcnn.cli.processing import find_files, load_requested_network, process_files
 from xbdcnn.cli.reporting import print_line
+from xbdcnn.noise import GREY_LEVELS
 
 if TYPE_CHECKING:
     from xbdcnn.cli.batch import StoredWindow
@@ -22,7 +23,7 @@ REMEDIES = {
     "correlated": "it takes a part of the noise for structure, so reduce the image by averaging "
     "2x2 pixels first",
 }
-"""Consequence and remedy of each of `training_mismatches`; that of the first one found is told."""
+"""Consequence and remedy of each of `training_mismatches`; that of the first one is printed."""
 
 LAWS = {
     "linear": "{:.3g} g",
@@ -32,7 +33,7 @@ LAWS = {
 }
 """Variance in grey levels^2 at the grey level g, by the law's parameters."""
 
-MID_GREY = 127.5
+MID_GREY = GREY_LEVELS / 2
 
 
 def estimate(
@@ -42,7 +43,7 @@ def estimate(
     precision: PrecisionName = "auto",
     window: WindowLimits = None,
 ) -> None:
-    """Tell the noise of radiographs, and whether a network was trained for it; writes no file.
+    """Measure the noise of radiographs and compare it with a network's training; write no file.
 
     For each file: eta and sigma as the network estimates them; the noise in grey levels where the
     image is dark, middle and bright; its correlation length; the law that it follows. Each line

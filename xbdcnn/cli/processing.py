@@ -39,8 +39,9 @@ def load_requested_network(name: str, precision: str) -> Pretrained:
     with usage_errors():
         known = cast("Precision", precision)  # an unknown one is refused here
         resolve_precision(known, torch.device("cpu"))
-        if not name.endswith(".safetensors"):
-            zoo.find_entry(name)
+        shipped = zoo.shipped_names()
+        if not name.endswith(".safetensors") and name not in shipped:
+            raise XbdcnnError(f"unknown network {name!r}; choose from {', '.join(shipped)}")
     return load_pretrained(name, precision=known)
 
 
