@@ -11,7 +11,7 @@ import torch
 from xbdcnn.level_estimator import EstimatorRecipe, LevelEstimator, encode_levels
 from xbdcnn.successor import Successor, SuccessorRecipe
 from xbdcnn.training import radiograph_noise as training_noise
-from xbdcnn.training.batches import TrainConfig, as_pool
+from xbdcnn.training.batches import Batch, TrainConfig, as_pool
 from xbdcnn.training.loop import train
 from xbdcnn.training.objectives import objective_of
 
@@ -35,9 +35,9 @@ def flat(strength: float, count: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_batches_depend_on_seed_and_step_only():
     first, again = (
-        training_noise.draw_successor_batch(pool(), SMALL, CONFIG, 3, CPU) for _ in "ab"
+        training_noise.draw_successor_batch(pool(), "radiographs", CONFIG, 3, CPU) for _ in "ab"
     )
-    other = training_noise.draw_successor_batch(pool(), SMALL, CONFIG, 4, CPU)
+    other = training_noise.draw_successor_batch(pool(), "radiographs", CONFIG, 4, CPU)
     assert torch.equal(first.noisy, again.noisy) and torch.equal(first.levels, again.levels)
     assert not torch.equal(first.noisy, other.noisy)
 
@@ -48,6 +48,19 @@ def test_batches_stay_within_the_scale():
         for image in (batch.clean, batch.noisy):
             assert image.isfinite().all() and 0 <= float(image.min()) <= float(image.max()) <= 1
         assert batch.levels.isfinite().all() and batch.noisy.shape == (16, 1, 32, 32)
+
+
+def test_a_quarter_of_a_generalists_batch_has_the_papers_noise():
+    batches = [
+        training_noise.draw_successor_batch(pool(), "radiographs", CONFIG, step, CPU)
+        for step in range(20)
+    ]
+    eta, sigma = (
+        torch.stack([getattr(b, name)[-4:] for b in batches]) for name in Batch._fields[2:4]
+    )
+    assert (eta > 0.4).all() and (eta < 1.9).all() and (sigma >= 0).all() and (sigma < 20).all()
+    others = torch.stack([batch.eta[:12] for batch in batches])
+    assert float(((others > 0.4) & (others < 1.9)).float().mean()) < 0.5
 
 
 def test_strengths_cover_none_to_the_largest():

@@ -1,7 +1,8 @@
 """Training data of the successor: the noise of radiographs, from none to stronger than the paper's.
 
-Half of a batch has the noise of Eq. 1, half that of a detector (`detector.detector_noise`). In each
-half, half of the images have noise that is correlated by a blur or sharpened by processing.
+A quarter of a generalist's batch has the paper's noise. Of the others, half have the noise of Eq. 1
+in a wider range, half that of a detector (`detector.detector_noise`); in each half, half of the
+images have noise that is correlated by a blur or sharpened by processing.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ LARGEST_BLUR, LARGEST_SHARPENING = 1.5, 1.5
 CLEAN_ENOUGH = 4.0
 """Grey levels of noise below which all clean patches are halved, see `draw_clean`."""
 
+PAPER_SHARE = 0.25
+"""Share of a generalist's patches that have the noise of the paper, Eq. 1 in its range."""
+
 LEVEL_ERROR = 0.1
 """Relative standard deviation of the error of the levels that the denoiser is told."""
 
@@ -47,7 +51,8 @@ def draw_successor_batch(
     an estimate has. See `batches.draw_batch`.
     """
     generator = step_generator(config, step)
-    batch = draw_noisy(pool, noise_name, config, generator)
+    paper_share = 1.0 if noise_name == "paper" else PAPER_SHARE
+    batch = draw_mixed(pool, paper_share, config, generator)
     mirrored = torch.rand(len(batch.clean), 1, 1, 1, generator=generator) < 0.5
     clean, noisy = (torch.where(mirrored, image.flip(-1), image) for image in batch[:2])
     errors = torch.exp(LEVEL_ERROR * torch.randn(batch.levels.shape, generator=generator))
@@ -60,15 +65,28 @@ def draw_estimator_batch(pool: Pool, config: TrainConfig, step: int, device: tor
 
     Depends on (seed, step) only. The levels of the batch are the true ones.
     """
-    generator = step_generator(config, step)
-    half = config.batch_size // 2
-    shares: dict[TrainingNoise, int] = {"radiographs": half, "paper": config.batch_size - half}
-    halves = [
+    batch = draw_mixed(pool, 0.5, config, step_generator(config, step))
+    return Batch(*(part.to(device) for part in batch))
+
+
+def draw_mixed(
+    pool: Pool, paper_share: float, config: TrainConfig, generator: torch.Generator
+) -> Batch:
+    """Cut random patches, of which the last `paper_share` has the noise of the paper.
+
+    The others have that of radiographs. The levels of the batch are the true ones.
+    """
+    of_paper = round(paper_share * config.batch_size)
+    shares: dict[TrainingNoise, int] = {
+        "radiographs": config.batch_size - of_paper,
+        "paper": of_paper,
+    }
+    parts = [
         draw_noisy(pool, name, replace(config, batch_size=count), generator)
         for name, count in shares.items()
         if count
     ]
-    return Batch(*(torch.cat(parts).to(device) for parts in zip(*halves, strict=True)))
+    return Batch(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 def draw_noisy(
