@@ -408,8 +408,9 @@ def dragged(page: Page, seconds: float) -> tuple[float, float]:
         step += 1
         page.mouse.move(left + step % 100, height)
         time.sleep(0.01)
-    shown = page.evaluate("frames") - before
-    rate = shown / (time.perf_counter() - started)
+    rate = (page.evaluate("frames") - before) / (time.perf_counter() - started)
+    # A last change just before the release, since that of the loop may be restored already.
+    page.mouse.move(left + 120, height)
     page.mouse.up()
     # The kernel may still be handling changes of the drag when the pointer is released.
     page.wait_for_function("window.restored > window.released")
