@@ -144,6 +144,10 @@ def handle(page: Page, label: str) -> Locator:
     return page.locator(".widget-hslider", has_text=label).locator(".noUi-handle")
 
 
+def track_of(page: Page, label: str) -> Locator:
+    return page.locator(".widget-hslider", has_text=label).locator(".noUi-base")
+
+
 def choose(page: Page, label: str, option: str) -> None:
     page.locator(".widget-dropdown", has_text=label).locator("select").select_option(option)
 
@@ -399,18 +403,18 @@ def test_drag_updates_noise_and_restoration_follows_the_release(page):
 
 def dragged(page: Page, seconds: float) -> tuple[float, float]:
     """Frames per second of a drag, and the seconds from its release to the last restoration."""
-    box = handle(page, "σ").bounding_box()
-    left, height = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(left, height)
+    grip, track = (part.bounding_box() for part in (handle(page, "σ"), track_of(page, "σ")))
+    height = grip["y"] + grip["height"] / 2
+    page.mouse.move(grip["x"] + grip["width"] / 2, height)
     page.mouse.down()
     started, before, step = time.perf_counter(), page.evaluate("frames"), 0
     while time.perf_counter() - started < seconds:
         step += 1
-        page.mouse.move(left + step % 100, height)
+        page.mouse.move(track["x"] + track["width"] * (0.2 + step % 100 / 200), height)
         time.sleep(0.01)
     rate = (page.evaluate("frames") - before) / (time.perf_counter() - started)
     # A last change just before the release, since that of the loop may be restored already.
-    page.mouse.move(left + 120, height)
+    page.mouse.move(track["x"] + 0.85 * track["width"], height)
     page.mouse.up()
     # The kernel may still be handling changes of the drag when the pointer is released.
     page.wait_for_function("window.restored > window.released")
