@@ -91,9 +91,19 @@ def test_line_through_the_photon_transfer_curve_gives_both_levels():
     noisy = add_hybrid_noise(clean, 0.8, 6.0, torch.Generator().manual_seed(0))
     signal, variance, _ = block_statistics(noisy)
     # Uniform in the relative error: `fit_line` divides by the square of the variance.
-    slope, offset, _ = fit_line(signal, variance, variance.square())
-    assert float(slope) == pytest.approx(255 / 0.8 / 25.5**2, rel=0.1)
-    assert float(offset) == pytest.approx((6.0 / 25.5) ** 2, abs=0.02)
+    line = fit_line(signal, variance, variance.square())
+    assert float(line.slope) == pytest.approx(255 / 0.8 / 25.5**2, rel=0.1)
+    assert float(line.offset) == pytest.approx((6.0 / 25.5) ** 2, abs=0.02)
+
+
+def test_standard_errors_of_the_line_are_those_of_repeated_fits():
+    generator = torch.Generator().manual_seed(0)
+    signal = torch.rand(400, 500, generator=generator)
+    scatter = 0.05 * torch.randn(400, 500, generator=generator)
+    variance = 1 + 0.5 * signal + scatter
+    line = fit_line(signal, variance, variance.square())
+    for values, error in ((line.slope, line.slope_error), (line.offset, line.offset_error)):
+        assert float(values.std()) == pytest.approx(float(error.mean()), rel=0.15)
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (17, 30), (300, 200)])

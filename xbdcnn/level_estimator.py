@@ -15,6 +15,9 @@ from xbdcnn.noise import GREY_LEVELS, per_image
 LEVEL_UNIT = 25.5
 """Grey levels of noise that the denoiser receives as 1, a tenth of the scale."""
 
+LEAST_ERROR = 0.003
+"""Least standard deviation of the error of an encoded level, a tenth of a grey level of noise."""
+
 
 @dataclass(frozen=True)
 class EstimatorRecipe:
@@ -62,7 +65,8 @@ class LevelEstimator(nn.Module):
     Photon transfer by blocks of 8 x 8 pixels: sum_b w_b (v_b - (slope m_b + offset))^2 is minimal,
     where m is the mean and v the variance of the finest diagonal detail. Small networks weigh the
     blocks, so that anatomy and clipped areas do not count, correct v, since correlated noise has
-    less detail, and correct the two levels.
+    less detail, and correct the two levels. The error of a level has a statistical part, which
+    follows from the deviations of the blocks and decreases with their number, and one that remains.
 
     >>> estimate = LevelEstimator()(torch.rand(2, 1, 64, 80))
     >>> estimate.levels.shape, estimate.error.shape
@@ -73,7 +77,7 @@ class LevelEstimator(nn.Module):
         super().__init__()
         self.recipe = recipe
         outputs = 2 + recipe.summaries
-        weigh, correct = nn.Linear(recipe.width, outputs), nn.Linear(96, 6)
+        weigh, correct = nn.Linear(recipe.width, outputs), nn.Linear(96, 9)
         with torch.no_grad():  # at first all blocks count alike, and hardly anything is corrected
             weigh.weight.mul_(0.1)
             correct.weight.mul_(0.1)
@@ -81,7 +85,7 @@ class LevelEstimator(nn.Module):
             *(nn.Linear(9, recipe.width), nn.ReLU()),
             *(nn.Linear(recipe.width, recipe.width), nn.ReLU(), weigh),
         )
-        self.whole = nn.Sequential(nn.Linear(recipe.summaries + 3, 96), nn.ReLU(), correct)
+        self.whole = nn.Sequential(nn.Linear(recipe.summaries + 6, 96), nn.ReLU(), correct)
 
     def forward(self, noisy: Tensor) -> LevelEstimate:
         """Estimate the levels of (B, 1, H, W) in [0, 1] with H, W >= 16, else XbdcnnError."""
@@ -91,16 +95,19 @@ class LevelEstimator(nn.Module):
         variance = variance * torch.exp(2 * torch.tanh(correction))
         weight = (4 * logit).softmax(dim=1)
         summary = torch.stack([(weight * value).sum(dim=1) for value in summaries], dim=1)
-        slope, offset, brightness = fit_line(signal, variance, weight)  # (B,) each
+        line = fit_line(signal, variance, weight)
         # A soft maximum with 0 keeps a gradient where the line has a negative slope or offset.
-        quantum, electronic = ((F.softplus(20 * x) / 20 + 1e-6).sqrt() for x in (slope, offset))
-        known = torch.stack([quantum.log(), electronic.log(), brightness], dim=1)
-        outputs = self.whole(torch.cat([summary, known], dim=1))  # (B, 6)
-        factors = torch.exp(outputs[:, :2].clamp(-2, 2))
-        levels = torch.cat(
-            [torch.stack([quantum, electronic], dim=1) * factors, outputs[:, 2:3]], 1
-        )
-        return LevelEstimate(levels, torch.exp((5 * outputs[:, 3:] - 2).clamp(-9, 2)))
+        known = (F.softplus(20 * torch.stack(line[:2], dim=1)) / 20 + 1e-6).sqrt()  # (B, 2)
+        chance = torch.stack([line.slope_error, line.offset_error], dim=1) / (2 * known)
+        of_correlation = torch.full_like(chance[:, :1], signal.shape[1] ** -0.5)
+        chance = torch.cat([chance, of_correlation], dim=1).clamp(min=1e-4)  # (B, 3)
+        about = torch.cat([summary, known.log(), line.centre[:, None], chance.log()], dim=1)
+        factor, correlation, of_chance, remaining = self.whole(about).split([2, 1, 3, 3], dim=1)
+        levels = torch.cat([known * factor.clamp(-2, 2).exp(), correlation], dim=1)
+        chance = chance * of_chance.clamp(-4, 4).exp()
+        remaining = (5 * remaining - 3).clamp(-9, 2).exp()
+        error = (LEAST_ERROR**2 + chance.square() + remaining.square()).sqrt()
+        return LevelEstimate(levels, error)
 
 
 def block_statistics(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -137,16 +144,32 @@ def _block_mean(differences: Tensor, image: Tensor) -> Tensor:
     return F.avg_pool2d(F.pad(differences, (0, width, 0, height)), 8)
 
 
-def fit_line(signal: Tensor, variance: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+class Line(NamedTuple):
+    """variance = slope signal + offset with standard errors, and the mean signal; (B,) each."""
+
+    slope: Tensor
+    offset: Tensor
+    centre: Tensor
+    slope_error: Tensor
+    offset_error: Tensor
+
+
+def fit_line(signal: Tensor, variance: Tensor, weight: Tensor) -> Line:
     """Fit variance = slope signal + offset by weighted least squares; (B, N) each.
 
-    A variance has an error in proportion to itself, so `weight` is divided by its square. Returns
-    slope, offset and the weighted mean of the signal, (B,) each.
+    A variance has an error in proportion to itself, so `weight` is divided by its square. The
+    standard errors follow from the deviations of the points, whatever their distribution.
     """
     typical = variance.mean(dim=1, keepdim=True)
     weight = weight / (variance + 0.1 * typical + 1e-6).square()
     weight = weight / weight.sum(dim=1, keepdim=True)
     centre, level = ((weight * x).sum(dim=1, keepdim=True) for x in (signal, variance))
-    covariance = (weight * (signal - centre) * (variance - level)).sum(dim=1)
-    slope = covariance / ((weight * (signal - centre).square()).sum(dim=1) + 1e-4)
-    return slope, level[:, 0] - slope * centre[:, 0], centre[:, 0]
+    lever, height = weight * (signal - centre), variance - level
+    spread = (lever * (signal - centre)).sum(dim=1) + 1e-4  # (B,)
+    slope = (lever * height).sum(dim=1) / spread
+    deviation = height - slope[:, None] * (signal - centre)
+    slope_error = (lever * deviation).square().sum(dim=1).sqrt() / spread
+    level_error = (weight * deviation).square().sum(dim=1).sqrt()
+    centre, level = centre[:, 0], level[:, 0]
+    offset_error = (level_error.square() + (centre * slope_error).square()).sqrt()
+    return Line(slope, level - slope * centre, centre, slope_error, offset_error)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from xbdcnn import detector, noise
+from xbdcnn._common.errors import SMALLEST_SIDE
 from xbdcnn.detector import Display
 from xbdcnn.level_estimator import encode_levels
 from xbdcnn.noise import GREY_LEVELS
@@ -63,9 +64,13 @@ def draw_successor_batch(
 def draw_estimator_batch(pool: Pool, config: TrainConfig, step: int, device: torch.device) -> Batch:
     """Cut random patches, half with the noise of radiographs and half with that of the paper.
 
-    Depends on (seed, step) only. The levels of the batch are the true ones.
+    Depends on (seed, step) only. The levels of the batch are the true ones. A batch has a random
+    patch size, at least a quarter of the configured one, since images have different sizes, too.
     """
-    batch = draw_mixed(pool, 0.5, config, step_generator(config, step))
+    generator = step_generator(config, step)
+    share = float(0.25 + 0.75 * torch.rand(1, generator=generator))
+    side = max(SMALLEST_SIDE, int(share * config.patch_size))
+    batch = draw_mixed(pool, 0.5, replace(config, patch_size=side), generator)
     return Batch(*(part.to(device) for part in batch))
 
 
