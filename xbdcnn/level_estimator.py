@@ -15,8 +15,8 @@ from xbdcnn.noise import GREY_LEVELS, per_image
 LEVEL_UNIT = 25.5
 """Grey levels of noise that the denoiser receives as 1, a tenth of the scale."""
 
-LEAST_ERROR = 0.003
-"""Least standard deviation of the error of an encoded level, a tenth of a grey level of noise."""
+LEAST_ERROR = 0.008
+"""Least standard deviation of the error of an encoded level, a fifth of a grey level of noise."""
 
 
 @dataclass(frozen=True)

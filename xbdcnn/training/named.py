@@ -39,9 +39,9 @@ SUCCESSOR_BUDGET = TrainConfig(
 """Budget of a successor: 400,000 patches of 64 x 64 take about one hour of one CPU core."""
 
 ESTIMATOR_BUDGET = replace(
-    SUCCESSOR_BUDGET, patches=96_000, patch_size=384, precision="no", ema=0.99, validate_every=250
+    SUCCESSOR_BUDGET, patches=80_000, patch_size=512, precision="no", ema=0.99, validate_every=250
 )
-"""Budget of a level estimator, which needs large patches: about 12 minutes of one CPU core."""
+"""Budget of a level estimator, which needs large patches: about 25 minutes of one CPU core."""
 
 TIME_COLUMNS = ("seconds", "cpu_seconds")
 """Elapsed time of a training run, and processor time of all its threads, in seconds."""
