@@ -52,7 +52,7 @@ from xbdcnn.data import builtin_crop, find_source
 from xbdcnn.inference import zoo
 from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.models import count_parameters
-from xbdcnn.study.notebook import show_source
+from xbdcnn.study.notebook import expect, show_source
 from xbdcnn.study.profiles import PROFILES, get_profile
 
 # %%
@@ -126,7 +126,7 @@ fig
 # %%
 gain = metrics.psnr(restored, clean) - metrics.psnr(noisy, clean)
 print(f"gained {gain:.1f} dB: the squared error is {10 ** (gain / 10):.0f} times smaller")
-assert gain > 6
+expect(gain > 6, "the gain is above 6 dB", source)
 
 # %% [markdown]
 # ### The estimated noise level
@@ -165,8 +165,8 @@ estimates.round(2)
 # %%
 ratio = estimates["estimated total"] / estimates["true total"]
 print("estimated / true total:", ratio.round(2).to_list())
-assert ratio.between(2 / 3, 4 / 3).all()
-assert estimates["estimated total"].is_monotonic_decreasing
+expect(ratio.between(2 / 3, 4 / 3).all(), "within a third of the true one", source)
+expect(estimates["estimated total"].is_monotonic_decreasing, "decreases with it", source)
 
 # %% [markdown]
 # The header of the weight file records how the network was trained: the data, the number of

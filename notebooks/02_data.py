@@ -59,7 +59,7 @@ from xbdcnn.data.sample import ATTRIBUTION, REGISTRY
 from xbdcnn.detector import scintillator_blur
 from xbdcnn.study import detectors
 from xbdcnn.study.detector_noise import measure_radiograph
-from xbdcnn.study.notebook import show_source
+from xbdcnn.study.notebook import expect, show_source
 from xbdcnn.study.profiles import get_profile
 
 # %% [markdown]
@@ -434,7 +434,7 @@ fig
 
 # %%
 print(f"{source.name}: mean {means.mean():.1f}; implied {min(implied):.1f} to {max(implied):.1f}")
-assert abs(means.mean() - np.mean(implied)) < 25
+expect(abs(means.mean() - np.mean(implied)) < 25, "the means agree within 25", source)
 
 # %% [markdown]
 # ### Residual noise of the clean images
@@ -593,7 +593,7 @@ group = list(noises)[-1]
 below = np.mean(20 * np.log10(255 / np.array(noises[group])) < best, axis=0)
 print(f"best PSNR of Table II, columns corrected: {best:.2f} dB; limit below it, {group}:")
 print(", ".join(f"{share:.0%} by the {name}" for name, share in zip(methods, below, strict=True)))
-assert best < limits["finest detail"].min()
+expect(best < limits["finest detail"].min(), "the best PSNR is below the limits", source)
 
 # %% [markdown]
 # ## Discussion

@@ -50,7 +50,7 @@ from xbdcnn.baselines.classical import CLASSICAL
 from xbdcnn.data import find_source
 from xbdcnn.inference import zoo
 from xbdcnn.inference.weights import build_network
-from xbdcnn.study.notebook import show_source
+from xbdcnn.study.notebook import expect, show_source
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.training.batches import TrainConfig, as_pool, draw_batch
 
@@ -361,9 +361,9 @@ fig
 # **Check.** Both statements hold at every point of the line.
 
 # %%
-assert ratios["AS_WRITTEN"][:, 1].min() > 10
-assert ratios["AS_RELEASED"][:, 1].max() < 1
-assert 0.01 < ratios["BALANCED"][-1, 1] < 10
+expect(ratios["AS_WRITTEN"][:, 1].min() > 10, "SSIM dominates as written", source)
+expect(ratios["AS_RELEASED"][:, 1].max() < 1, "MSE dominates as released", source)
+expect(0.01 < ratios["BALANCED"][-1, 1] < 10, "neither is negligible when balanced", source)
 
 # %% [markdown]
 # The SSIM term has little influence as released because images are in [0, 1], but $C_1$ and $C_2$
@@ -546,9 +546,10 @@ table.round(4)
 
 # %%
 by_range = table["noisy"].groupby("data range").mean()
-assert by_range[1] < by_range[2] < by_range[255]
-assert by_range[255] > 0.99
-assert table.xs(1, level=1)["noisy"].std() < by_range[2] - by_range[1]
+expect(by_range.is_monotonic_increasing, "SSIM increases with the data range", source)
+expect(by_range[255] > 0.99, "with 255 it is nearly 1", source)
+of_windows = table.xs(1, level=1)["noisy"].std()
+expect(of_windows < by_range[2] - by_range[1], "windows change it less", source)
 
 # %% [markdown]
 # ## Discussion

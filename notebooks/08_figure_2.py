@@ -52,7 +52,7 @@ from xbdcnn.inference import methods, zoo
 from xbdcnn.inference.pretrained import load_pretrained
 from xbdcnn.inference.weights import shipped_path
 from xbdcnn.study import scoring
-from xbdcnn.study.notebook import show_source
+from xbdcnn.study.notebook import expect, show_source
 from xbdcnn.study.profiles import get_profile
 
 settings = get_profile(profile)
@@ -140,7 +140,7 @@ for (eta, sigma), image in noisy.items():
     variance = noise.noise_variance(clean.astype(float), eta, sigma).mean()
     expected, found = 10 * np.log10(255**2 / variance), metrics.psnr(image, clean)
     print(f"η = {eta}, σ = {sigma:g}: expected {expected:.2f} dB, found {found:.2f} dB")
-    assert abs(expected - found) < 1
+    expect(abs(expected - found) < 1, "they agree within 1 dB", source)
 
 # %% [markdown]
 # ### Restoring
@@ -227,7 +227,8 @@ for level, part in of_networks.groupby("(η, σ)"):
 # %%
 before = scores[scores["method"] == "noisy"].set_index("(η, σ)")[["PSNR", "SSIM"]]
 after = of_networks.set_index("(η, σ)")[["PSNR", "SSIM"]]
-assert (after > before.reindex(after.index)).all(axis=None)
+improved = (after > before.reindex(after.index)).all(axis=None)
+expect(improved, "every network improves every panel", source)
 
 # %% [markdown]
 # ### Error maps

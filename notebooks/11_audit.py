@@ -74,7 +74,7 @@ from xbdcnn.study.audit import (
 from xbdcnn.study.audit import images as images_audit
 from xbdcnn.study.audit import ledger as ledgers
 from xbdcnn.study.detectors import stored_snr
-from xbdcnn.study.notebook import show_source
+from xbdcnn.study.notebook import expect, show_source
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.training.batches import TrainConfig, as_pool
 
@@ -258,8 +258,9 @@ pd.DataFrame(cells).round(2).T
 
 # %%
 table = pd.DataFrame(cells)
-assert (table.groupby(level=0).diff().dropna() < 0).all(axis=None)
-assert (table.groupby(level=1).diff().dropna() > 0).all(axis=None)
+falls, rises = table.groupby(level=0).diff().dropna(), table.groupby(level=1).diff().dropna()
+expect((falls < 0).all(axis=None), "PSNR decreases with σ", source)
+expect((rises > 0).all(axis=None), "PSNR increases with η", source)
 
 # %%
 count = int(before["images"].iloc[0])

@@ -8,8 +8,9 @@ import inspect
 import pytest
 
 from xbdcnn import losses, metrics, models, noise
+from xbdcnn.data.source import Source
 from xbdcnn.study import notebook
-from xbdcnn.study.notebook import show_source, source_with_docstring_summary
+from xbdcnn.study.notebook import OWN_SOURCES, expect, show_source, source_with_docstring_summary
 
 
 def documented() -> int:
@@ -123,3 +124,16 @@ def test_shape_comments_of_the_network_are_displayed() -> None:
 def test_display_is_fenced_python() -> None:
     shown = show_source(documented)
     assert shown.data == f"```python\n{source_with_docstring_summary(documented)}\n```"
+
+
+@pytest.mark.parametrize("name", OWN_SOURCES)
+def test_a_wrong_statement_about_the_packages_own_images_is_an_error(name, capsys):
+    expect(True, "noise is added", Source(name))
+    assert capsys.readouterr().out == "holds: noise is added\n"
+    with pytest.raises(AssertionError, match="does not hold: noise is added"):
+        expect(False, "noise is added", Source(name))
+
+
+def test_a_statement_that_does_not_hold_for_other_images_is_printed(capsys):
+    expect(False, "the mean is 140", Source("my radiographs"))
+    assert capsys.readouterr().out == "does not hold for these images: the mean is 140\n"
