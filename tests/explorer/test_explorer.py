@@ -131,6 +131,15 @@ def test_view_agrees_with_metrics_and_adds_up():
     assert denoise_state(RAMP, noisy, State(), METHODS).levels is None
 
 
+def test_strength_is_the_part_of_the_residual_that_is_removed():
+    noisy, state = simulate(RAMP, State()), State(method="darker")
+    full = denoise_state(RAMP, noisy, state, METHODS)
+    half = denoise_state(RAMP, noisy, replace(state, strength=0.5), METHODS)
+    assert half.restored.dtype == np.float32
+    np.testing.assert_allclose(half.residual, full.residual / 2, atol=1e-6)
+    assert half.levels == full.levels
+
+
 def test_unknown_method_is_named_with_the_choices():
     with pytest.raises(XbdcnnError, match=r"'magic'.*none, darker"):
         denoise_state(RAMP, RAMP, State(method="magic"), METHODS)

@@ -58,5 +58,6 @@ def restoration_texts(state: State, has_maps: bool) -> dict[str, str]:
         "maps-note": "Estimated levels: blue too low, white correct, red too high.",
     }
     none = {"caption-eta": "", "caption-sigma": "", "maps-note": "This method estimates no levels."}
-    restored = {"caption-restored": f"<b>restored</b> · {state.method}"}
+    part = f", strength {state.strength:.2f}" if state.strength < 1 else ""
+    restored = {"caption-restored": f"<b>restored</b> · {state.method}{part}"}
     return restored | (maps if has_maps else none)

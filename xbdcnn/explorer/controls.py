@@ -36,6 +36,15 @@ def state_controls(
             description="σ (grey levels)",
             **style,
         ),
+        "strength": widgets.FloatSlider(
+            value=start.strength,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            readout_format=".2f",
+            description="strength",
+            **style,
+        ),
         "image": widgets.Dropdown(
             options=list(images), value=start.image, description="radiograph", **style
         ),
@@ -62,8 +71,8 @@ def arrange(
     controls: Mapping[str, widgets.Widget], upload: widgets.Widget, canvas: widgets.Widget
 ) -> widgets.VBox:
     """Sliders in one row, menus in the next, the canvas below; at most 1024 pixels wide."""
-    eta, sigma, image, method, seed = controls.values()
-    sliders = _row([eta, sigma], "1fr 1fr")
+    eta, sigma, strength, image, method, seed = controls.values()
+    sliders = _row([eta, sigma, strength], "4fr 3fr 2fr")
     menus = _row([image, upload, method, seed], "3fr auto 3fr 1fr")
     box = widgets.VBox([sliders, menus, canvas], layout={"max_width": "1024px"})
     return box.add_class("xb-explorer")

@@ -42,6 +42,8 @@ class State:
     """Photons per grey level, > 0."""
     sigma: float = 10.0
     """Electronic noise in 8-bit grey levels, >= 0."""
+    strength: float = 1.0
+    """Part of the residual that is removed, 0 to 1."""
     seed: int = 0
     image: str = ""
     """Name of a clean radiograph among those of the widget."""
@@ -119,6 +121,7 @@ def denoise_state(clean: Image, noisy: Image, state: State, methods: Mapping[str
     if state.method not in methods:
         raise XbdcnnError(f"unknown method {state.method!r}; choose from {', '.join(methods)}")
     restored, maps = methods[state.method](noisy, state.eta, state.sigma)
+    restored = (noisy + np.float32(state.strength) * (restored - noisy)).astype(np.float32)
     before, after = quality(noisy, clean), quality(restored, clean)
     return View(noisy, restored, noisy - restored, maps, before, after)
 
