@@ -1,7 +1,6 @@
 """Add trained weights, or the errors of their noise level estimates, to the package.
 
 python tools/ship.py weights runs/xbdcnn/xbdcnn.safetensors xbdcnn
-python tools/ship.py successor runs/levels/levels.safetensors runs/tiny/tiny.safetensors OUT
 python tools/ship.py level-errors figures/chestxray8/audit_calibration.csv
 """
 
@@ -17,9 +16,6 @@ from xbdcnn._common.files import atomic_path, sha256_of, write_json
 from xbdcnn.inference import weights, zoo
 from xbdcnn.study.audit.level_estimates import level_errors
 
-OWN_FIELDS = ("architecture", "recipe")
-"""Fields of a header that `save_weights` writes itself."""
-
 
 def ship(path: Path | str, name: str) -> Path:
     """Copy a weight file into the package under a name of `zoo.ZOO`; record its SHA-256."""
@@ -29,22 +25,6 @@ def ship(path: Path | str, name: str) -> Path:
         temporary.write_bytes(Path(path).read_bytes())
     recorded = weights.checksums() | {target.name: sha256_of(target)}
     write_json(dict(sorted(recorded.items())), weights.CHECKSUMS)
-    return target
-
-
-def assemble_successor(estimator: Path, denoiser: Path, target: Path) -> Path:
-    """Write a level estimator and a denoiser, trained separately, as one blind successor.
-
-    The header is the denoiser's, with that of the estimator as its field `estimator`.
-    """
-    (levels, about), (restoring, header) = map(weights.load_network, (estimator, denoiser))
-    network = weights.build_network("blind-successor", weights.recipe_from(header))
-    network.estimator.load_state_dict(levels.state_dict())
-    network.denoiser.load_state_dict(restoring.state_dict())
-    facts = {name: value for name, value in header.items() if name not in OWN_FIELDS}
-    weights.save_weights(
-        network, target, "blind-successor", restoring.recipe, **facts, estimator=about
-    )
     return target
 
 
@@ -78,16 +58,11 @@ def main(arguments: list[str] | None = None) -> None:
     command = commands.add_parser("weights", help="copy a weight file")
     command.add_argument("file", type=Path)
     command.add_argument("name", choices=list(zoo.ZOO | zoo.SUCCESSORS))
-    command = commands.add_parser("successor", help="join a level estimator and a denoiser")
-    for name in ("estimator", "denoiser", "target"):
-        command.add_argument(name, type=Path)
     command = commands.add_parser("level-errors", help="record errors of eta and sigma")
     command.add_argument("table", type=Path, help="audit_calibration.csv")
     given = parser.parse_args(arguments)
     if given.command == "weights":
         print(f"weights: {ship(given.file, given.name)}")
-    elif given.command == "successor":
-        print(assemble_successor(given.estimator, given.denoiser, given.target))
     else:
         ship_level_errors(pd.read_csv(given.table))
 

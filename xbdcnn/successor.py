@@ -109,13 +109,14 @@ class Successor(nn.Module):
 class BlindSuccessor(nn.Module):
     """The successor as it is applied: g_hat = f + R(f, l_hat(f)), with l_hat of the whole image.
 
-    >>> BlindSuccessor(TINY)(torch.rand(1, 1, 32, 48)).levels.shape
+    >>> network = BlindSuccessor(LevelEstimator(), Successor(TINY))
+    >>> network(torch.rand(1, 1, 32, 48)).levels.shape
     torch.Size([1, 3])
     """
 
-    def __init__(self, recipe: SuccessorRecipe = FULL) -> None:
+    def __init__(self, estimator: LevelEstimator, denoiser: Successor) -> None:
         super().__init__()
-        self.estimator, self.denoiser = LevelEstimator(), Successor(recipe)
+        self.estimator, self.denoiser = estimator, denoiser
 
     def forward(self, noisy: Tensor, levels: Tensor | None = None) -> Denoised[Tensor]:
         """Restore (B, 1, H, W) in [0, 1]; the output's levels are (B, 3), the estimated or given.

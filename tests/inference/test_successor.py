@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-import ship
 import torch
 
 from xbdcnn import load_pretrained
@@ -14,16 +15,20 @@ from xbdcnn.inference.successor import PretrainedSuccessor
 from xbdcnn.inference.weights import build_network, save_weights
 from xbdcnn.level_estimator import EstimatorRecipe
 from xbdcnn.models import BALANCED
-from xbdcnn.successor import SuccessorRecipe
+from xbdcnn.successor import BlindSuccessor, SuccessorRecipe
 
 SMALL = SuccessorRecipe(widths=(4, 8, 8), blocks=1)
 IMAGE = np.random.default_rng(0).random((150, 214)).astype(np.float32)
 
 
+def blind() -> BlindSuccessor:
+    parts = build_network("estimator", EstimatorRecipe(), 1), build_network("successor", SMALL, 1)
+    return BlindSuccessor(*parts).eval()
+
+
 @pytest.fixture(scope="module")
 def model() -> PretrainedSuccessor:
-    network = build_network("blind-successor", SMALL, seed=1).eval()
-    return PretrainedSuccessor(network, SMALL, {"name": "small"})
+    return PretrainedSuccessor(blind(), SMALL, {"name": "small"})
 
 
 def test_tiles_give_the_result_of_the_whole_image(model):
@@ -97,28 +102,28 @@ def test_bfloat16_is_close_to_float32(model):
     np.testing.assert_allclose(bf16.denoise(IMAGE), model.denoise(IMAGE), atol=0.02)
 
 
-def test_an_assembled_file_restores_as_its_parts(model, tmp_path):
-    parts = {"estimator": EstimatorRecipe(), "denoiser": SMALL}
-    for part, recipe in parts.items():
-        architecture = "estimator" if part == "estimator" else "successor"
-        network = getattr(model.network, part)
-        save_weights(network, tmp_path / part, architecture, recipe, name=part)
-    path = ship.assemble_successor(*(tmp_path / part for part in parts), tmp_path / "a.safetensors")
-    loaded = load_pretrained(path, precision="fp32")
-    assert isinstance(loaded, PretrainedSuccessor) and loaded.name == "denoiser"
-    assert loaded.metadata["estimator"]["name"] == "estimator"
+def save_parts(network: BlindSuccessor, folder: Path) -> Path:
+    save_weights(network.estimator, folder / "levels.safetensors", "estimator", EstimatorRecipe())
+    path = folder / "mine.safetensors"
+    save_weights(network.denoiser, path, "successor", SMALL, name="mine")
+    return path
+
+
+def test_a_denoiser_is_loaded_with_the_estimator_beside_it(model, tmp_path):
+    loaded = load_pretrained(save_parts(model.network, tmp_path), precision="fp32")
+    assert isinstance(loaded, PretrainedSuccessor) and loaded.name == "mine"
+    assert loaded.metadata["estimator"]["architecture"] == "estimator"
     np.testing.assert_allclose(loaded.denoise(IMAGE), model.denoise(IMAGE), atol=2e-3)  # float16
 
 
-def test_a_part_alone_is_not_loaded(tmp_path):
-    path = tmp_path / "part.safetensors"
-    save_weights(build_network("successor", SMALL), path, "successor", SMALL)
-    with pytest.raises(XbdcnnError, match=r"part\.safetensors: a part of a successor"):
-        load_pretrained(path)
+def test_a_level_estimator_is_no_denoiser(model, tmp_path):
+    save_parts(model.network, tmp_path)
+    with pytest.raises(XbdcnnError, match=r"levels\.safetensors: a level estimator"):
+        load_pretrained(tmp_path / "levels.safetensors")
 
 
 def test_damaged_weights_are_reported(model):
-    network = build_network("blind-successor", SMALL, seed=1).eval()
+    network = blind()
     with torch.no_grad():
         network.estimator.whole[0].weight.fill_(float("nan"))
     with pytest.raises(XbdcnnError, match="NaN"):

@@ -11,8 +11,9 @@ from xbdcnn.inference import weights
 from xbdcnn.inference.precision import Precision, resolve_precision
 from xbdcnn.inference.restoring import Levels, Pretrained
 from xbdcnn.inference.successor import PretrainedSuccessor
+from xbdcnn.level_estimator import LevelEstimator
 from xbdcnn.models import Recipe
-from xbdcnn.successor import BlindSuccessor
+from xbdcnn.successor import BlindSuccessor, Successor
 
 __all__ = ["Levels", "Pretrained", "load_pretrained"]
 
@@ -40,12 +41,15 @@ def load_pretrained(
     resolved = resolve_precision(precision, torch.device(device))
     path = Path(name) if is_file else weights.shipped_path(str(name))
     network, header = weights.load_network(path)
+    if isinstance(network, LevelEstimator):
+        raise XbdcnnError(f"{path}: a level estimator, which restores no image; name a denoiser")
+    if isinstance(network, Successor):
+        estimator, header["estimator"] = weights.load_network(weights.estimator_path(path))
+        assert isinstance(estimator, LevelEstimator)
+        network = BlindSuccessor(estimator, network).eval()
     header["level_error"] = weights.level_error(path)
     # CPU convolutions take about half the time in this memory format.
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     recipe = weights.recipe_from(header)
-    if isinstance(recipe, Recipe):
-        return Pretrained(network, recipe, header, resolved)
-    if isinstance(network, BlindSuccessor):
-        return PretrainedSuccessor(network, recipe, header, resolved)
-    raise XbdcnnError(f"{path}: a part of a successor; assemble it with tools/ship.py")
+    kind = Pretrained if isinstance(recipe, Recipe) else PretrainedSuccessor
+    return kind(network, recipe, header, resolved)

@@ -16,20 +16,22 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import PACKAGE, atomic_path, sha256_of
 from xbdcnn.level_estimator import EstimatorRecipe, LevelEstimator
 from xbdcnn.models import XBDCNN, Recipe
-from xbdcnn.successor import AnyRecipe, BlindSuccessor, Successor, SuccessorRecipe
+from xbdcnn.successor import AnyRecipe, Successor, SuccessorRecipe
 
 WEIGHTS = PACKAGE / "weights"
 CHECKSUMS = WEIGHTS / "checksums.json"
 LEVEL_ERRORS = WEIGHTS / "level_errors.json"
 """Measured errors of the noise levels estimated with shipped weights, see `level_error`."""
 
-ARCHITECTURES = ("xbdcnn", "dncnn", "xrecnn", "successor", "estimator", "blind-successor")
+ESTIMATOR = "levels"
+"""Name of the weights of the level estimator that all successors share."""
+
+ARCHITECTURES = ("xbdcnn", "dncnn", "xrecnn", "successor", "estimator")
 """Architectures that `build_network` knows."""
 
 _SUCCESSORS: dict[str, tuple[type[AnyRecipe], type[nn.Module]]] = {
     "successor": (SuccessorRecipe, Successor),
     "estimator": (EstimatorRecipe, LevelEstimator),
-    "blind-successor": (SuccessorRecipe, BlindSuccessor),
 }
 """Classes of recipe and network of the architectures that follow X-BDCNN."""
 
@@ -177,9 +179,19 @@ def shipped_path(name: str) -> Path:
     return path
 
 
+def estimator_path(denoiser: Path) -> Path:
+    """Return the level estimator of a successor: the one beside its weights, or the shipped one.
+
+    XbdcnnError as for `shipped_path`.
+    """
+    path = denoiser.with_name(f"{ESTIMATOR}.safetensors")
+    return path if path.exists() and path.parent != WEIGHTS else shipped_path(ESTIMATOR)
+
+
 def _available() -> str:
     """Return the names of the networks whose shipped weights exist, for messages."""
     names = [Path(file).stem for file in checksums() if (WEIGHTS / file).exists()]
+    names = [name for name in names if name != ESTIMATOR]
     return ", ".join(names) or "none (the package has no weights)"
 
 

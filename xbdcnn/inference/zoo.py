@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.inference.weights import checksums
+from xbdcnn.inference.weights import ESTIMATOR, checksums
 from xbdcnn.level_estimator import EstimatorRecipe
 from xbdcnn.models import (
     AS_RELEASED,
@@ -59,7 +59,7 @@ SUCCESSORS: dict[str, ZooEntry] = {
     "specialist": ZooEntry("Successor (specialist)", "successor", replace(FULL, noise="paper")),
     "generalist": ZooEntry("Successor (generalist)", "successor", FULL),
     "tiny": ZooEntry("Successor (tiny)", "successor", TINY),
-    "levels": ZooEntry("Level estimator", "estimator", EstimatorRecipe()),
+    ESTIMATOR: ZooEntry("Level estimator", "estimator", EstimatorRecipe()),
 }
 """Networks of the architecture that follows X-BDCNN, and the level estimator that they share; they
 can be trained, none is shipped yet."""
