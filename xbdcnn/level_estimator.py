@@ -16,9 +16,10 @@ LEVEL_UNIT = 25.5
 """Grey levels of noise that the denoiser receives as 1, a tenth of the scale."""
 
 LEAST_ERROR = 0.006
-"""Least standard deviation of the error of an encoded level, 0.15 grey levels of noise. With it the
-95 % intervals of eta and sigma cover 95 % on whole validation radiographs, which are larger than the
-patches of the training."""
+"""Least standard deviation of the error of an encoded level, 0.15 grey levels of noise.
+
+With it the 95 % intervals of eta and sigma cover 95 % on whole validation radiographs, which are
+larger than the patches of the training."""
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ import torch
 
 from xbdcnn import load_pretrained
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.data.builtin import builtin_crop
 from xbdcnn.inference.pretrained import Levels, Pretrained
 from xbdcnn.inference.successor import PretrainedSuccessor
-from xbdcnn.inference.weights import build_network, save_weights
+from xbdcnn.inference.weights import build_network, load_network, save_weights, shipped_path
 from xbdcnn.level_estimator import EstimatorRecipe
 from xbdcnn.models import BALANCED
+from xbdcnn.noise import add_hybrid_noise_numpy
 from xbdcnn.successor import BlindSuccessor, SuccessorRecipe
 
 SMALL = SuccessorRecipe(widths=(4, 8, 8), blocks=1)
@@ -128,3 +130,16 @@ def test_damaged_weights_are_reported(model):
         network.estimator.whole[0].weight.fill_(float("nan"))
     with pytest.raises(XbdcnnError, match="NaN"):
         PretrainedSuccessor(network, SMALL, {"name": "small"}).denoise(IMAGE)
+
+
+@pytest.mark.parametrize(("eta", "sigma"), [(0.5, 15.0), (1.5, 5.0)])
+def test_the_shipped_estimator_finds_the_levels_of_a_radiograph(eta, sigma):
+    estimator, _ = load_network(shipped_path("levels"))
+    model = PretrainedSuccessor(
+        BlindSuccessor(estimator, build_network("successor", SMALL)).eval(), SMALL, {}
+    )
+    clean = builtin_crop(1024)  # reduced, so that it has little noise of its own
+    found = model.measure(add_hybrid_noise_numpy(clean, eta, sigma, np.random.default_rng(0)))
+    assert found.levels.eta == pytest.approx(eta, rel=0.1)
+    assert found.levels.sigma == pytest.approx(sigma, abs=1.0)
+    assert found.lowest.eta < eta < found.highest.eta and abs(found.correlation) < 0.02
