@@ -793,14 +793,14 @@ def test_an_unreadable_file_among_good_ones(tmp_path, good, weights, monkeypatch
 def test_an_unreadable_folder_among_good_files(tmp_path, good, weights, monkeypatch):
     locked = tmp_path / "locked"
     locked.mkdir()
-    real = Path.iterdir
+    real = os.scandir
 
-    def guarded(path):
+    def guarded(path="."):
         if path == locked:
             raise PermissionError(errno.EACCES, "Permission denied", str(locked))
         return real(path)
 
-    monkeypatch.setattr(Path, "iterdir", guarded)
+    monkeypatch.setattr(os, "scandir", guarded)
     result = run("denoise", *good, locked, "-o", tmp_path / "out", "--network", weights)
     assert_one_line(result, 1, "locked", "check its permissions")
     assert "2 of 3" in result.stdout
