@@ -26,6 +26,7 @@ import torch
 from PIL import Image
 from pydicom import uid
 from pydicom.data import get_testdata_file
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from xbdcnn.cli import app
@@ -557,8 +558,6 @@ def header_of(**facts: object) -> Callable[[Path], None]:
     """Return a function that saves valid tensors with a header that does not fit them."""
 
     def make(path: Path) -> None:
-        from safetensors.torch import save_file
-
         recipe = Recipe(width=8)
         state = build_network("xbdcnn", recipe).state_dict()
         values = {"architecture": "xbdcnn", "recipe": vars(recipe) | facts.pop("recipe", {})}
@@ -595,7 +594,11 @@ WEIGHTS: dict[str, tuple[Callable[[Path], object], str]] = {
         changed(lambda content: (10**12).to_bytes(8, "little") + content[8:]),
         "copy or train them again",
     ),
-    "pickled": (lambda path: torch.save({"a": 1}, path), "copy or train them again"),
+    "pickled": (lambda path: torch.save({"a": 1}, path), "save its network with"),
+    "of another program": (
+        lambda path: save_file({"weight": torch.zeros(3)}, path),
+        "weights of another program",
+    ),
     "of another network": (header_of(architecture="dncnn"), "weights do not fit their network"),
     "of another width": (header_of(recipe={"width": 16}), "weights do not fit their network"),
     "of an absurd width": (header_of(recipe={"width": 10**9}), "weights do not fit their network"),
@@ -793,14 +796,14 @@ def test_an_unreadable_file_among_good_ones(tmp_path, good, weights, monkeypatch
 def test_an_unreadable_folder_among_good_files(tmp_path, good, weights, monkeypatch):
     locked = tmp_path / "locked"
     locked.mkdir()
-    real = Path.iterdir
+    real = os.scandir
 
-    def guarded(path):
+    def guarded(path="."):
         if path == locked:
             raise PermissionError(errno.EACCES, "Permission denied", str(locked))
         return real(path)
 
-    monkeypatch.setattr(Path, "iterdir", guarded)
+    monkeypatch.setattr(os, "scandir", guarded)
     result = run("denoise", *good, locked, "-o", tmp_path / "out", "--network", weights)
     assert_one_line(result, 1, "locked", "check its permissions")
     assert "2 of 3" in result.stdout

@@ -234,6 +234,93 @@ def test_folder_is_searched_by_content_and_other_files_are_counted(tmp_path, wei
     assert result.stdout.splitlines()[-1].endswith("; 2 other files skipped")
 
 
+@pytest.fixture
+def disc(tmp_path) -> Path:
+    """A DICOM disc: the files of all series have one name."""
+    root = tmp_path / "disc"
+    for name in ("DICOMDIR", "PAT0/STU0/SER0/IM0", "PAT0/STU0/SER1/IM0", "PAT1/STU0/SER0/IM0"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        dicoms.write(root / name, dicoms.radiograph("CR"))
+    return root
+
+
+def made_in(out: Path) -> list[str]:
+    return sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+
+
+IMAGES = ["PAT0/STU0/SER0/IM0", "PAT0/STU0/SER1/IM0", "PAT1/STU0/SER0/IM0"]
+
+
+def test_a_tree_is_searched_on_request_and_repeated_in_the_output(disc, tmp_path, weights):
+    out = tmp_path / "out"
+    result = run("denoise", disc, "-o", out, "--network", weights)
+    assert result.exit_code == 2 and not out.exists()
+    assert "subfolders (PAT0, PAT1); search with --recursive" in errors(result)[0]
+    result = run("denoise", disc, "-o", out, "--network", weights, "--recursive")
+    assert result.exit_code == 0, result.stderr
+    assert "3 of 3 radiographs restored" in result.stdout and "1 other files" in result.stdout
+    assert made_in(out) == IMAGES
+    again = run("denoise", disc, "-o", out, "--network", weights, "-r", "--resume")
+    assert again.exit_code == 0 and "3 restored already" in again.stdout
+    result = run("estimate", disc, "-r", "--network", weights)
+    assert result.exit_code == 0 and "3 of 3 radiographs estimated" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("inputs", "expected"),
+    [
+        (["disc/PAT0", "disc/PAT1"], IMAGES),
+        (["disc/**/*"], IMAGES),
+        (["disc/PAT*"], IMAGES),
+        (["disc/PAT0"], ["STU0/SER0/IM0", "STU0/SER1/IM0"]),
+        (["disc/PAT0/STU0/*/IM0"], ["SER0/IM0", "SER1/IM0"]),
+        (["disc/PAT0/STU0/SER0/IM0", "disc/PAT0/STU0/SER1/IM0"], ["SER0/IM0", "SER1/IM0"]),
+        (["disc", "other"], [*(f"disc/{name}" for name in IMAGES), "other/a.png"]),
+    ],
+)
+def test_outputs_lie_below_the_common_folder_of_the_inputs(
+    disc, tmp_path, scans, weights, monkeypatch, inputs, expected
+):
+    (tmp_path / "other").mkdir()
+    (scans / "eight.png").rename(tmp_path / "other" / "a.png")
+    monkeypatch.chdir(tmp_path)
+    result = run("denoise", *inputs, "-o", "out", "--network", weights, "--recursive")
+    assert result.exit_code == 0, result.stderr
+    assert made_in(tmp_path / "out") == expected
+
+
+def test_outputs_within_the_tree_are_not_restored_again(disc, weights):
+    for _ in range(2):
+        options = ["-o", disc / "restored", "--network", weights, "--recursive", "--overwrite"]
+        result = run("denoise", disc, *options)
+        assert result.exit_code == 0 and "3 of 3" in result.stdout
+    assert made_in(disc / "restored") == IMAGES
+    result = run("denoise", disc, "-o", disc, "--network", weights, "-r", "--overwrite")
+    assert result.exit_code == 2 and "is an input; choose another" in errors(result)[0]
+
+
+def test_subfolders_beside_radiographs_are_not_passed_over_in_silence(disc, scans, weights):
+    disc.rename(scans / "disc")
+    result = run("estimate", scans, "--network", weights)
+    assert "subfolders not searched: disc; add --recursive" in result.stderr
+
+
+def test_a_clash_of_folders_names_the_option(disc, tmp_path, weights):
+    files = [disc / name for name in IMAGES[:2]]
+    result = run("denoise", *files, "-o", tmp_path / "out", "--network", weights)
+    assert result.exit_code == 2 and "repeat their folders by --recursive" in errors(result)[0]
+
+
+def test_a_link_without_its_file_is_a_failure(scans, tmp_path, weights):
+    folder = tmp_path / "annexed"
+    folder.mkdir()
+    (scans / "eight.png").rename(folder / "here.png")
+    (folder / "away.dcm").symlink_to(tmp_path / "annex" / "away.dcm")
+    result = run("denoise", folder, "-o", tmp_path / "out", "--network", weights)
+    assert result.exit_code == 1 and "1 of 2" in result.stdout
+    assert "away.dcm: a link to no such file" in errors(result)[0]
+
+
 def test_quoted_patterns_are_expanded(scans, tmp_path, weights):
     options = ["-o", tmp_path / "out", "--network", weights]
     result = run("denoise", scans / "ei*.*", *options)

@@ -147,6 +147,52 @@ def test_layout_without_table_takes_the_patient_from_the_file_name(tmp_path, bel
     assert index["patient_id"].tolist() == ["00000013", "00000013", "knee.TIF", "other.dcm"]
 
 
+@pytest.mark.parametrize(
+    "below", [".", "images-224", "images-224/images-224", "images", "images/images", "images_001"]
+)
+@pytest.mark.parametrize("table", ["Data_Entry_2017.csv", "manifest.csv", None])
+def test_images_beside_a_table_or_in_its_folders(tmp_path, below, table):
+    names = [f"{patient:08d}_000.png" for patient in (1, 2, 3)]
+    for name in names:
+        put_png(tmp_path / below / name)
+        (tmp_path / below / f"._{name}").write_bytes(b"\0\5\x16\7")
+    columns = "image,patient_id" if table == "manifest.csv" else "Image Index,Patient ID"
+    if table:
+        rows = [f"{name},{name[:8]}" for name in names]
+        (tmp_path / table).write_text("\n".join([columns, *rows]) + "\n")
+    index = index_folder(tmp_path)
+    assert index["image"].tolist() == names and index["path"].map(os.path.isfile).all()
+    assert index["patient_id"].tolist() == [name[:8] for name in names]
+    if table == "manifest.csv":
+        before = find_source(tmp_path).fingerprint
+        (tmp_path / table).write_text((tmp_path / table).read_text() + "\n")
+        assert find_source(tmp_path).fingerprint != before
+
+
+def test_one_image_in_two_folders_is_refused(tmp_path):
+    for below in ("images-224", "images_001/images"):
+        put_png(tmp_path / below / "00000001_000.png")
+    with pytest.raises(XbdcnnError, match=r"another image is .*; remove or rename one"):
+        index_folder(tmp_path)
+    (tmp_path / "Data_Entry_2017.csv").write_text("Image Index,Patient ID\n00000001_000.png,1\n")
+    with pytest.raises(XbdcnnError, match="another image is"):
+        index_folder(tmp_path)
+
+
+def test_the_folder_images_is_preferred_to_others(tmp_path):
+    put_png(tmp_path / "images" / "a.png")
+    put_png(tmp_path / "images_old" / "a.png")
+    put_png(tmp_path / "figure.png")
+    assert index_folder(tmp_path)["path"].tolist() == [str(tmp_path / "images" / "a.png")]
+
+
+def test_a_tree_without_images_of_its_own_names_its_subfolders(tmp_path):
+    for patient in range(5):
+        put_png(tmp_path / f"PAT{patient}" / "STU0" / "a.png")
+    with pytest.raises(XbdcnnError, match=r"subfolders \(PAT0, PAT1, PAT2 and 2 more\); name one"):
+        index_folder(tmp_path)
+
+
 def test_no_folder_and_no_image(tmp_path):
     with pytest.raises(XbdcnnError, match="no such folder"):
         index_folder(tmp_path / "nowhere")

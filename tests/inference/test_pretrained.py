@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from xbdcnn import load_pretrained, metrics, noise, paper
 from xbdcnn._common.errors import XbdcnnError
@@ -59,6 +60,43 @@ def test_uint16_is_read_over_its_full_range():
 )
 def test_bad_images_are_refused(image, word):
     with pytest.raises(XbdcnnError, match=word):
+        untrained().denoise(image)
+
+
+@pytest.mark.parametrize(
+    "image", [torch.zeros(32, 32), [[0.5] * 32] * 32, None, "chest.png", Image.new("L", (32, 32))]
+)
+def test_other_types_than_arrays_are_refused_in_one_line(image):
+    with pytest.raises(XbdcnnError, match=f"NumPy array, got {type(image).__name__}; convert it"):
+        untrained().restore(image)
+
+
+@pytest.mark.parametrize("tile", ["whole", 32.5, 18, 0])
+def test_impossible_tiles_are_refused(tile):
+    with pytest.raises(XbdcnnError, match="tile must be a multiple of"):
+        untrained().restore(np.zeros((64, 64)), tile)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast_around_the_call_changes_nothing(dtype):
+    image, model = RANDOM.random((48, 40)).astype(np.float32), untrained()
+    expected = model.restore(image)
+    with torch.autocast("cpu", dtype):
+        restored, levels = model.restore(image)
+    np.testing.assert_array_equal(restored, expected.image)
+    assert levels == expected.levels
+
+
+def test_turned_and_sliced_arrays_are_restored_like_their_copies():
+    image, model = RANDOM.random((64, 96)).astype(np.float32), untrained()
+    for view in (image[::-1, ::-1], image.T, image[::2, ::3], np.asfortranarray(image)):
+        copied = model.denoise(view.copy(order="C"))
+        np.testing.assert_allclose(model.denoise(view), copied, atol=1e-6)
+
+
+def test_few_bits_of_uint16_give_a_warning():
+    image = (RANDOM.random((32, 32)) * 4095).astype(np.uint16)
+    with pytest.warns(UserWarning, match=r"uses 12 bits; .* divided by 4095"):
         untrained().denoise(image)
 
 

@@ -61,6 +61,16 @@ def test_intervals_contain_the_estimate(model):
     assert found.correlation_error > 0
 
 
+def test_autocast_around_the_call_changes_nothing(model):
+    image = np.random.default_rng(0).random((48, 40), dtype=np.float32)
+    expected, measured = model.restore(image), model.measure(image)
+    with torch.autocast("cpu", torch.bfloat16):
+        restored, levels = model.restore(image)
+        assert model.measure(image) == measured
+    np.testing.assert_array_equal(restored, expected.image)
+    assert levels == expected.levels
+
+
 def test_given_levels_replace_the_estimate(model):
     given = Levels(0.7, 12.0)
     restored = model.restore(IMAGE, levels=given)

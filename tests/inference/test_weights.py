@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import ship
 import torch
+from safetensors.torch import save_file
 
 from xbdcnn import load_pretrained
 from xbdcnn._common.errors import XbdcnnError
@@ -72,12 +73,28 @@ def test_unknown_names_list_the_known_ones():
         build_network("resnet", AS_WRITTEN)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x08\0\0\0\0\0\0\0{}      ", b"x" * 100])
+@pytest.mark.parametrize("content", [b"", b"\x08\0\0\0\0\0\0\0{]      ", b"x" * 100])
 def test_damaged_files_are_named(tmp_path, content):
     path = tmp_path / "damaged.safetensors"
     path.write_bytes(content)
     with pytest.raises(XbdcnnError, match=r"damaged\.safetensors: not readable"):
         load_network(path)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_checkpoints_of_torch_are_not_read(tmp_path, legacy):
+    path = tmp_path / "model.safetensors"
+    torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(XbdcnnError, match=r"model\.safetensors: .* can execute code"):
+        load_network(path)
+
+
+def test_weights_of_other_programs_are_named_as_such(tmp_path):
+    path = tmp_path / "model.safetensors"
+    for metadata in (None, {"format": "pt"}):
+        save_file({"weight": torch.ones(3)}, path, metadata)
+        with pytest.raises(XbdcnnError, match=r"of another program, .* train a network"):
+            load_network(path)
 
 
 def test_missing_file_is_named(tmp_path):

@@ -16,9 +16,14 @@ class XbdcnnError(ValueError):
 def require_radiograph(image: NDArray) -> None:
     """Raise XbdcnnError unless `image` is one greyscale radiograph.
 
-    Accepted are arrays of shape (H, W) with H, W >= 16, of dtype uint8 or uint16, or of a
+    Accepted are NumPy arrays of shape (H, W) with H, W >= 16, of dtype uint8 or uint16, or of a
     floating-point dtype with finite values in [0, 1].
     """
+    if not isinstance(image, np.ndarray):
+        raise XbdcnnError(
+            f"expected one greyscale radiograph as NumPy array, got {type(image).__name__}; "
+            "convert it, as by numpy.asarray"
+        )
     if image.ndim != 2 or min(image.shape) < SMALLEST_SIDE:
         raise XbdcnnError(
             f"expected one greyscale radiograph (H, W) with sides >= {SMALLEST_SIDE}, got shape "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,87 +11,13 @@ import numpy as np
 
 from xbdcnn import __version__
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.data.files.formats import format_of
 from xbdcnn.data.files.radiograph import RadiographFile, open_radiograph, save_radiograph
+from xbdcnn.data.files.search import DICOM, PICTURES, format_or_none
 from xbdcnn.inference.pretrained import Levels, Pretrained
 from xbdcnn.noise import GREY_LEVELS
 
-PICTURES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
-"""Suffixes of pictures."""
-
-DICOM = (".dcm", ".dicom")
-"""Suffixes of DICOM files; any other suffix, e.g. the end of a UID, is part of the name."""
-
 StoredWindow = tuple[float, float] | None
 """Stored values of black and white, or None for the window of the file."""
-
-
-class InputFiles(NamedTuple):
-    """The files to process, without repetition, and the number of other files found with them."""
-
-    files: list[Path]
-    skipped: int
-
-
-def find_inputs(inputs: Iterable[Path], output: Path | None = None) -> InputFiles:
-    """Replace folders and patterns by the radiographs they contain, sorted, each file once.
-
-    Files of a folder are recognised by suffix or content, so that DICOM files named by UID are
-    found and damaged files are reported; hidden files are ignored. A folder that cannot be listed
-    is kept, so that reading it reports the error. A pattern skips the files in the folder
-    `output`, the results of an earlier run, if it matches others as well.
-
-    Raises:
-        XbdcnnError: a folder contains no radiograph, or a pattern matches no file.
-    """
-    files: dict[str, Path] = {}
-    skipped = 0
-    for path in inputs:
-        found, others = _in_folder(path) if os.path.isdir(path) else _matching(path, output)
-        skipped += others
-        for file in found:
-            # Unlike Path.resolve, realpath accepts a loop of links.
-            files.setdefault(os.path.realpath(file), file)
-    return InputFiles(list(files.values()), skipped)
-
-
-def _matching(pattern: Path, output: Path | None) -> tuple[list[Path], int]:
-    """Return the files that match a pattern, `**` included, and the number of skipped ones."""
-    if os.path.lexists(pattern) or not glob.has_magic(str(pattern)):
-        return [pattern], 0
-    found = [Path(name) for name in sorted(glob.glob(str(pattern), recursive=True))]
-    if not found:
-        raise XbdcnnError(f"{pattern}: no file matches this pattern; check it")
-    files = [path for path in found if not os.path.isdir(path)]
-    results = os.path.realpath(output) if output else None
-    others = [path for path in files if os.path.realpath(path.parent) != results]
-    # If only files of the output folder match, `plan_outputs` refuses them as inputs.
-    return (others, len(files) - len(others)) if others else (files, 0)
-
-
-def _in_folder(folder: Path) -> tuple[list[Path], int]:
-    """Return the radiographs of a folder, and the number of its other files."""
-    try:
-        visible = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
-    except OSError:
-        return [folder], 0
-    found = sorted(path for path in visible if _is_radiograph_file(path))
-    if not found:
-        raise XbdcnnError(f"{folder}: no PNG, TIFF, JPEG or DICOM file in this folder; check it")
-    return found, len(visible) - len(found)
-
-
-def _is_radiograph_file(path: Path) -> bool:
-    if path.name.upper() == "DICOMDIR":  # the index of a DICOM disc, itself in DICOM format
-        return False
-    return path.suffix.lower() in (*PICTURES, *DICOM) or _format_or_none(path) is not None
-
-
-def _format_or_none(path: Path) -> str | None:
-    try:
-        return format_of(path) if path.is_file() else None  # opening a pipe would block
-    except OSError:
-        return None
 
 
 def output_name(path: Path) -> str:
@@ -101,7 +26,7 @@ def output_name(path: Path) -> str:
     DICOM, PNG and TIFF keep their format whatever the suffix; JPEG and unreadable files get the
     suffix of a PNG.
     """
-    kind, suffix = _format_or_none(path), path.suffix.lower()
+    kind, suffix = format_or_none(path), path.suffix.lower()
     if kind == "dicom":
         return f"{path.stem}.dcm" if suffix in PICTURES else path.name
     suffixes = (".tif", ".tiff") if kind == "tiff" else (".png",)
@@ -110,8 +35,12 @@ def output_name(path: Path) -> str:
     return f"{path.stem if suffix in (*PICTURES, *DICOM) else path.name}{suffixes[0]}"
 
 
-def plan_outputs(files: Iterable[Path], folder: Path) -> dict[Path, Path]:
+def plan_outputs(
+    files: Iterable[Path], folder: Path, mirrored: Path | None = None
+) -> dict[Path, Path]:
     """Return the output file in `folder` of each input file.
+
+    mirrored: absolute path of a folder whose subfolders are repeated in `folder`; None for none.
 
     Raises:
         XbdcnnError: two inputs have the same output, an output is an input, or `folder` is not a
@@ -121,14 +50,25 @@ def plan_outputs(files: Iterable[Path], folder: Path) -> dict[Path, Path]:
         raise XbdcnnError(f"{folder}: not a folder; name one with -o")
     inputs: dict[Path, Path] = {}
     for file in files:
-        target = folder / output_name(file)
+        target = folder / _subfolder(file, mirrored) / output_name(file)
         if target in inputs:
-            raise XbdcnnError(
-                f"{inputs[target]} and {file} would both become {target}; rename one of them"
-            )
+            apart = inputs[target].parent != file.parent
+            remedy = "rename one of them" + ", or repeat their folders by --recursive" * apart
+            raise XbdcnnError(f"{inputs[target]} and {file} would both become {target}; {remedy}")
         inputs[target] = file
     _refuse_input_as_output(inputs)
     return {file: target for target, file in inputs.items()}
+
+
+def _subfolder(file: Path, mirrored: Path | None) -> Path:
+    """Return the folder of a file relative to a folder above it; the empty path if there is none.
+
+    The path is not resolved: a link below the mirrored folder is repeated as a folder.
+    """
+    parent = Path(os.path.abspath(file.parent))
+    if mirrored is None or not parent.is_relative_to(mirrored):
+        return Path()
+    return parent.relative_to(mirrored)
 
 
 def _refuse_input_as_output(inputs: dict[Path, Path]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from xbdcnn.cli.estimate import estimate
-from xbdcnn.cli.options import Inputs, NetworkName, PrecisionName, WindowLimits
+from xbdcnn.cli.options import Inputs, NetworkName, PrecisionName, Recursive, WindowLimits
 from xbdcnn.cli.processing import find_files, load_requested_network, process_files
 from xbdcnn.cli.reporting import UsageError, print_line, usage_errors
 
@@ -24,6 +24,7 @@ def denoise(
     network: NetworkName = "xbdcnn",
     precision: PrecisionName = "auto",
     window: WindowLimits = None,
+    recursive: Recursive = False,
     strength: Annotated[
         float, typer.Option(min=0, max=1, help="Part of the residual that is removed.")
     ] = 1.0,
@@ -56,10 +57,11 @@ def denoise(
     Research software, not a medical device: it can remove fine structure along with the noise.
     """
     from xbdcnn.cli import batch
+    from xbdcnn.data.files.search import common_folder
     from xbdcnn.inference.pretrained import Levels
 
     if estimate_only:
-        estimate(ctx, inputs, network, precision, window)
+        estimate(ctx, inputs, network, precision, window, recursive)
         return
     if output is None:
         raise UsageError("Missing option '--output' / '-o'; name a folder for the results")
@@ -67,9 +69,9 @@ def denoise(
         raise UsageError("--eta and --sigma replace the estimate together; give both or neither")
     if resume and overwrite:
         raise UsageError("--resume keeps existing outputs, --overwrite replaces; choose one")
-    files, skipped = find_files(inputs, window, output)
+    files, skipped = find_files(inputs, window, output, recursive)
     with usage_errors():
-        targets = batch.plan_outputs(files, output)
+        targets = batch.plan_outputs(files, output, common_folder(inputs) if recursive else None)
     completed = {file for file, target in targets.items() if resume and target.is_file()}
     files = [file for file in files if file not in completed]
     pretrained = load_requested_network(network, precision)

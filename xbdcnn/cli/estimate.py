@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from xbdcnn.cli.options import Inputs, NetworkName, PrecisionName, WindowLimits
+from xbdcnn.cli.options import Inputs, NetworkName, PrecisionName, Recursive, WindowLimits
 from xbdcnn.cli.processing import find_files, load_requested_network, process_files
 from xbdcnn.cli.reporting import print_line
 from xbdcnn.noise import GREY_LEVELS
@@ -42,6 +42,7 @@ def estimate(
     network: NetworkName = "xbdcnn",
     precision: PrecisionName = "auto",
     window: WindowLimits = None,
+    recursive: Recursive = False,
 ) -> None:
     """Measure the noise of radiographs and compare it with a network's training; write no file.
 
@@ -49,7 +50,7 @@ def estimate(
     image is dark, middle and bright; its correlation length; the law that it follows. Each line
     begins with the name of the file and a colon.
     """
-    files, skipped = find_files(inputs, window)
+    files, skipped = find_files(inputs, window, recursive=recursive)
     pretrained = load_requested_network(network, precision)
 
     def process(file: Path) -> list[str]:

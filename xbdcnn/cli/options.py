@@ -30,6 +30,14 @@ Inputs = Annotated[
         metavar="IN...", help="PNG, TIFF, JPEG or DICOM files, folders, or quoted patterns."
     ),
 ]
+Recursive = Annotated[
+    bool,
+    typer.Option(
+        "--recursive",
+        "-r",
+        help="Search subfolders, too. Results are put into the same subfolders of the output.",
+    ),
+]
 NetworkName = Annotated[
     str,
     typer.Option("--network", help="Name of a shipped network, or path of a .safetensors file."),
@@ -47,7 +55,7 @@ WindowLimits = Annotated[
         "--window",
         metavar="BLACK WHITE",
         help="Stored values of black and white. Default: the window of the DICOM header, or the "
-        "full range of the pixel type for other formats.",
+        "range of the bits that other formats use.",
     ),
 ]
 

@@ -12,20 +12,29 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.cli.reporting import print_error, print_line, usage_errors
 
 if TYPE_CHECKING:
-    from xbdcnn.cli.batch import InputFiles, StoredWindow
+    from xbdcnn.cli.batch import StoredWindow
     from xbdcnn.inference.precision import Precision
     from xbdcnn.inference.pretrained import Pretrained
 
 
-def find_files(inputs: list[Path], window: StoredWindow, output: Path | None = None) -> InputFiles:
-    """Find the files to process, see `batch.find_inputs`; UsageError for these or the window."""
-    from xbdcnn.cli import batch
+def find_files(
+    inputs: list[Path], window: StoredWindow, output: Path | None = None, recursive: bool = False
+) -> tuple[list[Path], int]:
+    """Return the files to process and the number of others, see `search.find_inputs`.
+
+    Subfolders that were not searched are named on stderr. UsageError for inputs or the window.
+    """
+    from xbdcnn.data.files import search
     from xbdcnn.data.files.window import Window
 
     with usage_errors():
         if window:
             Window(*window, "as given")
-        return batch.find_inputs(inputs, output)
+        found = search.find_inputs(inputs, output, recursive)
+    if found.unsearched:
+        names = search.some_names(found.unsearched)
+        print_line(f"subfolders not searched: {names}; add --recursive", on_stderr=True)
+    return found.files, found.skipped
 
 
 def load_requested_network(name: str, precision: str) -> Pretrained:

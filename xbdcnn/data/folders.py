@@ -1,11 +1,11 @@
-"""Index folders of radiographs without opening the images, and divide them into splits."""
+"""Index folders of radiographs without reading the images, and divide them into splits."""
 
 from __future__ import annotations
 
 import os
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,31 +14,38 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.data.files.search import holds_radiographs, list_folder, some_names
 from xbdcnn.data.sample import MANIFEST
 from xbdcnn.paper import SPLIT_RATIO
 
 SPLITS = ("train", "val", "test", "table2")
 """The three sets of the paper, and the ten radiographs of its Table II."""
 
-_SUFFIXES = {".png", ".tif", ".tiff", ".jpg", ".jpeg", ".dcm"}
+_IMAGE_FOLDERS = ("images*", "images*/images*")
+"""Patterns of the subfolders with images: images, images_001/images, images-224/images-224."""
+
 _NIH_NAME = re.compile(r"(\d{8})_\d{3}")
 
 
 def index_folder(root: str | Path) -> pd.DataFrame:
-    """List the radiographs of a folder without opening them.
+    """List the radiographs of a folder without reading them.
 
-    Three layouts are recognised: the fetched sample (`manifest.csv`, `images/`); the NIH data set
-    (`Data_Entry_2017*.csv` with `images_001/images/*.png` ... or `images/*.png`); and images
-    without a table in the folder or in `images/`, where a name like 00000013_005.png contains
-    the patient number and any other file counts as a separate patient.
+    Three layouts are recognised: the fetched sample (`manifest.csv`); the NIH data set
+    (`Data_Entry_2017*.csv`); and images without a table, where a name like 00000013_005.png
+    contains the patient number and any other file counts as a separate patient. The images of a
+    table are in the folder itself or in its subfolders images, images_001, images-224,
+    images_001/images ... Without a table they are in images, else in the folder itself, else in
+    all of these subfolders, and they are recognised as by `xbdcnn denoise`, see
+    `data.files.search`.
 
     Returns:
         Columns path, image (file name), patient_id and split (one of `SPLITS`, or "" if the
-        layout has none), all text, sorted by image. Files that are listed in a table but absent
-        are omitted, and one warning states their number.
+        layout has none), all text, sorted by image. Files that are listed in a table but absent,
+        and links whose file is absent, are omitted, and one warning states their number.
 
     Raises:
-        XbdcnnError: the folder does not exist or has no image, or its table is invalid.
+        XbdcnnError: the folder does not exist or has no image, its table is invalid, or an image is
+            in two folders.
     """
     root = Path(root)
     if not root.is_dir():
@@ -52,7 +59,7 @@ def index_folder(root: str | Path) -> pd.DataFrame:
         listed = _index_without_table(root)
     index = _present_only(root, listed)
     if index.empty:
-        raise XbdcnnError(f"{root}: no radiograph found; expected images/, images_001/images/ ...")
+        raise XbdcnnError(_nothing_found(root))
     return index.sort_values("image", ignore_index=True)[["path", "image", "patient_id", "split"]]
 
 
@@ -76,17 +83,14 @@ def _manifest_index(manifest: Path) -> pd.DataFrame:
         raise XbdcnnError(f"{manifest}: split {min(unknown)!r}; use {', '.join(SPLITS)}")
     if table["image"].duplicated().any():
         raise XbdcnnError(f"{manifest}: lists an image twice; remove the repeated row")
-    files = _files_in(manifest.parent / "images")
-    return table.assign(path=[files.get(name, "") for name in table["image"]])
+    return table.assign(path=_paths_of(table["image"], manifest.parent))
 
 
 def _nih_index(root: Path, table_path: Path) -> pd.DataFrame:
     table = _read_table(table_path, ["Image Index", "Patient ID"])
-    folders = [*root.glob("images*/images"), *root.glob("images*")]
-    files = {name: path for folder in folders for name, path in _files_in(folder).items()}
     return pd.DataFrame(
         {
-            "path": [files.get(name, "") for name in table["Image Index"]],
+            "path": _paths_of(table["Image Index"], root),
             "image": table["Image Index"],
             "patient_id": table["Patient ID"].str.zfill(8),
             "split": "",
@@ -95,21 +99,61 @@ def _nih_index(root: Path, table_path: Path) -> pd.DataFrame:
 
 
 def _index_without_table(root: Path) -> pd.DataFrame:
-    folder = root / "images" if (root / "images").is_dir() else root
-    found = _files_in(folder).items()
-    files = {name: path for name, path in found if Path(name).suffix.lower() in _SUFFIXES}
+    files = _radiographs_of(root)
     matches = [_NIH_NAME.fullmatch(Path(name).stem) for name in files]
     patients = [m[1] if m else name for m, name in zip(matches, files, strict=True)]
+    # `exists` is false for a link whose file is absent.
+    paths = [path if os.path.exists(path) else "" for path in files.values()]
     return pd.DataFrame(
-        {"path": files.values(), "image": files.keys(), "patient_id": patients, "split": ""},
-        dtype=str,
+        {"path": paths, "image": files.keys(), "patient_id": patients, "split": ""}, dtype=str
     )
+
+
+def _radiographs_of(root: Path) -> dict[str, str]:
+    """Return the paths of the radiographs of a folder without a table, by file name."""
+    own = root / "images" if (root / "images").is_dir() else root
+    files = list_folder(own).radiographs or [
+        file for folder in _image_folders(root) for file in list_folder(folder).radiographs
+    ]
+    return _by_name((file.name, str(file)) for file in files)
+
+
+def _image_folders(root: Path) -> list[Path]:
+    """Return the folder itself and its subfolders for images."""
+    found = [path for pattern in _IMAGE_FOLDERS for path in root.glob(pattern)]
+    return [root, *sorted(path for path in found if path.is_dir())]
+
+
+def _paths_of(names: Iterable[str], root: Path) -> list[str]:
+    """Return the path of each listed image, "" if it is absent."""
+    listed = set(names)
+    files = [item for folder in _image_folders(root) for item in _files_in(folder).items()]
+    paths = _by_name(item for item in files if item[0] in listed)
+    return [paths.get(name, "") for name in names]
+
+
+def _by_name(files: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return paths by file name; XbdcnnError if one name is in two folders."""
+    paths: dict[str, str] = {}
+    for name, path in files:
+        if paths.setdefault(name, path) != path:
+            raise XbdcnnError(f"{path}: another image is {paths[name]}; remove or rename one")
+    return paths
+
+
+def _nothing_found(root: Path) -> str:
+    """Return the message for a folder without radiographs, which names those below it."""
+    below = [path for path in list_folder(root).folders if holds_radiographs(path)]
+    if below:
+        return (
+            f"{root}: no radiograph found in it, but in its subfolders ({some_names(below)}); "
+            "name one of them, or put all files into one folder images"
+        )
+    return f"{root}: no radiograph found; expected images/, images_001/images/ ..."
 
 
 def _files_in(folder: Path) -> dict[str, str]:
     """Return the paths of a folder's files by name, with one directory scan."""
-    if not folder.is_dir():
-        return {}
     with os.scandir(folder) as entries:
         return {entry.name: entry.path for entry in entries if entry.is_file()}
 

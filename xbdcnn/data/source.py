@@ -101,9 +101,10 @@ class Source:
         digest = hashlib.sha256()
         for row in self.index.sort_values("image").itertuples():
             digest.update(f"{row.image} {row.split} {os.path.getsize(row.path)}\n".encode())
-        manifest = Path(self.index["path"].iloc[0]).parents[1] / MANIFEST
-        if manifest.is_file():
-            digest.update(sha256_of(manifest).encode())
+        # The images are in the folder of the manifest, or one or two folders below it.
+        folders = Path(os.path.abspath(self.index["path"].iloc[0])).parents[:3]
+        manifests = [path for folder in folders if (path := folder / MANIFEST).is_file()]
+        digest.update("".join(sha256_of(path) for path in manifests[:1]).encode())
         return digest.hexdigest()
 
 

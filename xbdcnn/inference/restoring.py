@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from xbdcnn import noise
 from xbdcnn._common.errors import SMALLEST_SIDE, XbdcnnError, require_radiograph
 from xbdcnn._common.memory import convert_out_of_memory, reuse_freed_memory
 from xbdcnn.inference.precision import to_bfloat16
-from xbdcnn.inference.scales import from_unit_range, to_unit_range
+from xbdcnn.inference.scales import from_unit_range, to_unit_range, warn_of_unused_bits
 from xbdcnn.inference.tiling import ReceptiveField, Tile, receptive_field, tiles
 from xbdcnn.models import Denoised
 
@@ -109,7 +110,7 @@ class Pretrained:
 
         Args:
             image: (H, W) with H, W >= 16; uint8 or uint16 over the full range, or floating point
-                in [0, 1]; white is the largest value.
+                in [0, 1]; white is the largest value. A warning states if uint16 uses fewer bits.
             tile: largest side, in pixels, that is processed in one piece, a multiple of the
                 network's stride; "auto" chooses it by `MAX_WHOLE_SIDE` and `MAX_TILE_SIDE`; None
                 never divides the image. Tiles overlap by the receptive field, so that the result is
@@ -126,6 +127,7 @@ class Pretrained:
             XbdcnnError if an argument is not as above, or the network's output is not finite.
         """
         require_radiograph(image)
+        warn_of_unused_bits(image)
         if not 0 <= strength <= 1:
             raise XbdcnnError(f"strength must be within 0 and 1, got {strength}")
         if levels is not None and not (levels[0] > 0 and 0 <= levels[1] < np.inf):
@@ -174,7 +176,7 @@ class Pretrained:
             whole = MAX_WHOLE_SIDE[self.precision]
             divided = MAX_TILE_SIDE[self.precision] - 2 * field.overlap
             side = whole if max(shape) <= whole else divided
-        elif tile % field.stride or tile < SMALLEST_SIDE:
+        elif not isinstance(tile, Integral) or tile % field.stride or tile < SMALLEST_SIDE:
             raise XbdcnnError(
                 f"tile must be a multiple of {field.stride} and at least 16 pixels, got {tile}"
             )
@@ -187,12 +189,16 @@ class Pretrained:
     def _forward(
         self, noisy: NDArray, told: Tensor | None, inner: tuple[slice, slice], strength: float
     ) -> Denoised[Tensor]:
-        """Return the network's output for one padded tile, cropped to `inner`; float32, on CPU."""
+        """Return the network's output for one padded tile, cropped to `inner`; float32, on CPU.
+
+        The precision is that of the network, whatever `torch.autocast` surrounds the call.
+        """
         dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         unit = torch.from_numpy(to_unit_range(noisy))[None, None]
         batch = unit.to(self.device, dtype).contiguous(memory_format=torch.channels_last)
         # Memory is returned after every tile, since blocks kept for reuse fragment the heap.
-        with reuse_freed_memory(self.device.type == "cpu" and noisy.size >= LARGE_IMAGE_PIXELS):
+        reused = reuse_freed_memory(self.device.type == "cpu" and noisy.size >= LARGE_IMAGE_PIXELS)
+        with reused, torch.autocast(self.device.type, enabled=False):
             output = self._apply(batch, None if told is None else told.to(self.device))
         image = output.image[..., *inner].float().cpu()
         levels = None if output.levels is None else output.levels[..., *inner].float().cpu()

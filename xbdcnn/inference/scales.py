@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
@@ -19,3 +21,17 @@ def from_unit_range(restored: NDArray[np.float32], dtype: DTypeLike) -> NDArray:
     if np.issubdtype(dtype, np.floating):
         return unit.astype(dtype)
     return np.round(unit * np.iinfo(dtype).max).astype(dtype)
+
+
+def warn_of_unused_bits(image: NDArray) -> None:
+    """Warn the caller's caller if a uint16 image, whose white is 65535, surely uses fewer bits."""
+    if image.dtype != np.uint16:
+        return
+    from xbdcnn._common.depth import used_depth
+
+    if (bits := used_depth(image)) < 16:
+        warnings.warn(
+            f"white of a uint16 image is 65535, and this one uses {bits} bits; "
+            f"pass it as floating point, divided by {2**bits - 1}",
+            stacklevel=3,
+        )

@@ -85,7 +85,8 @@ class PretrainedSuccessor(Pretrained):
     def _estimate(self, image: NDArray) -> tuple[Tensor, Tensor]:
         """Encoded levels and the standard deviations of their errors, (1, 3) each, on the CPU."""
         batch = torch.from_numpy(to_unit_range(image))[None, None].to(self.device)
-        levels, error = (part.float().cpu() for part in self._parts.estimator(batch))
+        with torch.autocast(self.device.type, enabled=False):
+            levels, error = (part.float().cpu() for part in self._parts.estimator(batch))
         if not (levels.isfinite().all() and error.isfinite().all()):
             raise XbdcnnError(f"{self.name!r} returns NaN or infinity; its weights are damaged")
         return levels, error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ _SUCCESSORS: dict[str, tuple[type[AnyRecipe], type[nn.Module]]] = {
     "estimator": (EstimatorRecipe, LevelEstimator),
 }
 """Classes of recipe and network of the architectures that follow X-BDCNN."""
+
+PICKLES = (b"PK\x03\x04", b"\x80\x02\x8a\n")
+"""First bytes of the formats of torch.save: a zip archive, formerly a bare pickle."""
 
 _READ_ERRORS = (
     *(OSError, SafetensorError, LookupError, ValueError, TypeError, AttributeError),
@@ -99,21 +103,44 @@ def read_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         XbdcnnError: the file is missing, damaged, or was not written by `save_weights`.
     """
+    _refuse_pickle(path)
     try:
         with safe_open(path, framework="pt") as stream:
-            header = json.loads((stream.metadata() or {})["xbdcnn"])
+            header = json.loads(_header_text(path, stream.metadata() or {}))
             names = stream.keys()
             state = {name: stream.get_tensor(name) for name in names}
         # Raise here if the header lacks what `load_network` needs.
         _ = header["architecture"], header["recipe"].keys()
     except FileNotFoundError:
         raise XbdcnnError(f"{path}: no such weights; train them with `xbdcnn train`") from None
+    except XbdcnnError:
+        raise
     except _READ_ERRORS as error:
         reason = " ".join(str(error).split())[:200]
         raise XbdcnnError(
             f"{path}: not readable as xbdcnn weights ({reason}); copy or train them again"
         ) from None
     return {n: v.float() if v.is_floating_point() else v for n, v in state.items()}, header
+
+
+def _refuse_pickle(path: Path | str) -> None:
+    """Raise XbdcnnError for the formats of torch.save."""
+    with suppress(OSError), open(path, "rb") as stream:
+        if stream.read(4).startswith(PICKLES):
+            raise XbdcnnError(
+                f"{path}: a checkpoint of torch.save, which can execute code and is not read; "
+                "save its network with xbdcnn.inference.weights.save_weights"
+            )
+
+
+def _header_text(path: Path | str, metadata: dict[str, str]) -> str:
+    """Return the header of `save_weights`; XbdcnnError for tensors of another program."""
+    if "xbdcnn" not in metadata:
+        raise XbdcnnError(
+            f"{path}: weights of another program, without the header of xbdcnn; choose from "
+            f"{_available()}, or train a network with `xbdcnn train`"
+        )
+    return metadata["xbdcnn"]
 
 
 def load_network(path: Path | str) -> tuple[nn.Module, dict[str, Any]]:

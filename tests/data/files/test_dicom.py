@@ -391,14 +391,6 @@ def test_tiff_keeps_its_photometric_interpretation(tmp_path, inverted):
         np.testing.assert_array_equal(tiff.asarray(), stored)
 
 
-def test_window_of_12_bits_in_a_16_bit_png(tmp_path):
-    from PIL import Image
-
-    Image.fromarray(dicoms.ramp(12)).save(tmp_path / "a.png")
-    assert open_radiograph(tmp_path / "a.png").unit.max() < 0.06
-    assert 0.7 < open_radiograph(tmp_path / "a.png", (0, 4095)).unit.max() < 0.9
-
-
 def test_the_built_in_radiograph_survives_a_round_trip(tmp_path):
     radiograph = open_radiograph(builtin_path())
     save_radiograph(

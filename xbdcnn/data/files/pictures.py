@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from xbdcnn.data.files.formats import (
     read_whole_file,
     refuse_frames,
 )
+from xbdcnn.data.files.png import png_depth, without_texts
 
 SUPPORTED_BITS = (1, 8, 16, 32, 64)
 """Bits per sample of a TIFF; with 12 of 16 bits the value of white would be ambiguous."""
@@ -26,15 +28,18 @@ ORIENTATION_TAG = 274
 
 
 class Picture(NamedTuple):
-    """stored: (H, W) uint8, uint16, or float32 in [0, 1]; inverted: large values are dark."""
+    """stored: (H, W) integers or float32; inverted: large values are dark."""
 
     stored: NDArray
     inverted: bool
 
     @property
-    def largest_value(self) -> float:
-        """Largest value of the stored type: 255, 65535, or 1 for floating point."""
-        return largest_value(self.stored.dtype)
+    def limits(self) -> tuple[float, float]:
+        """Smallest and largest value that may be stored; 0 and 1 for floats within [0, 1]."""
+        if not np.issubdtype(self.stored.dtype, np.floating):
+            return float(np.iinfo(self.stored.dtype).min), largest_value(self.stored.dtype)
+        unit = self.stored.min() >= 0 and self.stored.max() <= 1
+        return (0.0, 1.0) if unit else (-np.inf, np.inf)
 
 
 def largest_value(dtype: np.dtype) -> float:
@@ -42,22 +47,33 @@ def largest_value(dtype: np.dtype) -> float:
     return 1.0 if np.issubdtype(dtype, np.floating) else float(np.iinfo(dtype).max)
 
 
-def read_picture(path: Path) -> Picture:
+def read_picture(path: Path, any_scale: bool = False) -> Picture:
     """Read a PNG, TIFF or JPEG; RGB and alpha are accepted if the image is grey and opaque.
+
+    any_scale: accept pixels whose white is unknown, because a window is given: floating point out
+    of [0, 1], and integers that are signed or have 32 bits.
 
     Raises:
         XbdcnnError: the file is damaged, has several frames, colour, transparency, NaN, values
-            out of [0, 1] or another pixel type, or is too small or too large.
+            of unknown scale or another pixel type, or is too small or too large.
     """
     with decoder_errors(path):
-        return _read_tiff(path) if format_of(path) == "tiff" else _read_with_pillow(path)
+        if format_of(path) == "tiff":
+            return _read_tiff(path, any_scale)
+        content = read_whole_file(path)
+        try:
+            return _read_with_pillow(path, content)
+        except ValueError as error:  # Pillow refuses long texts and colour profiles
+            if isinstance(error, XbdcnnError) or format_of(path) != "png":
+                raise
+            return _read_with_pillow(path, without_texts(content))
 
 
-def _read_with_pillow(path: Path) -> Picture:
+def _read_with_pillow(path: Path, content: BytesIO) -> Picture:
     from PIL import Image
 
     try:
-        picture = Image.open(read_whole_file(path), formats=("PNG", "JPEG"))
+        picture = Image.open(content, formats=("PNG", "JPEG"))
     except Image.DecompressionBombError:
         raise XbdcnnError(f"{path}: more pixels than any radiograph; crop or reduce it") from None
     with picture:
@@ -71,7 +87,7 @@ def _samples(path: Path, picture) -> NDArray:
     """Return the pixels of an open PNG or JPEG: (H, W) or (H, W, channels), uint8 or uint16."""
     if picture.mode.startswith("I"):  # 16-bit grey; older versions of Pillow return 32 bits
         return np.asarray(picture).astype(np.uint16)
-    if picture.format == "PNG" and _png_depth(path) == 16:
+    if picture.format == "PNG" and png_depth(path) == 16:
         raise XbdcnnError(
             f"{path}: a 16-bit PNG with several channels, which Pillow reads with 8 bits only; "
             "save it as 16-bit grey PNG or TIFF"
@@ -83,20 +99,15 @@ def _samples(path: Path, picture) -> NDArray:
     return np.asarray(picture.convert("RGBA"))
 
 
-def _png_depth(path: Path) -> int:
-    """Return the bits per channel from the PNG header."""
-    with open(path, "rb") as stream:
-        return stream.read(25)[24]
-
-
-def _read_tiff(path: Path) -> Picture:
+def _read_tiff(path: Path, any_scale: bool) -> Picture:
     import logging
 
     import tifffile
 
     # Without its log: every error that it logs is also raised.
     logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
-    with tifffile.TiffFile(read_whole_file(path)) as tiff:
+    # As OME-TIFF, it could name other files, which would be opened.
+    with tifffile.TiffFile(read_whole_file(path), is_ome=False) as tiff:
         refuse_frames(path, len(tiff.pages))
         page = tiff.pages.first
         check_area(path, page.imagelength, page.imagewidth)
@@ -113,10 +124,12 @@ def _read_tiff(path: Path) -> Picture:
                 f"{path}: {page.bitspersample} bits per pixel; save it with 8 or 16 bits"
             )
         _check_tiff_length(path, page)
+        # One page may be followed by more pictures, as in a stack of ImageJ.
+        refuse_frames(path, sum(series.size for series in tiff.series) // page.size)
         pixels = page.asarray()
         pixels = np.moveaxis(pixels, 0, -1) if page.axes == "SYX" else pixels
         orientation = page.tags[ORIENTATION_TAG].value if ORIENTATION_TAG in page.tags else 1
-        grey = _to_grey(path, upright(pixels, orientation))
+        grey = _to_grey(path, upright(pixels, orientation), any_scale)
         return Picture(grey, inverted=page.photometric == tifffile.PHOTOMETRIC.MINISWHITE)
 
 
@@ -139,11 +152,11 @@ def _check_tiff_length(path: Path, page) -> None:
         raise XbdcnnError(f"{path}: the file is truncated; copy or download it again")
 
 
-def _to_grey(path: Path, pixels: NDArray) -> NDArray:
-    """Return (H, W) or (H, W, 1 to 4) samples as (H, W) uint8, uint16 or float32."""
+def _to_grey(path: Path, pixels: NDArray, any_scale: bool = False) -> NDArray:
+    """Return (H, W) or (H, W, 1 to 4) samples as (H, W) integers or float32."""
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] > 4):
         raise XbdcnnError(f"{path}: shape {pixels.shape} is not one 2-D picture; save one as PNG")
-    stored = _to_supported_type(path, pixels)
+    stored = _to_supported_type(path, pixels, any_scale)
     if stored.ndim == 2:
         return stored
     channels = stored.shape[2]
@@ -154,29 +167,40 @@ def _to_grey(path: Path, pixels: NDArray) -> NDArray:
     return np.ascontiguousarray(stored[..., 0])
 
 
-def _to_supported_type(path: Path, pixels: NDArray) -> NDArray:
-    """Return samples as uint8, uint16 or float32 in [0, 1], or raise XbdcnnError."""
+def _to_supported_type(path: Path, pixels: NDArray, any_scale: bool) -> NDArray:
+    """Return samples as integers or float32; XbdcnnError if the value of white is unknown."""
     if pixels.dtype == bool:
         return pixels.astype(np.uint8) * np.uint8(255)
     if pixels.dtype in (np.uint8, np.uint16):
         return pixels
-    if not np.issubdtype(pixels.dtype, np.floating):
-        raise XbdcnnError(f"{path}: pixels are {pixels.dtype}; save it with 8 or 16 bits, unsigned")
-    if not np.isfinite(pixels).all():
+    if np.issubdtype(pixels.dtype, np.floating):
+        return _to_float32(path, pixels, any_scale)
+    if any_scale and np.issubdtype(pixels.dtype, np.integer) and pixels.itemsize <= 4:
+        return pixels
+    raise XbdcnnError(
+        f"{path}: pixels are {pixels.dtype}; save it with 8 or 16 bits, unsigned, or give "
+        "--window BLACK WHITE"
+    )
+
+
+def _to_float32(path: Path, pixels: NDArray, any_scale: bool) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        single = pixels.astype(np.float32)
+    if not np.isfinite(single).all():
         raise XbdcnnError(f"{path}: contains NaN or infinite pixels; replace them first")
-    if pixels.min() < 0 or pixels.max() > 1:
+    if not any_scale and (pixels.min() < 0 or pixels.max() > 1):
         raise XbdcnnError(
             f"{path}: floating-point pixels from {pixels.min():g} to {pixels.max():g}; "
-            "scale them to [0, 1] first"
+            "scale them to [0, 1], or give --window BLACK WHITE"
         )
-    return pixels.astype(np.float32)
+    return single
 
 
 def write_picture(picture: Picture, target: Path) -> None:
     """Write a grey PNG or TIFF, by the suffix, atomically and without other metadata.
 
     PNG has neither floating point nor inverted grey values, so floating point is stored with 16
-    bits and inverted values are complemented.
+    bits and inverted values are complemented. XbdcnnError if PNG cannot hold the values.
     """
     stored, inverted = picture
     if target.suffix.lower() in (".tif", ".tiff"):
@@ -188,6 +212,8 @@ def write_picture(picture: Picture, target: Path) -> None:
         return
     from PIL import Image
 
+    if stored.dtype not in (np.uint8, np.uint16) and picture.limits != (0, 1):
+        raise XbdcnnError(f"{target}: a PNG cannot hold {stored.dtype} values; save a TIFF")
     if np.issubdtype(stored.dtype, np.floating):
         stored = np.rint(stored * 65535).astype(np.uint16)
     if inverted:

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from xbdcnn.data.files.dicom_read import hiding_header_values, read_dicom
 from xbdcnn.data.files.dicom_window import curve_of, has_curve, limits_of, padding_of, window_of
 from xbdcnn.data.files.dicom_write import require_projection_image, save_derived
+from xbdcnn.data.files.elsewhere import require_content
 from xbdcnn.data.files.formats import require_format
+from xbdcnn.data.files.picture_window import default_window
 from xbdcnn.data.files.pictures import Picture, read_picture, write_picture
 from xbdcnn.data.files.window import Window
 
@@ -27,10 +29,10 @@ class RadiographFile:
 
     path: Path
     stored: NDArray
-    """(H, W) stored values: integers of 8 or 16 bits, signed or not, or float32 in [0, 1]."""
+    """(H, W) stored values: integers, or float32, which without a given window is in [0, 1]."""
     window: Window
     limits: tuple[float, float]
-    """Smallest and largest value that the file can store."""
+    """Smallest and largest value that the file can store; without limits for most floats."""
     padding: tuple[int, int] | None = None
     """Smallest and largest stored value that marks padding."""
     header: Dataset | None = None
@@ -66,21 +68,22 @@ class RadiographFile:
 def open_radiograph(path: str | Path, window: tuple[float, float] | None = None) -> RadiographFile:
     """Read the stored values of a PNG, TIFF, JPEG or DICOM file, recognised by its content.
 
-    window: stored values of black and white; by default the window of a DICOM header, or the full
-    range of the pixel type. XbdcnnError as in `load_radiograph`.
+    window: stored values of black and white; by default the window of a DICOM header, or
+    `default_window`. With a window, a TIFF may have floating point of any range, and integers that
+    are signed or have 32 bits. XbdcnnError as in `load_radiograph`.
     """
     path = Path(path)
     given = Window(*window, "as given") if window else None
+    require_content(path)
     if require_format(path) == "dicom":
         header, stored = read_dicom(path)
         with hiding_header_values(path):
             chosen = given or window_of(path, header, stored)
             limits, padding = limits_of(header), padding_of(header)
             return RadiographFile(path, stored, chosen, limits, padding, header)
-    picture = read_picture(path)
-    full = (0.0, picture.largest_value)
-    chosen = given or Window(*(full[::-1] if picture.inverted else full), "the full range")
-    return RadiographFile(path, picture.stored, chosen, full, inverted=picture.inverted)
+    picture = read_picture(path, any_scale=given is not None)
+    chosen = given or default_window(picture)
+    return RadiographFile(path, picture.stored, chosen, picture.limits, inverted=picture.inverted)
 
 
 def save_radiograph(source: RadiographFile, stored: NDArray, target: Path, derivation: str) -> None:
@@ -98,8 +101,10 @@ def save_radiograph(source: RadiographFile, stored: NDArray, target: Path, deriv
 def load_radiograph(path: str | Path) -> NDArray[np.float32]:
     """Read a radiograph from a PNG, TIFF, JPEG or DICOM file, recognised by its content.
 
-    Integers are divided by the full range of their type (255 or 65535); a floating-point TIFF
-    must be in [0, 1]. RGB and alpha are accepted if the image is grey and opaque.
+    Integers are divided by the full range of their type (255 or 65535), or of the bits that 16-bit
+    values surely use, see `default_window`: without any value above 4095, these are 12 or fewer. A
+    floating-point TIFF must be in [0, 1]. RGB and alpha are accepted if the image is grey and
+    opaque.
 
     DICOM: the modality LUT or rescale, then the VOI LUT or the first window are applied (DICOM
     PS3.3 C.11.1-2), and the output range of that window becomes [0, 1]. Without a window, the
