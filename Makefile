@@ -68,7 +68,7 @@ notebooks: $(STAMP)  ## run all notebooks again and update notebooks/*.ipynb, fi
 	$(BIN)/python tools/readme.py --write
 
 tables: $(STAMP)  ## measure Tables I and II on the ChestX-ray8 sample (takes hours, can be resumed)
-	$(BIN)/xbdcnn evaluate --output runs/tables --resume $(ARGS)
+	$(BIN)/xbdcnn evaluate --profile cpu --output runs/tables --resume $(ARGS)
 	$(BIN)/python tools/publish.py tables runs/tables
 	$(BIN)/python tools/readme.py --write
 

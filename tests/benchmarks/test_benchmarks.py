@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import benchmarks
-from benchmarks import reference, run_benchmark, tasks
+from benchmarks import archive, reference, run_benchmark, tasks
 from benchmarks.__main__ import main
 from benchmarks.report import readable_table
 from benchmarks.roofline import roofline_plot
@@ -202,3 +202,38 @@ def test_roofline_plot_shows_every_measurement_and_limit(tmp_path, monkeypatch):
     assert {"inference 16, reference", "inference 16, ours", fastest} <= labels
     with pytest.raises(XbdcnnError, match="no limits in this table"):
         roofline_plot(table[table["variant"] != "limit"])
+
+
+# --- archives
+
+
+@pytest.mark.slow
+def test_archive_is_measured_by_number_of_processes(tmp_path, weights):
+    table = archive.measure_archive(tmp_path, 5, (1, 2), side=32, network=str(weights))
+    assert list(table["jobs"]) == [1, 2] and list(table["files"]) == [5, 5]
+    assert table["speedup"].iloc[0] == 1 and (table["seconds"] > 0).all()
+    assert table["memory_gb"].between(0.05, 5).all()
+    written = pd.read_csv(tmp_path / "archive.csv")
+    assert list(written.columns) == [
+        *("jobs", "files", "seconds", "per_second", "speedup", "memory_gb", "drift")
+    ]
+    assert json.loads((tmp_path / "archive.json").read_text())["files"] == 5
+
+
+def test_drift_compares_the_end_with_the_beginning():
+    assert archive.drift(pd.Series([1.0] * 50)) == 1
+    assert archive.drift(pd.Series([1.0] * 25 + [3.0] * 25)) == 3
+    assert archive.drift(pd.Series([2.0])) == 1
+
+
+def test_command_measures_an_archive(tmp_path, monkeypatch, capsys):
+    seen = []
+
+    def measure(output, files, jobs):
+        seen.append((files, jobs))
+        return pd.DataFrame({"jobs": [1], "per_second": [2.5]})
+
+    monkeypatch.setattr("benchmarks.__main__.measure_archive", measure)
+    main(["--archive", "-o", str(tmp_path)])
+    main(["--archive", "20", "--jobs", "1", "4", "-o", str(tmp_path)])
+    assert seen == [(2000, None), (20, [1, 4])] and "2.5" in capsys.readouterr().out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,11 +59,9 @@ def scans(tmp_path, ramp) -> Path:
     return folder
 
 
-def test_help_names_every_command_and_is_quick():
-    start = time.perf_counter()
+def test_help_names_every_command():
     command = [sys.executable, "-m", "xbdcnn", "--help"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert time.perf_counter() - start < 2
     for name in ("reproduce", "train", "evaluate", "denoise", "fetch-sample", "--version"):
         assert name in result.stdout
 
@@ -90,7 +87,7 @@ def test_version():
     [
         (["--bogus"], "No such option: --bogus; see 'xbdcnn --help'"),
         (["bogus"], "No such command 'bogus'; see 'xbdcnn --help'"),
-        (["denoise", "--bogus"], "No such option: --bogus; see 'xbdcnn denoise --help'"),
+        (["denoise", "--qqq"], "No such option: --qqq; see 'xbdcnn denoise --help'"),
         (["denoise"], "Missing argument 'IN...'; see 'xbdcnn denoise --help'"),
         (["denoise", "a.png"], "Missing option '--output' / '-o'; name a folder"),
         (["denoise", "a.png", "-o", "x", "--network", "unet"], "unknown network 'unet'; choo"),
@@ -328,10 +325,10 @@ def test_quoted_patterns_are_expanded(scans, tmp_path, weights):
     result = run("denoise", tmp_path / "**" / "sixteen.*", *options)
     assert result.exit_code == 0 and "2 of 2" in result.stdout
     again = run("denoise", tmp_path / "**" / "sixteen.*", *options, "--resume")
-    assert (
-        again.exit_code == 0 and "0 of 0" in again.stdout and "2 restored already" in again.stdout
+    assert again.exit_code == 0 and again.stdout == (
+        f"nothing to do, all 2 radiographs were restored into {tmp_path / 'out'} earlier; "
+        "2 other files skipped\n"
     )
-    assert "; 2 other files skipped" in again.stdout
     above = run("denoise", tmp_path / "scans" / "ei*.png", "-o", tmp_path, *options[2:])
     assert above.exit_code == 0 and "1 of 1" in above.stdout
     within = run("denoise", scans / "ei*.*", "-o", scans, *options[2:])
@@ -346,7 +343,10 @@ def test_existing_output_is_kept_unless_overwriting_is_allowed(scans, tmp_path, 
     result = run(*arguments, "--network", weights)
     assert result.exit_code == 1 and "1 of 2" in result.stdout
     assert (tmp_path / "eight.png").read_bytes() == b"mine"
-    assert "exists already; allow it with --overwrite" in errors(result)[0]
+    assert errors(result) == [
+        f"{scans / 'eight.png'}: {tmp_path / 'eight.png'} exists already; allow it with "
+        "--overwrite, or skip it with --resume"
+    ]
     assert run(*arguments, "--network", weights, "--overwrite").exit_code == 0
     assert load_radiograph(tmp_path / "eight.png").shape == SIZE
 
@@ -477,7 +477,11 @@ def test_train_then_evaluate_with_those_weights(tmp_path, monkeypatch):
     sizes = ["--patches", "16", "--batch-size", "4", "--seed", "3"]
     result = run("train", "xbdcnn", "--profile", "smoke", "--folder", run_folder, *sizes)
     assert result.exit_code == 0, result.output
-    assert result.stdout == f"weights: {run_folder / 'xbdcnn.safetensors'}\n"
+    weights = run_folder / "xbdcnn.safetensors"
+    assert result.stdout == f"training finished after 4 steps; weights: {weights}\n"
+    again = run("train", "xbdcnn", "--profile", "smoke", "--folder", run_folder, *sizes)
+    earlier = f"training finished earlier, no step was left; weights: {weights}\n"
+    assert again.exit_code == 0 and again.stdout == earlier
     header = load_pretrained(run_folder / "xbdcnn.safetensors").metadata
     assert (header["budget"]["patches"], header["budget"]["seed"]) == (16, 3)
     assert header["recipe"]["width"] == 8

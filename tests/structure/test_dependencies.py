@@ -35,7 +35,7 @@ EXTRAS_OF: dict[str, list[str]] = {
     "xbdcnn/study": ["train"],
     "xbdcnn/study/reproduce": ["notebooks"],
     "xbdcnn/training": ["train"],
-    "benchmarks": ["train"],
+    "benchmarks": ["train", "test"],
     "notebooks": ["reproduce"],
     "tools": ["notebooks", "book"],
     "docs": ["book"],

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -165,6 +167,36 @@ def test_folder_that_some_processes_cannot_see_is_rejected(tmp_path):
     distributed.require_same_step(7, fake_accelerator(2, other_step=7), tmp_path)
     with pytest.raises(XbdcnnError, match="not all processes see this folder"):
         distributed.require_same_step(7, fake_accelerator(2, other_step=0), tmp_path)
+
+
+LEFTOVERS = {
+    "the size alone": {"WORLD_SIZE": "2"},
+    "the first of two": {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"},
+    "the second of two": {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1"},
+    "a word": {"WORLD_SIZE": "two", "RANK": "0"},
+}
+
+
+@pytest.mark.parametrize("name", LEFTOVERS)
+def test_variables_left_over_from_a_job_are_named_in_time(name, monkeypatch):
+    """Without the other process, PyTorch waits for half an hour."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    for variable, value in (LEFTOVERS[name] | address).items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr(distributed, "START_TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr(distributed.PartialState, "_shared_state", {})
+    distributed._meet_other_processes.cache_clear()
+    started = time.monotonic()
+    with pytest.raises(XbdcnnError, match="unset WORLD_SIZE, or start them with torchrun"):
+        distributed.this_process()
+    assert time.monotonic() - started < 15
+
+
+def test_half_a_minute_is_waited_for_other_processes():
+    assert timedelta(seconds=30) == distributed.START_TIMEOUT
 
 
 if __name__ == "__main__":

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from xbdcnn import __version__
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.cli.wording import describe_levels, describe_processing, format_window
 from xbdcnn.data.files.radiograph import RadiographFile, open_radiograph, save_radiograph
 from xbdcnn.data.files.search import DICOM, PICTURES, format_or_none
-from xbdcnn.inference.pretrained import Levels, Pretrained
-from xbdcnn.noise import GREY_LEVELS
+
+if TYPE_CHECKING:
+    from xbdcnn.inference.pretrained import Levels, Pretrained
 
 StoredWindow = tuple[float, float] | None
 """Stored values of black and white, or None for the window of the file."""
@@ -91,11 +93,31 @@ class Control(NamedTuple):
     """What the user decides: part of the residual to remove, and eta and sigma or None."""
 
     strength: float = 1.0
-    levels: Levels | None = None
+    levels: tuple[float, float] | None = None
 
 
 AUTOMATIC = Control()
 """The whole residual is removed, at the estimated levels."""
+
+
+class Restored(NamedTuple):
+    """What is known of a restored file."""
+
+    line: str
+    """Source, target, window, percentage of pixels outside, noise levels and what was removed."""
+    shape: tuple[int, int]
+    """Height and width in pixels."""
+    levels: Levels | None
+    removed: float
+    """Root mean square of what was removed, in grey levels."""
+    seconds: float
+
+
+def refuse_existing(source: Path, target: Path) -> Restored:
+    """Raise XbdcnnError, since `target`, the output of `source`, exists."""
+    raise XbdcnnError(
+        f"{source}: {target} exists already; allow it with --overwrite, or skip it with --resume"
+    )
 
 
 def denoise_file(
@@ -106,31 +128,37 @@ def denoise_file(
     window: StoredWindow = None,
     progress: bool = False,
     control: Control = AUTOMATIC,
-) -> str:
+) -> Restored:
     """Restore one radiograph and write it in the format and with the bit depth of `source`.
 
     progress: show a progress bar over the tiles of the image.
 
-    Returns:
-        One line: source, target, window, percentage of pixels outside, noise levels, and the
-        standard deviation of what was removed.
-
     Raises:
         XbdcnnError: `source` cannot be read, or `target` exists and `overwrite` is false.
     """
+    from xbdcnn.inference.pretrained import Levels
+    from xbdcnn.noise import GREY_LEVELS
+
     if target.exists() and not overwrite:
-        raise XbdcnnError(f"{source}: {target} exists already; allow it with --overwrite")
+        return refuse_existing(source, target)
+    started = time.perf_counter()
     radiograph = open_checked(source, window)
-    strength, given = control
+    strength = control.strength
+    given = None if control.levels is None else Levels(*control.levels)
     denoised = pretrained.restore(
         radiograph.unit, progress=progress, levels=given, strength=strength
     )
     levels = describe_levels(denoised.levels, pretrained.level_error, given is not None)
-    derivation = _derivation(pretrained, radiograph, levels, strength)
+    derivation = describe_processing(pretrained, radiograph, levels, strength)
     save_radiograph(radiograph, radiograph.restored(denoised.image), target, derivation)
-    removed = GREY_LEVELS * float(np.std(radiograph.unit - denoised.image, dtype=np.float64))
-    shown = f"{format_window(radiograph)}; {levels}; removed {removed:.1f} grey levels"
-    return f"{source} -> {target}: {shown}"
+    difference = np.subtract(radiograph.unit, denoised.image, dtype=np.float64)
+    removed = GREY_LEVELS * float(np.sqrt(np.mean(difference**2)))
+    line = (
+        f"{source} -> {target}: {format_window(radiograph)}; {levels}; "
+        f"removed {removed:.1f} grey levels"
+    )
+    seconds = time.perf_counter() - started
+    return Restored(line, denoised.image.shape, denoised.levels, removed, seconds)
 
 
 def open_checked(source: Path, window: StoredWindow) -> RadiographFile:
@@ -143,36 +171,3 @@ def open_checked(source: Path, window: StoredWindow) -> RadiographFile:
             "give --window BLACK WHITE"
         )
     return radiograph
-
-
-def format_window(radiograph: RadiographFile) -> str:
-    """Return the window as text, with the percentage of the pixels outside."""
-    outside = radiograph.window.outside(radiograph.stored)
-    return f"{radiograph.window}, {outside:.2%} of the pixels outside"
-
-
-def format_levels(levels: Levels | None, error: Levels | None) -> str:
-    """Return eta and sigma as text, with the half widths of their 95 % intervals if known."""
-    if levels is None:
-        return "no noise level estimated"
-    if error is None:
-        return f"eta {levels.eta:.2f}, sigma {levels.sigma:.1f} (uncertainty not measured)"
-    return f"eta {levels.eta:.2f} +- {error.eta:.2f}, sigma {levels.sigma:.1f} +- {error.sigma:.1f}"
-
-
-def describe_levels(levels: Levels | None, error: Levels | None, given: bool) -> str:
-    """Return `format_levels` of an estimate, or the levels that the user has given."""
-    if given and levels is not None:
-        return f"eta {levels.eta:.2f}, sigma {levels.sigma:.1f} (as given)"
-    return format_levels(levels, error)
-
-
-def _derivation(
-    pretrained: Pretrained, radiograph: RadiographFile, levels: str, strength: float
-) -> str:
-    """Return the description of the processing for a DICOM header, without header values."""
-    return (
-        f"Denoised by xbdcnn {__version__}, network {pretrained.name}, research software, not for "
-        f"diagnosis. Strength {strength:g}. Noise: {levels}, on the 8-bit scale of the window in "
-        f"which {radiograph.window}. The network's change was added to the stored values."
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +11,8 @@ import typer
 
 from xbdcnn.cli.estimate import estimate
 from xbdcnn.cli.options import Inputs, NetworkName, PrecisionName, Recursive, WindowLimits
-from xbdcnn.cli.processing import find_files, load_requested_network, process_files
-from xbdcnn.cli.reporting import UsageError, print_line, usage_errors
+from xbdcnn.cli.processing import find_files, require_network
+from xbdcnn.cli.reporting import UsageError, print_log, usage_errors
 
 
 def denoise(
@@ -46,6 +47,31 @@ def denoise(
         bool,
         typer.Option("--estimate-only", help="Do what `xbdcnn estimate` does instead."),
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes that restore files, with one thread each. Default: one per processor "
+            "core, as far as 2.5 GB of memory are free and 8 files are left for each; a single one "
+            "uses all cores.",
+        ),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K/N",
+            help="Restore only the K-th of N equal parts of the files, K from 1 to N, e.g. one "
+            "per task of a job array.",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Add a row per file: file, size, eta, sigma, removed (grey levels, root mean "
+            "square), seconds, error. --resume appends to an existing report.",
+        ),
+    ] = None,
 ) -> None:
     """Restore radiographs: one output file per input; inputs are never changed.
 
@@ -56,11 +82,9 @@ def denoise(
 
     Research software, not a medical device: it can remove fine structure along with the noise.
     """
-    from xbdcnn.cli import batch
-    from xbdcnn.data.files.search import common_folder
-    from xbdcnn.inference.pretrained import Levels
-
     if estimate_only:
+        if jobs or shard or report:
+            raise UsageError("--jobs, --shard and --report are not for --estimate-only; omit them")
         estimate(ctx, inputs, network, precision, window, recursive)
         return
     if output is None:
@@ -69,25 +93,24 @@ def denoise(
         raise UsageError("--eta and --sigma replace the estimate together; give both or neither")
     if resume and overwrite:
         raise UsageError("--resume keeps existing outputs, --overwrite replaces; choose one")
+    from xbdcnn.cli import archive, batch, workers
+    from xbdcnn.cli.report import open_report
+    from xbdcnn.data.files.search import common_folder
+
+    part = archive.shard_of(shard or "1/1")
     files, skipped = find_files(inputs, window, output, recursive)
     with usage_errors():
         targets = batch.plan_outputs(files, output, common_folder(inputs) if recursive else None)
-    completed = {file for file, target in targets.items() if resume and target.is_file()}
-    files = [file for file in files if file not in completed]
-    pretrained = load_requested_network(network, precision)
-    given = None if eta is None or sigma is None else Levels(eta, sigma)
+    require_network(network, precision)
+    chosen = {file: targets[file] for file in files[part]}
+    left = [p for p in chosen.items() if not (resume and os.path.isfile(p[1]))]
+    given = None if eta is None or sigma is None else (eta, sigma)
     control = batch.Control(strength, given)
-    bar = len(files) == 1 and sys.stderr.isatty()
-
-    def process(file: Path) -> list[str]:
-        target = targets[file]
-        return [batch.denoise_file(pretrained, file, target, overwrite, window, bar, control)]
-
-    failures = process_files(files, process, ctx.find_root().params["debug"])
-    summary = f"{len(files) - failures} of {len(files)} radiographs restored into {output}"
-    summary += f"; {len(completed)} restored already" if completed else ""
-    summary += f"; {skipped} other files skipped" if skipped else ""
-    print_line(summary)
+    settings = workers.Settings(network, precision, overwrite, window, control)
+    table = open_report(report, resume, overwrite)
+    failures = archive.restore_all(left, settings, jobs, table, ctx.find_root().params["debug"])
+    earlier = len(chosen) - len(left)
+    print_log(archive.summary(len(left), failures, earlier, skipped, output))
     if failures:
         raise typer.Exit(1)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from xbdcnn.cli.options import Inputs, NetworkName, PrecisionName, Recursive, WindowLimits
-from xbdcnn.cli.processing import find_files, load_requested_network, process_files
+from xbdcnn.cli.processing import (
+    find_files,
+    load_requested_network,
+    process_files,
+    require_network,
+)
 from xbdcnn.cli.reporting import print_line
-from xbdcnn.noise import GREY_LEVELS
 
 if TYPE_CHECKING:
     from xbdcnn.cli.batch import StoredWindow
@@ -33,8 +38,6 @@ LAWS = {
 }
 """Variance in grey levels^2 at the grey level g, by the law's parameters."""
 
-MID_GREY = GREY_LEVELS / 2
-
 
 def estimate(
     ctx: typer.Context,
@@ -51,12 +54,11 @@ def estimate(
     begins with the name of the file and a colon.
     """
     files, skipped = find_files(inputs, window, recursive=recursive)
-    pretrained = load_requested_network(network, precision)
-
-    def process(file: Path) -> list[str]:
-        return estimate_file(pretrained, file, window)
-
-    failures = process_files(files, process, ctx.find_root().params["debug"])
+    require_network(network, precision)
+    pretrained = load_requested_network(network, precision, f"radiographs to measure: {len(files)}")
+    attempts = ((file, partial(estimate_file, pretrained, file, window)) for file in files)
+    debug = ctx.find_root().params["debug"]
+    failures = process_files(attempts, len(files), _print_lines, lambda file, error: None, debug)
     summary = f"{len(files) - failures} of {len(files)} radiographs estimated"
     summary += f"; {skipped} other files skipped" if skipped else ""
     print_line(summary, on_stderr=True)
@@ -64,17 +66,22 @@ def estimate(
         raise typer.Exit(1)
 
 
+def _print_lines(file: Path, lines: list[str]) -> None:
+    for line in lines:
+        print_line(line)
+
+
 def estimate_file(pretrained: Pretrained, source: Path, window: StoredWindow = None) -> list[str]:
     """Return the lines about the noise of a radiograph; XbdcnnError if it cannot be read."""
-    from xbdcnn.cli import batch
+    from xbdcnn.cli import batch, wording
     from xbdcnn.measured_noise import noise_report
 
     radiograph = batch.open_checked(source, window)
     levels = pretrained.restore(radiograph.unit).levels
     report = noise_report(radiograph.unit)
-    estimated = batch.format_levels(levels, pretrained.level_error)
+    estimated = wording.format_levels(levels, pretrained.level_error)
     lines = [
-        f"{estimated}; {batch.format_window(radiograph)}",
+        f"{estimated}; {wording.format_window(radiograph)}",
         *measured_lines(report),
         training_line(report, pretrained),
     ]
@@ -127,6 +134,7 @@ def law_text(report: NoiseReport) -> str:
 def training_line(report: NoiseReport, pretrained: Pretrained) -> str:
     """Return whether the network was trained for the measured noise, with the remedy if not."""
     from xbdcnn.measured_noise import trained_noise, training_mismatches
+    from xbdcnn.noise import GREY_LEVELS
 
     if getattr(pretrained.recipe, "noise", "paper") != "paper":
         return f"training: {pretrained.name} was trained for other noise than the paper's"
@@ -135,7 +143,7 @@ def training_line(report: NoiseReport, pretrained: Pretrained) -> str:
     found = training_mismatches(report)
     if not found:
         return f"training: {pretrained.name} was trained for noise like this"
-    low, high = trained_noise(MID_GREY)
+    low, high = trained_noise(GREY_LEVELS / 2)
     return (
         f"training: {pretrained.name} was not trained for this noise, which is "
         f"{' and '.join(found)} (trained: uncorrelated, {low:.0f} to {high:.0f} grey levels at "

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xbdcnn.cli.names import ESTIMATORS, EXPERIMENTS, NETWORKS, SERIES, require_known
 from xbdcnn.cli.options import Data, ProfileName, chosen_profile
-from xbdcnn.cli.reporting import UsageError, usage_errors
 
 if TYPE_CHECKING:
     from xbdcnn.training.batches import TrainConfig
@@ -47,15 +47,13 @@ def train(
 
     On several GPUs: `accelerate launch -m xbdcnn train xbdcnn --profile paper`, or torchrun.
     """
-    from xbdcnn.inference import zoo
-
+    require_known("network", name, (*NETWORKS, *ESTIMATORS))
     chosen = chosen_profile(profile)
-    with usage_errors():
-        zoo.find_entry(name)
     from xbdcnn.data.source import find_source
     from xbdcnn.training.distributed import this_process
     from xbdcnn.training.named import budget_of, train_named, training_pool
 
+    main = this_process().is_main_process
     budget = budget_of(name, chosen.train)
     config = _with_options(budget, patches=patches, batch_size=batch_size, seed=seed)
     source, target = find_source(data), folder or Path("runs") / name
@@ -69,10 +67,18 @@ def train(
     else:
         side, per_image = config.patch_size, chosen.patches_per_image
         pool = training_pool(source, store, chosen.images, per_image, side)
+        before = _modified(target / "log.csv")
         path = train_named(name, source, config, target, width, chosen.train_images, pool=pool)
-        result = f"weights: {path}"
-    if this_process().is_main_process:
+        earlier = before is not None and before == _modified(target / "log.csv")
+        when = "earlier, no step was left" if earlier else f"after {config.steps} steps"
+        result = f"training finished {when}; weights: {path}"
+    if main:
         typer.echo(result)
+
+
+def _modified(path: Path) -> int | None:
+    """Return when a file was last written, in ns; None if there is no such file."""
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def _with_options(config: TrainConfig, **options: int | None) -> TrainConfig:
@@ -102,11 +108,10 @@ def trials(
     ] = None,
 ) -> None:
     """Train small networks that differ in one choice each, and tabulate their PSNR."""
+    require_known("series", series, SERIES)
     from xbdcnn.data.source import find_source
-    from xbdcnn.study.trials import BUDGET, SERIES, run_series
+    from xbdcnn.study.trials import BUDGET, run_series
 
-    if series not in SERIES:
-        raise UsageError(f"unknown series {series!r}; choose from {', '.join(SERIES)}")
     budget = _with_options(BUDGET, patches=patches, batch_size=batch_size)
     table = run_series(series, find_source(data), folder, output, seed or [0], budget)
     typer.echo(table.round(2).to_string(index=False))
@@ -117,7 +122,7 @@ def evaluate(
         list[int] | None,
         typer.Option(min=1, max=2, help="Table 1 or 2; repeatable. Default: both."),
     ] = None,
-    profile: ProfileName = "cpu",
+    profile: ProfileName = "quick",
     data: Data = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for the csv, Markdown and LaTeX tables.")
@@ -140,14 +145,14 @@ def evaluate(
 ) -> None:
     """Re-measure Tables I and II of the paper, next to their printed and corrected values.
 
-    The default profile evaluates all methods on ten whole radiographs and takes hours, mostly for
-    BM3D; `--profile quick` or a selection with `--method` takes minutes.
+    The default profile takes minutes. `--profile cpu` evaluates all methods on ten whole
+    radiographs and takes hours, mostly for BM3D, unless methods are chosen with `--method`.
     """
+    chosen, numbers = chosen_profile(profile), table or [1, 2]
     from xbdcnn.data.source import find_source
     from xbdcnn.study.table_differences import compare_psnr, read_earlier_table
     from xbdcnn.study.tables import readable, run_table
 
-    chosen, numbers = chosen_profile(profile), table or [1, 2]
     source = find_source(data)
     earlier = {n: read_earlier_table(n, compare) for n in numbers} if compare else {}
     for number in numbers:
@@ -180,12 +185,12 @@ def audit(
 
     Notebook 11 reads their results; its training runs are those of `xbdcnn trials choices`.
     """
-    from xbdcnn.data.source import find_source
-    from xbdcnn.study.audit.experiments import EXPERIMENTS, file_stem, run_experiments
-
     chosen = experiments or list(EXPERIMENTS)
-    if unknown := sorted(set(chosen) - set(EXPERIMENTS)):
-        raise UsageError(f"unknown experiment {unknown[0]!r}; choose from {', '.join(EXPERIMENTS)}")
+    for name in chosen:
+        require_known("experiment", name, EXPERIMENTS)
+    from xbdcnn.data.source import find_source
+    from xbdcnn.study.audit.experiments import file_stem, run_experiments
+
     tables = run_experiments(chosen, find_source(data), output)
     for name, table in tables.items():
         typer.echo(f"written: {output / file_stem(name)}.csv, {len(table)} rows")

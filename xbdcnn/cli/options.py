@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xbdcnn.cli.reporting import usage_errors
+from xbdcnn.cli.names import PROFILES, require_known
 
 if TYPE_CHECKING:
     from xbdcnn.study.profiles import Profile
@@ -62,7 +62,7 @@ WindowLimits = Annotated[
 
 def chosen_profile(name: str) -> Profile:
     """Return the profile of this name, or raise UsageError."""
+    require_known("profile", name, PROFILES)
     from xbdcnn.study.profiles import get_profile
 
-    with usage_errors():
-        return get_profile(name)
+    return get_profile(name)

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -33,6 +33,18 @@ REMEDIES = {
 }
 """Remedy for an error of the operating system."""
 
+CONTINUED = {
+    "denoise": "restored files are kept; continue with --resume",
+    "evaluate": "continue with --resume",
+    **dict.fromkeys(("train", "trials"), "run it again to continue from the last checkpoint"),
+    "reproduce": "run it again to continue after the last finished notebook",
+    **dict.fromkeys(("fetch-sample", "fetch-exposures"), "run it again to continue"),
+}
+"""How to continue after Ctrl-C, by command."""
+
+INTERRUPTED, PIPE_CLOSED = 130, 141
+"""Exit codes after Ctrl-C, and if the reader of the output has left: 128 and the signal."""
+
 
 class UsageError(XbdcnnError):
     """An invalid value on the command line; exit code 2 instead of 1."""
@@ -47,6 +59,13 @@ class Commands(TyperGroup):
         try:
             with _missing_extras_named(ctx):
                 return super().invoke(ctx)
+        except KeyboardInterrupt:
+            hint = CONTINUED.get(str(ctx.invoked_subcommand))
+            print_error(f"interrupted; {hint}" if hint else "interrupted")
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            _discard(sys.stdout)
+            raise typer.Exit(PIPE_CLOSED) from None
         except (XbdcnnError, OSError, MemoryError) as error:
             if ctx.params["debug"]:
                 raise
@@ -61,9 +80,6 @@ class Commands(TyperGroup):
             command = f"{error.ctx.command_path} --help" if error.ctx else "xbdcnn --help"
             print_error(f"{error.format_message().rstrip('.')}; see '{command}'")
             code = 2
-        except typer.Abort:
-            print_error("interrupted")
-            code = 130
         sys.exit(code or 0)
 
 
@@ -92,21 +108,35 @@ def print_error(error: object, file: Path | None = None) -> None:
     text = error_text(error)
     if file is not None and str(file) not in text:
         text = f"{file}: {text}"
-    _write(f"xbdcnn: error: {text}", sys.stderr)
+    print_log(f"xbdcnn: error: {text}", on_stderr=True)
+
+
+def print_log(text: str, on_stderr: bool = False) -> None:
+    """Print one line about work that is done; without effect if nobody reads the output."""
+    try:
+        print_line(text, on_stderr)
+    except BrokenPipeError:
+        _discard(sys.stderr if on_stderr else sys.stdout)
 
 
 def print_line(text: str, on_stderr: bool = False) -> None:
-    """Print one line, above any progress bar."""
-    _write(text, sys.stderr if on_stderr else sys.stdout)
+    """Print one line above any progress bar, even if a file name has line breaks or odd bytes.
 
-
-def _write(text: str, stream: TextIO) -> None:
-    """Print on one line, even if a file name contains line breaks or undecodable bytes."""
+    Raises:
+        BrokenPipeError: the reader of the output has left, e.g. `head`.
+    """
     from tqdm import tqdm
 
+    stream = sys.stderr if on_stderr else sys.stdout
     encoding = stream.encoding or "utf-8"
-    line = " ".join(text.split()).encode(encoding, "replace").decode(encoding)
-    tqdm.write(line, file=stream)
+    tqdm.write(" ".join(text.split()).encode(encoding, "replace").decode(encoding), file=stream)
+    stream.flush()  # a closed pipe is noticed here, not at some later line
+
+
+def _discard(stream: TextIO) -> None:
+    """Redirect a closed pipe to nowhere, so that the interpreter can flush it when it exits."""
+    with suppress(OSError, ValueError):  # a stream without a file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def error_text(error: object) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from xbdcnn.cli.options import Data, ProfileName, chosen_profile
+from xbdcnn.cli.names import PROFILES, require_known
+from xbdcnn.cli.options import Data, ProfileName
 from xbdcnn.cli.reporting import UsageError, usage_errors
 
 if TYPE_CHECKING:
@@ -40,16 +41,17 @@ def reproduce(
     With --from, profile and notebooks are those of the record, and the exit code is 0 only if
     every number of every table is the same, except for run times.
     """
-    from xbdcnn.study.reproduce.execution import notebooks_folder, select
-    from xbdcnn.study.reproduce.pipeline import reproduce as run
+    require_known("profile", profile, PROFILES)
+    from xbdcnn.study.reproduce.sources import notebooks_folder, select
 
     recorded = _recorded(record, only, data, output) if record else None
     if recorded:
         profile, only = recorded.profile, recorded.notebooks
-    chosen_profile(profile)
     folder = notebooks_folder(notebooks)
     with usage_errors():
         select(folder, only)
+    from xbdcnn.study.reproduce.pipeline import reproduce as run
+
     outcomes = run(profile, data, output, only, force, folder)
     done = [outcome for outcome in outcomes if outcome.status == "done"]
     minutes = sum(outcome.seconds for outcome in done) / 60
@@ -63,12 +65,12 @@ def reproduce(
 
 def _recorded(record: Path, only: list[str] | None, data: str | None, output: Path) -> RecordedRun:
     """Read a record and print what has changed since; raise XbdcnnError for other images."""
+    if only:
+        raise UsageError("--from repeats every notebook of the record; omit --only")
     from xbdcnn.data.source import find_source
     from xbdcnn.study.reproduce import repeating
 
     with usage_errors():
-        if only:
-            raise UsageError("--from repeats every notebook of the record; omit --only")
         recorded = repeating.read_run(record)
         if recorded.folder.resolve() == output.resolve():
             raise UsageError(f"{output}: contains the record itself; choose another folder with -o")

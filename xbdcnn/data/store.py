@@ -11,12 +11,9 @@ import hashlib
 import json
 import os
 import shutil
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +23,7 @@ from tqdm.auto import tqdm
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
+from xbdcnn._common.processes import process_pool
 from xbdcnn.data.files.radiograph import load_radiograph
 from xbdcnn.data.patches import random_patches
 
@@ -194,39 +192,13 @@ def _cut_blocks(blocks: list[Block], workers: int | None) -> Iterator[tuple[Bloc
     if workers <= 1:
         yield from ((block, cut_block(block)) for block in blocks)
         return
-    with _process_pool(workers) as pool:
+    with process_pool(workers) as pool:
         jobs = {pool.submit(cut_block, block): block for block in blocks}
         try:
             for job in as_completed(jobs):
                 yield jobs[job], job.result()
         except BrokenProcessPool:
             raise XbdcnnError("a decoding process was terminated; run it again to resume") from None
-
-
-@contextmanager
-def _process_pool(workers: int) -> Iterator[Executor]:
-    """Provide a pool of processes; an error cancels the queued blocks.
-
-    The processes are spawned, because a fork of a process with threads, as of PyTorch, may hang.
-    """
-    context = get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_exit_with_parent)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _exit_with_parent() -> None:
-    """Exit when the parent process is killed, instead of waiting for work forever."""
-    threading.Thread(target=_wait_for_parent, daemon=True).start()
-
-
-def _wait_for_parent() -> None:
-    parent = parent_process()
-    if parent is not None:  # None in the main process
-        parent.join()
-        os._exit(1)
 
 
 def _write_record(path: Path, record: dict[str, Any]) -> None:

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.state import AcceleratorState
 from torch import nn
+from torch.distributed import Store, rendezvous
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.models import Recipe
 from xbdcnn.successor import AnyRecipe
 from xbdcnn.training.batches import Batch
+
+START_TIMEOUT = timedelta(seconds=30)
+"""Time within which all processes of a launcher must have started."""
 
 
 def accelerator(precision: str) -> Accelerator:
@@ -32,8 +38,31 @@ def accelerator(precision: str) -> Accelerator:
 
 
 def this_process() -> PartialState:
-    """Return the rank of this process among those of the launcher; 0 of 1 without a launcher."""
+    """Return the rank of this process among those of the launcher; 0 of 1 without a launcher.
+
+    Raises:
+        XbdcnnError: WORLD_SIZE announces processes that do not start within `START_TIMEOUT`.
+    """
+    if os.environ.get("WORLD_SIZE", "1") != "1" and not PartialState._shared_state:
+        _meet_other_processes(os.environ["WORLD_SIZE"])
     return PartialState(cpu=_launched_on_cpus())
+
+
+@cache
+def _meet_other_processes(count: str) -> Store:
+    """Wait for all processes; without this, a WORLD_SIZE left over from a job waits for ever.
+
+    The store has to live as long as the process, since the other processes may still use it.
+    """
+    try:
+        store, _, _ = next(rendezvous("env://", timeout=START_TIMEOUT))
+    except (RuntimeError, ValueError) as error:
+        seconds = START_TIMEOUT.total_seconds()
+        raise XbdcnnError(
+            f"WORLD_SIZE={count} in the environment announces {count} processes, which have not "
+            f"all started within {seconds:.0f} s; unset WORLD_SIZE, or start them with torchrun"
+        ) from error
+    return store
 
 
 def _launched_on_cpus() -> bool:

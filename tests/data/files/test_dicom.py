@@ -18,7 +18,7 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.cli import batch
+from xbdcnn.cli import batch, wording
 from xbdcnn.data import (
     Window,
     builtin_radiograph,
@@ -310,8 +310,8 @@ def test_a_window_outside_all_pixels_is_refused(tmp_path):
     source = dicoms.write(tmp_path / "in.dcm", header)
     with pytest.raises(XbdcnnError, match="no pixel lies in its window"):
         batch.denoise_file(Brighter(), source, tmp_path / "out.dcm")
-    line = batch.denoise_file(Brighter(), source, tmp_path / "out.dcm", window=(0, 4095))
-    assert "stored 0 is black, 4095 white (as given), 0.00% of the pixels outside" in line
+    found = batch.denoise_file(Brighter(), source, tmp_path / "out.dcm", window=(0, 4095))
+    assert "stored 0 is black, 4095 white (as given), 0.00% of the pixels outside" in found.line
 
 
 # --- transfer syntaxes ----------------------------------------------------------------------
@@ -410,6 +410,6 @@ def test_other_modalities_are_refused(tmp_path, name):
 
 def test_uncertainty_of_levels_is_printed_if_measured():
     levels = Levels(0.5, 10.0)
-    assert batch.format_levels(levels, None) == "eta 0.50, sigma 10.0 (uncertainty not measured)"
-    assert batch.format_levels(levels, Levels(0.1, 1.5)) == "eta 0.50 +- 0.10, sigma 10.0 +- 1.5"
-    assert batch.format_levels(None, None) == "no noise level estimated"
+    assert wording.format_levels(levels, None) == "eta 0.50, sigma 10.0 (uncertainty not measured)"
+    assert wording.format_levels(levels, Levels(0.1, 1.5)) == "eta 0.50 +- 0.10, sigma 10.0 +- 1.5"
+    assert wording.format_levels(None, None) == "no noise level estimated"

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from xbdcnn import cli
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import sha256_of
-from xbdcnn.study.reproduce import execution, freshness
+from xbdcnn.study.reproduce import execution, freshness, sources
 from xbdcnn.study.reproduce.execution import NotebookFailed
 from xbdcnn.study.reproduce.pipeline import reproduce
 
@@ -196,7 +196,7 @@ def test_unknown_parameter_is_an_error_before_anything_runs(tmp_path):
     folder = write(tmp_path / "notebooks", "00_first", FIRST).parent
     bad = write(folder, "01_bad", SECOND)
     bad.write_text(bad.read_text().replace("data = None", "date = None"))
-    with pytest.raises(XbdcnnError, match=r"01_bad\.py: unknown parameter data; assign profile"):
+    with pytest.raises(XbdcnnError, match=r"01_bad\.py: unknown parameter data; its cell"):
         reproduce(output=tmp_path / "out", notebooks=folder, progress=False)
     assert not (tmp_path / "out").exists()
 
@@ -228,10 +228,18 @@ def test_cell_ids_depend_only_on_name_and_position(tmp_path):
 def test_selection_by_number_or_name(finished):
     folder = finished / "notebooks"
     for name in ("1", "01", "01_second"):
-        assert [path.stem for path in execution.select(folder, [name])] == ["01_second"]
-    assert len(execution.select(folder, ["01", "0", "01_second"])) == 2
+        assert [path.stem for path in sources.select(folder, [name])] == ["01_second"]
+    assert len(sources.select(folder, ["01", "0", "01_second"])) == 2
     with pytest.raises(XbdcnnError, match="no notebook '7'; choose from 00_first, 01_second"):
-        execution.select(folder, ["7"])
+        sources.select(folder, ["7"])
+    assert sources.select(folder, "01") == sources.select(folder, ["01"])
+
+
+def test_mistyped_parameter_is_refused_before_a_cell_runs(tmp_path):
+    notebook = execution.read_notebook(write(tmp_path, "00_first", FIRST))
+    with pytest.raises(XbdcnnError, match="unknown parameter profil; its cell"):
+        execution.execute(notebook, tmp_path, {"profil": "smoke", "data": None}, False)
+    assert not list(tmp_path.glob("*.ipynb"))
 
 
 def test_unusable_folders_are_errors(finished, tmp_path):

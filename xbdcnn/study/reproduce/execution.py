@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn._common.files import PACKAGE, atomic_path
+from xbdcnn._common.files import atomic_path
 
 PARAMETERS = ("profile", "data", "output")
 """Variables that the cell tagged `parameters` of every notebook assigns."""
@@ -26,7 +26,6 @@ INJECTED = "injected-parameters"
 KERNELSPEC = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 INLINE = "module://matplotlib_inline.backend_inline"
 
-_PATTERN = "[0-9][0-9]_*.py"
 _NEEDS = re.compile(r"needs:(\w+)(?:@([\w+]+))?")
 
 
@@ -70,39 +69,6 @@ class ThisInterpreter(AsyncKernelManager):
         return KernelSpec(**facts, env={"MPLBACKEND": INLINE})
 
 
-def notebooks_folder(folder: Path | str | None = None) -> Path:
-    """Return the folder of the notebook sources, by default the one next to the package.
-
-    Raises:
-        XbdcnnError: it contains no NN_name.py; a wheel does not include the notebooks.
-    """
-    found = Path(folder) if folder else PACKAGE.parent / "notebooks"
-    if not any(found.glob(_PATTERN)):
-        raise XbdcnnError(
-            f"{found}: no notebooks (NN_name.py) there; run from a clone of the repository"
-        )
-    return found.resolve()
-
-
-def select(folder: Path, only: Sequence[str] | None = None) -> list[Path]:
-    """List the notebook sources in order, or those named in `only`: "06", "6" or "06_tables".
-
-    Raises:
-        XbdcnnError: a name matches no notebook; the message lists the names.
-    """
-    sources = sorted(folder.glob(_PATTERN))
-    if not only:
-        return sources
-    chosen = set()
-    for name in only:
-        matching = {path for path in sources if name.zfill(2) in (path.stem, path.stem[:2])}
-        if not matching:
-            names = ", ".join(path.stem for path in sources)
-            raise XbdcnnError(f"no notebook {name!r}; choose from {names}")
-        chosen |= matching
-    return sorted(chosen)
-
-
 def read_notebook(source: Path) -> Notebook:
     """Read a source in percent format; the cell ids depend only on name and position."""
     content = jupytext.read(source, fmt="py:percent")
@@ -113,16 +79,16 @@ def read_notebook(source: Path) -> Notebook:
     return Notebook(source, content)
 
 
-def check_parameters(notebook: Notebook) -> None:
-    """Raise XbdcnnError unless the parameters cell assigns every variable in `PARAMETERS`.
+def check_parameters(notebook: Notebook, parameters: Iterable[str] = PARAMETERS) -> None:
+    """Raise XbdcnnError unless the parameters cell assigns every one of the `parameters`.
 
-    Papermill only warns of an unknown parameter.
+    Papermill only warns of an unknown parameter, and runs with the default of a mistyped one.
     """
-    known = set(papermill.inspect_notebook(notebook.content))
-    if unknown := [name for name in PARAMETERS if name not in known]:
+    known = papermill.inspect_notebook(notebook.content)
+    if unknown := [name for name in parameters if name not in known]:
         raise XbdcnnError(
-            f"{notebook.source.name}: unknown parameter {', '.join(unknown)}; assign "
-            f"{', '.join(PARAMETERS)} in one cell tagged `parameters`"
+            f"{notebook.source.name}: unknown parameter {', '.join(unknown)}; its cell "
+            f"tagged `parameters` assigns {', '.join(known) or 'none'}; use these or assign it"
         )
 
 
@@ -139,7 +105,9 @@ def execute(
 
     Raises:
         NotebookFailed: <name>.failed.ipynb contains everything up to the failure.
+        XbdcnnError: a parameter is not in the parameters cell.
     """
+    check_parameters(notebook, parameters)
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # it also logs what it raises
     folder = folder.resolve()
     target, failed = (folder / f"{notebook.name}{end}" for end in (".ipynb", ".failed.ipynb"))

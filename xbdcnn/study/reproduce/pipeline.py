@@ -21,9 +21,7 @@ from xbdcnn.study.reproduce.execution import (
     Notebook,
     check_parameters,
     execute,
-    notebooks_folder,
     read_notebook,
-    select,
 )
 from xbdcnn.study.reproduce.freshness import (
     file_stamps,
@@ -33,6 +31,7 @@ from xbdcnn.study.reproduce.freshness import (
     write_record,
     written_since,
 )
+from xbdcnn.study.reproduce.sources import notebooks_folder, select
 
 
 class Outcome(NamedTuple):
@@ -113,7 +112,7 @@ def reproduce(
     profile: str = "quick",
     data: Path | str | None = None,
     output: Path | str = "reproduction",
-    only: Sequence[str] | None = None,
+    only: Sequence[str] | str | None = None,
     force: bool = False,
     notebooks: Path | str | None = None,
     progress: bool = True,

@@ -1,0 +1,44 @@
+"""How window, noise levels and processing of a radiograph are put into words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xbdcnn import __version__
+
+if TYPE_CHECKING:
+    from xbdcnn.data.files.radiograph import RadiographFile
+    from xbdcnn.inference.pretrained import Levels, Pretrained
+
+
+def format_window(radiograph: RadiographFile) -> str:
+    """Return the window as text, with the percentage of the pixels outside."""
+    outside = radiograph.window.outside(radiograph.stored)
+    return f"{radiograph.window}, {outside:.2%} of the pixels outside"
+
+
+def format_levels(levels: Levels | None, error: Levels | None) -> str:
+    """Return eta and sigma as text, with the half widths of their 95 % intervals if known."""
+    if levels is None:
+        return "no noise level estimated"
+    if error is None:
+        return f"eta {levels.eta:.2f}, sigma {levels.sigma:.1f} (uncertainty not measured)"
+    return f"eta {levels.eta:.2f} +- {error.eta:.2f}, sigma {levels.sigma:.1f} +- {error.sigma:.1f}"
+
+
+def describe_levels(levels: Levels | None, error: Levels | None, given: bool) -> str:
+    """Return `format_levels` of an estimate, or the levels that the user has given."""
+    if given and levels is not None:
+        return f"eta {levels.eta:.2f}, sigma {levels.sigma:.1f} (as given)"
+    return format_levels(levels, error)
+
+
+def describe_processing(
+    pretrained: Pretrained, radiograph: RadiographFile, levels: str, strength: float
+) -> str:
+    """Return the description of the processing for a DICOM header, without header values."""
+    return (
+        f"Denoised by xbdcnn {__version__}, network {pretrained.name}, research software, not for "
+        f"diagnosis. Strength {strength:g}. Noise: {levels}, on the 8-bit scale of the window in "
+        f"which {radiograph.window}. The network's change was added to the stored values."
+    )
