@@ -67,7 +67,7 @@ def process_files(
     from tqdm import tqdm
 
     failures = 0
-    bar = tqdm(total=total, unit="image", disable=not sys.stderr.isatty() or total == 1)
+    bar = tqdm(total=total, unit="image", disable=not sys.stderr.isatty() or total <= 1)
     with closing(attempts), bar, _redrawn(bar):
         for file, attempt in attempts:
             bar.set_postfix_str(file.name, refresh=False)
