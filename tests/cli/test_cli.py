@@ -258,7 +258,7 @@ def test_a_tree_is_searched_on_request_and_repeated_in_the_output(disc, tmp_path
     assert "3 of 3 radiographs restored" in result.stdout and "1 other files" in result.stdout
     assert made_in(out) == IMAGES
     again = run("denoise", disc, "-o", out, "--network", weights, "-r", "--resume")
-    assert again.exit_code == 0 and "3 restored already" in again.stdout
+    assert again.exit_code == 0 and "all 3 radiographs were restored" in again.stdout
     result = run("estimate", disc, "-r", "--network", weights)
     assert result.exit_code == 0 and "3 of 3 radiographs estimated" in result.stderr
 

@@ -208,6 +208,7 @@ def test_only_the_downloading_modules_contain_addresses():
         for host in re.findall(r"https?://([\w.-]+)", path.read_text(encoding="utf-8"))
     }
     assert named == {
+        ("elsewhere.py", "git-lfs.github.com"),  # the first line of a Git LFS pointer file
         ("exposures.py", "raw.githubusercontent.com"),
         ("sample.py", "raw.githubusercontent.com"),
         ("sample.py", "nihcc.app.box.com"),
