@@ -214,8 +214,8 @@ print(f"that of the paper {0.7 * paper.PATCHES * sum(paper.EPOCHS):,.0f}.")
 #
 # These tables are measured on real radiographs, one of each patient, none of them used in training.
 # The measurement takes hours, so it was done once with `xbdcnn evaluate`, and the results are in
-# `figures/chestxray8` with their provenance; `xbdcnn evaluate --data DIR` repeats it. The next
-# cells read the results.
+# `figures/chestxray8` with their provenance; `xbdcnn evaluate --profile cpu --data DIR` repeats it.
+# The next cells read the results.
 #
 # Table I uses patches of 128×128, each with its own η from (0.4, 1.9) and σ from (0, 20).
 

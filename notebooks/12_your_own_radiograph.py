@@ -38,7 +38,7 @@
 #
 # ## What you need
 #
-# Notebooks 02 and 08; a DICOM file of the classes CR, DX or RF if available. Two minutes on 2 CPU
+# Notebooks 02 and 08; a DICOM file of a projection radiograph if available. Two minutes on 2 CPU
 # cores. To use your own file, change `original` below.
 
 # %% tags=["parameters"]

@@ -189,7 +189,7 @@ def _(path):
         archive.writestr("scan.png", png())
 
 
-@bad_file("no preamble.dcm", "export the radiograph as one of these")
+@bad_file("no preamble.dcm", "without the preamble of 128 bytes")
 def _(path):
     dicoms.write(path, dicoms.radiograph("CR"))
     path.write_bytes(path.read_bytes()[132:])
@@ -233,7 +233,8 @@ def _(path):
 def _(path):
     header = dicoms.radiograph("CR")
     header.file_meta.TransferSyntaxUID = uid.DeflatedExplicitVRLittleEndian
-    dicoms.write(path, header)
+    content = dicoms.write(path, header).read_bytes()
+    path.write_bytes(content[:400] + b"\xff" * 8 + content[400:])
 
 
 @bad_file("colour.png", "convert the radiograph to grey")
@@ -333,14 +334,18 @@ def dicom_case(name: str, word: str, modality: str = "CR", **tags: object) -> No
 
 dicom_case("15 x 15.dcm", "at least 16 x 16", stored=dicoms.ramp(12, (15, 15)))
 dicom_case("several frames.dcm", "save the wanted one", NumberOfFrames=2)
-dicom_case("colour.dcm", "MONOCHROME1 or 2", PhotometricInterpretation="RGB")
+dicom_case("colour.dcm", "contradicts PhotometricInterpretation", PhotometricInterpretation="RGB")
 dicom_case("palette.dcm", "MONOCHROME1 or 2", PhotometricInterpretation="PALETTE COLOR")
-dicom_case("three samples.dcm", "export it again", SamplesPerPixel=3)
+dicom_case("three samples.dcm", "contradicts PhotometricInterpretation", SamplesPerPixel=3)
 dicom_case("32 bits.dcm", "export it again", BitsAllocated=32)
 dicom_case("one bit.dcm", "export it again", BitsAllocated=1, BitsStored=1, HighBit=0)
 dicom_case("more bits than allocated.dcm", "export it again", BitsStored=20, HighBit=19)
 dicom_case("left-aligned.dcm", "convert it with a DICOM tool", HighBit=15)
-dicom_case("invalid PixelRepresentation.dcm", "export it again", PixelRepresentation=7)
+dicom_case(
+    "invalid PixelRepresentation.dcm",
+    "PixelRepresentation (0028,0103) is not",
+    PixelRepresentation=7,
+)
 dicom_case("constant.dcm", "every pixel is equal", stored=np.full((20, 20), 7, np.uint16))
 dicom_case("window too narrow.dcm", "give --window", WindowCenter=5, WindowWidth=0.5)
 dicom_case("window elsewhere.dcm", "give --window", WindowCenter=9e6, WindowWidth=10)
@@ -352,7 +357,7 @@ def _(path):
     dicoms.write(path, dicoms.radiograph("CR", **tags))
 
 
-@bad_file("invalid number.dcm", "cannot be decoded")
+@bad_file("invalid number.dcm", "WindowCenter (0028,1050) is not a number; give --window")
 def _(path):
     dicoms.write(path, dicoms.radiograph("CR", WindowCenter=1234, WindowWidth=99))
     path.write_bytes(path.read_bytes().replace(b"1234", b"12x4"))
@@ -379,8 +384,8 @@ def without(*names: str) -> Bad:
 
 
 bad_file("no pixels.dcm", "choose the image object")(without("PixelData"))
-bad_file("no rows.dcm", "cannot be decoded")(without("Rows"))
-bad_file("no bits.dcm", "export it again")(without("BitsStored"))
+bad_file("no rows.dcm", "Rows (0028,0010) is missing")(without("Rows"))
+bad_file("no bits.dcm", "BitsStored (0028,0101) is missing")(without("BitsStored"))
 bad_file("no PhotometricInterpretation.dcm", "MONOCHROME1 or 2")(
     without("PhotometricInterpretation")
 )
@@ -419,7 +424,7 @@ def _(path):
     path.write_bytes(path.read_bytes().replace(known, unknown, 1))
 
 
-@bad_file("computed tomogram.dcm", "not a CR, DX or RF image")
+@bad_file("computed tomogram.dcm", "not a CR, DX, IO, RF or XA image")
 def _(path):
     path.write_bytes(Path(get_testdata_file("CT_small.dcm", download=False)).read_bytes())
 

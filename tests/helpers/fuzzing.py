@@ -24,6 +24,7 @@ from pathlib import Path
 
 import dicoms
 import numpy as np
+import pydicom
 import tifffile
 from PIL import Image
 from pydicom import uid
@@ -69,12 +70,28 @@ def seeds_dicom(folder: Path) -> list[bytes]:
     headers += [dicoms.radiograph("CR", bits=8), dicoms.radiograph("CR", PixelPaddingValue=0)]
     implicit = dicoms.radiograph("CR", WindowCenter=2000, WindowWidth=900)
     implicit.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian
-    headers.append(implicit)
+    headers += [implicit, _with_table(), _with_equal_channels()]
     for syntax in (uid.RLELossless, uid.JPEGLSLossless, uid.JPEG2000Lossless):
         header = dicoms.radiograph("CR", dicoms.ramp(12, (64, 64)))
         header.compress(syntax, generate_instance_uid=False)
         headers.append(header)
     return [dicoms.write(folder / "seed", header).read_bytes() for header in headers]
+
+
+def _with_table() -> pydicom.Dataset:
+    """Return an object with a VOI LUT of packed bytes."""
+    item = pydicom.Dataset()
+    item.add_new("LUTDescriptor", "US", [4096, 0, 8])
+    item.add_new("LUTData", "OW", bytes(k // 16 for k in range(4096)))
+    return dicoms.radiograph("CR", VOILUTSequence=pydicom.Sequence([item]))
+
+
+def _with_equal_channels() -> pydicom.Dataset:
+    grey = dicoms.ramp(8)
+    header = dicoms.radiograph("DX", grey, bits=8, kind="RGB")
+    header.SamplesPerPixel, header.PlanarConfiguration = 3, 0
+    header.PixelData = np.repeat(grey, 3).tobytes()
+    return header
 
 
 def seeds_safetensors(folder: Path) -> list[bytes]:

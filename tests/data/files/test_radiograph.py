@@ -313,7 +313,11 @@ def test_dicom_modality_lut_from_pydicom_data():
 
 @pytest.mark.parametrize(
     ("name", "remedy"),
-    [("SC_rgb.dcm", "RGB"), ("rtplan.dcm", "without pixel data"), ("emri_small.dcm", "frames")],
+    [
+        ("SC_rgb.dcm", "colour"),
+        ("rtplan.dcm", "without pixel data"),
+        ("emri_small.dcm", "frames"),
+    ],
 )
 def test_bad_dicom_from_pydicom(name, remedy):
     assert remedy in message(get_testdata_file(name, download=False))

@@ -19,20 +19,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
-from xbdcnn.data.files.dicom_read import hiding_header_values
+from xbdcnn.data.files.dicom_complete import complete_header, remove_unwritable
+from xbdcnn.data.files.dicom_text import with_prefix
+from xbdcnn.data.files.dicom_values import dicom_stage
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-PROJECTION_IMAGE_CLASSES = {
-    "1.2.840.10008.5.1.4.1.1.1": "CR",
-    "1.2.840.10008.5.1.4.1.1.1.1": "DX, for presentation",
-    "1.2.840.10008.5.1.4.1.1.1.1.1": "DX, for processing",
-    "1.2.840.10008.5.1.4.1.1.12.2": "RF",
-}
-"""SOP classes that may be restored: the networks were trained on projection radiographs only."""
 
 OBSOLETE_ATTRIBUTES = (
     "SmallestImagePixelValue",
@@ -45,17 +38,6 @@ OBSOLETE_ATTRIBUTES = (
     "ExtendedOffsetTableLengths",
 )
 """Attributes of the source that do not hold for the derived object."""
-
-
-def require_projection_image(path: Path, header: Dataset) -> None:
-    """Raise XbdcnnError unless the object's class is one of `PROJECTION_IMAGE_CLASSES`."""
-    with hiding_header_values(path):
-        known = header.get("SOPClassUID") in PROJECTION_IMAGE_CLASSES
-    if not known:
-        raise XbdcnnError(
-            f"{path}: not a CR, DX or RF image, for which the networks were trained; save it as "
-            "PNG to denoise it nevertheless"
-        )
 
 
 def save_derived(
@@ -76,9 +58,16 @@ def save_derived(
     Raises:
         XbdcnnError: the header of the source cannot be written.
     """
-    with atomic_path(target) as temporary, hiding_header_values(path):
+    failure = "its header cannot be written as a derived object"
+    with atomic_path(target) as temporary, dicom_stage(path, failure, "save it as PNG"):
         derived = _derived_object(header, stored, derivation)
-        derived.save_as(temporary, enforce_file_format=True)
+        try:
+            derived.save_as(temporary, enforce_file_format=True)
+        except (OSError, MemoryError):
+            raise
+        except Exception:  # an element that was damaged may raise anything
+            remove_unwritable(derived)
+            derived.save_as(temporary, enforce_file_format=True)
 
 
 def _derived_object(header: Dataset, stored: NDArray, derivation: str) -> Dataset:
@@ -89,6 +78,7 @@ def _derived_object(header: Dataset, stored: NDArray, derivation: str) -> Datase
     _set_identity(derived, header)
     _set_derivation(derived, header, derivation)
     _set_pixels(derived, stored)
+    complete_header(derived)
     return derived
 
 
@@ -99,7 +89,9 @@ def _set_identity(derived: Dataset, header: Dataset) -> None:
 
     syntax = header.file_meta.TransferSyntaxUID
     software = f"xbdcnn {version('xbdcnn')}"
-    series = uuid.uuid5(uuid.NAMESPACE_OID, f"{header.get('SeriesInstanceUID')} {software}")
+    # Without a series of its own, the source is one.
+    source = header.get("SeriesInstanceUID") or header.get("SOPInstanceUID") or uuid.uuid4()
+    series = uuid.uuid5(uuid.NAMESPACE_OID, f"{source} {software}")
     derived.SOPInstanceUID = UID(f"2.25.{uuid.uuid4().int}")
     derived.SeriesInstanceUID = UID(f"2.25.{series.int}")
     derived.preamble = bytes(128)
@@ -116,10 +108,10 @@ def _set_derivation(derived: Dataset, header: Dataset, derivation: str) -> None:
     kind, now = header.get("ImageType"), _current_time(header)
     values = [kind] if isinstance(kind, str) else list(kind or [])
     derived.ImageType = ["DERIVED", *(values[1:] or ["PRIMARY"])]
-    described = header.get("SeriesDescription")
-    derived.SeriesDescription = f"Denoised: {described}"[:64] if described else "Denoised"
-    derived.DerivationDescription = derivation[:1024]
-    derived.SourceImageSequence = [_source_image(header)]
+    with_prefix(derived, "SeriesDescription", "Denoised")
+    derived.DerivationDescription = derivation.encode("ascii", "replace").decode()[:1024]
+    if header.get("SOPInstanceUID"):
+        derived.SourceImageSequence = [_source_image(header)]
     equipment = [*(header.get("ContributingEquipmentSequence") or []), _equipment(now)]
     derived.ContributingEquipmentSequence = equipment
     derived.InstanceCreationDate, derived.InstanceCreationTime = f"{now:%Y%m%d}", f"{now:%H%M%S}"

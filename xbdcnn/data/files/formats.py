@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,15 @@ LARGEST_AREA = 2**26
 
 LARGEST_FILE = 2**29
 """Bytes; 8192 x 8192 pixels of 16 bits take a quarter of this."""
+
+AS_PICTURE = (
+    "the file is damaged or in a variant that is not supported, save it again as 8- or 16-bit "
+    "grey PNG"
+)
+"""Cause and remedy where a decoder of pictures fails."""
+
+PROGRAMMING_ERRORS = (LookupError, AttributeError, TypeError, AssertionError, struct.error)
+"""Exceptions whose text means nothing to the owner of a file."""
 
 _MAGIC: dict[bytes, Format] = {
     b"\x89PNG": "png",
@@ -44,10 +54,25 @@ def require_format(path: Path) -> Format:
     if path.stat().st_size == 0:
         raise XbdcnnError(f"{path}: the file is empty; copy or download it again")
     if (found := format_of(path)) is None:
+        if _is_dicom_without_preamble(path):
+            raise XbdcnnError(
+                f"{path}: a DICOM file without the preamble of 128 bytes and 'DICM'; add it with a "
+                "DICOM tool, such as dcmconv of DCMTK"
+            )
         raise XbdcnnError(
             f"{path}: not a PNG, TIFF, JPEG or DICOM file; export the radiograph as one of these"
         )
     return found
+
+
+def _is_dicom_without_preamble(path: Path) -> bool:
+    """Tell whether a file begins with 'DICM' or an element of the first groups of a DICOM file."""
+    with open(path, "rb") as stream:
+        head = stream.read(8)
+    explicit = head[4:6].isalpha() and head[4:6].isupper()  # the value representation
+    implicit = head[6:8] == b"\0\0"  # a length below 65536
+    little = head[:2] in (b"\x02\0", b"\x08\0") and (explicit or implicit)
+    return head[:4] == b"DICM" or little or (head[:2] == b"\0\x08" and explicit)
 
 
 def read_whole_file(path: Path) -> BytesIO:
@@ -58,10 +83,13 @@ def read_whole_file(path: Path) -> BytesIO:
 
 
 @contextmanager
-def decoder_errors(path: Path, quote: bool = True) -> Iterator[None]:
-    """Convert every exception of a decoder into one XbdcnnError that names the file.
+def decoder_errors(
+    path: Path, failure: str = "cannot be decoded", remedy: str = AS_PICTURE, quote: bool = True
+) -> Iterator[None]:
+    """Convert every exception of one stage into one XbdcnnError that names the file.
 
-    quote: include the decoder's message, which may quote the file.
+    failure: the stage and what it could not do. quote: include the decoder's message, which may
+    quote the file.
     """
     try:
         # Decoders warn about minor defects of the header; serious ones are raised.
@@ -71,17 +99,15 @@ def decoder_errors(path: Path, quote: bool = True) -> Iterator[None]:
     except (XbdcnnError, OSError) as error:
         if isinstance(error, XbdcnnError) or error.errno is not None:
             raise
-        raise _damaged(path, error, quote) from error
+        raise XbdcnnError(f"{path}: {failure}{_reason(error, quote)}; {remedy}") from error
     except Exception as error:  # a decoder may raise anything on a damaged file
-        raise _damaged(path, error, quote) from error
+        raise XbdcnnError(f"{path}: {failure}{_reason(error, quote)}; {remedy}") from error
 
 
-def _damaged(path: Path, error: Exception, quote: bool) -> XbdcnnError:
-    reason = " ".join(str(error).split()) if quote else ""
-    return XbdcnnError(
-        f"{path}: cannot be decoded ({reason or type(error).__name__}); the file is damaged or in "
-        "a variant that is not supported, save it again as 8- or 16-bit grey PNG"
-    )
+def _reason(error: Exception, quote: bool) -> str:
+    """Return the decoder's message in brackets, or nothing where it explains nothing."""
+    text = " ".join(str(error).split())
+    return f" ({text})" if text and quote and not isinstance(error, PROGRAMMING_ERRORS) else ""
 
 
 def check_area(path: Path, height: int, width: int) -> None:
@@ -106,4 +132,7 @@ def check_area(path: Path, height: int, width: int) -> None:
 def refuse_frames(path: Path, frames: int) -> None:
     """Raise XbdcnnError if a file holds more than one frame or page."""
     if frames > 1:
-        raise XbdcnnError(f"{path}: holds {frames} frames; save the wanted one as its own file")
+        raise XbdcnnError(
+            f"{path}: holds {frames} frames, but only single images are restored; save the wanted "
+            "one as its own file"
+        )

@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from xbdcnn.data.files.dicom_read import hiding_header_values, read_dicom
-from xbdcnn.data.files.dicom_window import curve_of, has_curve, limits_of, padding_of, window_of
-from xbdcnn.data.files.dicom_write import require_projection_image, save_derived
+from xbdcnn.data.files.dicom_class import require_projection_image
+from xbdcnn.data.files.dicom_read import read_dicom
+from xbdcnn.data.files.dicom_values import GIVE_WINDOW, dicom_stage, limits_of
+from xbdcnn.data.files.dicom_window import (
+    curve_of,
+    has_curve,
+    is_inverted,
+    padding_of,
+    window_of,
+)
+from xbdcnn.data.files.dicom_write import save_derived
 from xbdcnn.data.files.elsewhere import require_content
 from xbdcnn.data.files.formats import require_format
 from xbdcnn.data.files.picture_window import default_window
@@ -46,7 +54,7 @@ class RadiographFile:
         return self.window.to_unit(self.stored)
 
     def require_projection_image(self) -> None:
-        """Raise XbdcnnError for a DICOM image other than CR, DX or RF, e.g. a CT slice."""
+        """Raise XbdcnnError for a DICOM image that is no projection radiograph, e.g. a CT slice."""
         if self.header is not None:
             require_projection_image(self.path, self.header)
 
@@ -76,11 +84,11 @@ def open_radiograph(path: str | Path, window: tuple[float, float] | None = None)
     given = Window(*window, "as given") if window else None
     require_content(path)
     if require_format(path) == "dicom":
-        header, stored = read_dicom(path)
-        with hiding_header_values(path):
+        header, stored, notes = read_dicom(path)
+        with dicom_stage(path, "its display cannot be read from the header", GIVE_WINDOW):
             chosen = given or window_of(path, header, stored)
-            limits, padding = limits_of(header), padding_of(header)
-            return RadiographFile(path, stored, chosen, limits, padding, header)
+            limits, padding = limits_of(header), padding_of(path, header)
+            return RadiographFile(path, stored, chosen.noted(notes), limits, padding, header)
     picture = read_picture(path, any_scale=given is not None)
     chosen = given or default_window(picture)
     return RadiographFile(path, picture.stored, chosen, picture.limits, inverted=picture.inverted)
@@ -123,8 +131,8 @@ def load_radiograph(path: str | Path) -> NDArray[np.float32]:
     radiograph = open_radiograph(path)
     if radiograph.header is None:
         return radiograph.unit
-    with hiding_header_values(radiograph.path):
-        if has_curve(radiograph.header):
+    with dicom_stage(radiograph.path, "its display cannot be read from the header", GIVE_WINDOW):
+        if has_curve(radiograph.path, radiograph.header):
             return _through_curve(radiograph, radiograph.header)
         return radiograph.unit
 
@@ -132,6 +140,6 @@ def load_radiograph(path: str | Path) -> NDArray[np.float32]:
 def _through_curve(radiograph: RadiographFile, header: Dataset) -> NDArray[np.float32]:
     """Look every stored value up in the nonlinear display curve of the header."""
     curve = curve_of(radiograph.path, header).astype(np.float32)
-    if header.PhotometricInterpretation == "MONOCHROME1":
+    if is_inverted(radiograph.path, header):
         curve = 1 - curve
     return curve[radiograph.stored.astype(np.int32) - limits_of(header)[0]]

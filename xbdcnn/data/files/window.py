@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,10 @@ class Window:
 
     def __str__(self) -> str:
         return f"stored {self.black:g} is black, {self.white:g} white ({self.origin})"
+
+    def noted(self, notes: Iterable[str]) -> Window:
+        """Return the same window; its origin adds what was corrected in the file."""
+        return replace(self, origin="; ".join((self.origin, *notes)))
 
     def to_unit(self, stored: NDArray) -> NDArray[np.float32]:
         """f = clip((s - black) / (white - black), 0, 1), the input of the network.
