@@ -196,10 +196,18 @@ def test_each_slider_moves_by_key_and_by_pointer(page, label):
         assert all(picture(page, name) != before[name] for name in names)
 
 
-def by_key(page: Page, handle: Locator) -> None:
+def test_strength_changes_the_restoration_only(page):
+    before = {name: picture(page, name) for name in ("noisy", "restored", "residual")}
+    by_key(page, handle(page, "strength"), "ArrowLeft")
+    expect(slot(page, "caption-restored")).to_contain_text("strength 0.75", timeout=TIMEOUT)
+    changed = {name for name in before if picture(page, name) != before[name]}
+    assert changed == {"restored", "residual"}
+
+
+def by_key(page: Page, handle: Locator, key: str = "ArrowRight") -> None:
     handle.focus()
     for _ in range(5):
-        page.keyboard.press("ArrowRight")
+        page.keyboard.press(key)
 
 
 def by_pointer(page: Page, handle: Locator) -> None:
@@ -213,11 +221,11 @@ def by_pointer(page: Page, handle: Locator) -> None:
 def test_every_control_can_be_reached_by_tab(page):
     page.locator("body").click(position={"x": 2, "y": 2})
     seen = []
-    for _ in range(14):
+    for _ in range(16):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.outerHTML.slice(0, 200)"))
     text = "\n".join(seen)
-    assert text.count('role="slider"') == 2 and text.count("<select") == 2, text
+    assert text.count('role="slider"') == 3 and text.count("<select") == 2, text
     assert 'type="number"' in text and "<button" in text
     assert text.count("data-frame=") == 4 and "data-region" in text
 
