@@ -89,4 +89,4 @@ def test_patches_larger_than_the_images_are_refused():
     """A level estimator is trained on means of 2x2 pixels, hence on areas of 512 pixels."""
     result = CliRunner().invoke(app, ["train", "levels", "--data", "builtin", "--estimate"])
     assert result.exit_code == 1
-    assert "448 pixels wide, less than 512" in result.stderr
+    assert "448 pixels wide, less than 1024" in result.stderr
