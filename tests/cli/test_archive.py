@@ -295,7 +295,13 @@ def begin(tmp_path: Path, seconds: float, *arguments: object, **pipes: int) -> s
     line = [sys.executable, str(script), str(seconds), *map(str, arguments)]
     paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | pipes
-    return subprocess.Popen(line, text=True, env=os.environ | {"PYTHONPATH": paths}, **pipes)
+    environment = os.environ | {"PYTHONPATH": paths}
+    return subprocess.Popen(line, text=True, env=environment, preexec_fn=accept_ctrl_c, **pipes)
+
+
+def accept_ctrl_c() -> None:
+    """Undo that a test run in the background ignores Ctrl-C, as do its child processes."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.mark.slow
