@@ -22,9 +22,6 @@ from xbdcnn.models import Denoised, Recipe, conv3x3, pad_to_multiple, require_im
 TrainingNoise = Literal["radiographs", "paper"]
 """Noise of `training.radiograph_noise`, or that of Eq. 1 in the paper's range."""
 
-LARGEST_STRENGTH = 35.0
-"""Standard deviation in grey levels, at mid grey, of the strongest noise of "radiographs"."""
-
 
 @dataclass(frozen=True)
 class SuccessorRecipe:

@@ -18,10 +18,10 @@ from xbdcnn._common.errors import SMALLEST_SIDE
 from xbdcnn.detector import Display
 from xbdcnn.level_estimator import encode_levels
 from xbdcnn.noise import GREY_LEVELS
-from xbdcnn.successor import LARGEST_STRENGTH, TrainingNoise
+from xbdcnn.successor import TrainingNoise
 from xbdcnn.training.batches import Batch, Pool, TrainConfig, random_patch, step_generator
 
-STRENGTHS = (0.2, LARGEST_STRENGTH)
+STRENGTHS = (0.2, 35.0)
 """Standard deviation of the noise at mid grey, in grey levels; drawn log-uniformly."""
 
 NOISE_FREE = 0.03
