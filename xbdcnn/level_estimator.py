@@ -18,8 +18,8 @@ LEVEL_UNIT = 25.5
 LEAST_ERROR = 0.006
 """Least standard deviation of the error of an encoded level, 0.15 grey levels of noise.
 
-With it the 95 % intervals of eta and sigma cover 95 % on whole validation radiographs, which are
-larger than the patches of the training."""
+It stands for what remains in whole radiographs, which are larger than the patches of the training:
+chosen on the validation radiographs for the one training run that is shipped."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,9 +60,11 @@ def scans(tmp_path, ramp) -> Path:
     return folder
 
 
-def test_help_names_every_command():
+def test_help_names_every_command_and_is_quick():
+    start = time.perf_counter()
     command = [sys.executable, "-m", "xbdcnn", "--help"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert time.perf_counter() - start < 2
     for name in ("reproduce", "train", "evaluate", "denoise", "fetch-sample", "--version"):
         assert name in result.stdout
 

@@ -77,4 +77,3 @@ def test_names_are_those_of_the_definitions():
     assert list(names.EXPERIMENTS) == list(EXPERIMENTS)
     assert [*names.NETWORKS, *names.ESTIMATORS] == [*zoo.ZOO, *zoo.SUCCESSORS]
     assert names.shipped_networks() == zoo.shipped_names()
-    assert names.shipped_networks() == zoo.shipped_names()

@@ -62,7 +62,7 @@ SUCCESSORS: dict[str, ZooEntry] = {
     ESTIMATOR: ZooEntry("Level estimator", "estimator", EstimatorRecipe()),
 }
 """Networks of the architecture that follows X-BDCNN, and the level estimator that they share; they
-can be trained, none is shipped yet."""
+can be trained; only the level estimator is shipped yet."""
 
 
 def find_entry(name: str) -> ZooEntry:
