@@ -73,7 +73,7 @@ def collect_tasks(device: torch.device, folder: Path, quick: bool) -> list[Task]
     count = 2 if quick else 8
     found = tasks.machine_limits(device, 1024 if quick else 4096)
     for side in (128, 256) if quick else (128, 512, 1024, 2048):
-        found += tasks.inference(device, side)
+        found += tasks.inference(device, side) + tasks.successor_inference(device, side)
     found += tasks.classical_methods(128 if quick else 512)
     found += tasks.training(device, count)
     found += tasks.noise_synthesis(device, 8 * count)

@@ -41,7 +41,7 @@ def measure_archive(
     files: int = FILES,
     jobs: Sequence[int] | None = None,
     side: int = SIDE,
-    network: str = "xbdcnn",
+    network: str = "tiny",
 ) -> pd.DataFrame:
     """Restore the same files with different numbers of processes; write archive.csv and .json.
 

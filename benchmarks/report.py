@@ -18,13 +18,14 @@ Written by `python -m benchmarks`{quick}: {rounds} interleaved rounds in one run
 
 *{roofline}* Left of the bend the rate is limited by the memory bandwidth, right of it by the
 fastest matrix product of the same precision, measured in the same rounds. Filled: this package;
-open: the reference implementation.
+open: the reference implementation. Of the networks only X-BDCNN is shown.
 
 {table}
 
 *Median* and *quartiles* are taken over the rounds. *Speed-up* is relative to the reference
 implementation, which is written in the way of published code and timed in the same rounds: float32,
-NCHW, noise by NumPy for one sample at a time, SSIM by 2-D convolutions, images in one piece. *Of
+NCHW, noise by NumPy for one sample at a time, SSIM by 2-D convolutions, images in one piece.
+*Inference* is that of X-BDCNN unless another method is named. *Of
 the limit* is the arithmetic rate as a share of that of a matrix product of the same precision,
 computed as a product or as a 1 x 1 convolution, whichever is faster; convolutions whose operands
 are in the cache can exceed it. Large images are divided into tiles, whose overlap takes time but is

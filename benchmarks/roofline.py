@@ -36,7 +36,7 @@ def roofline_plot(table: pd.DataFrame) -> Figure:
     bandwidth = limits.loc[limits["name"] == "memory", "gbytes"].iloc[0]
     figure = new_figure(6.8, 4.2, layout="constrained")
     axes = figure.subplots()
-    points = table[(table["variant"] != LIMIT) & table["gflops"].notna()]
+    points = table[(table["variant"] != LIMIT) & table["intensity"].notna()]
     intensity = np.geomspace(1, 4 * points["intensity"].max(), 200)
     for arithmetic, name, peak in peaks.itertuples():
         colour, _ = ARITHMETIC_STYLES[arithmetic]

@@ -23,9 +23,12 @@ from xbdcnn.data.store import build_store
 from xbdcnn.inference.layers import record_layers
 from xbdcnn.inference.precision import resolve_precision
 from xbdcnn.inference.pretrained import Pretrained
+from xbdcnn.inference.successor import PretrainedSuccessor
 from xbdcnn.inference.weights import build_network
+from xbdcnn.level_estimator import LevelEstimator
 from xbdcnn.losses import ssim_loss
 from xbdcnn.models import BALANCED
+from xbdcnn.successor import FULL, TINY, BlindSuccessor, Successor
 from xbdcnn.training import distributed
 from xbdcnn.training.batches import (
     Pool,
@@ -88,6 +91,19 @@ def inference(device: torch.device, side: int) -> list[Task]:
         moved = memory_traffic(network, side, arithmetic)
         variant = f"{OURS}, {arithmetic}"
         tasks.append(Task(name, variant, run, bytes=moved, arithmetic=arithmetic, **work))
+    return tasks
+
+
+def successor_inference(device: torch.device, side: int) -> list[Task]:
+    """Restore the radiograph of `inference` by the successors, level estimator included."""
+    image = np.resize(builtin_crop(min(side, 1792)), (side, side))
+    arithmetic, tasks = resolve_precision("auto", device), []
+    for name, recipe in {"successor": FULL, "tiny successor": TINY}.items():
+        network = BlindSuccessor(LevelEstimator(), Successor(recipe)).eval()
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        run = partial(PretrainedSuccessor(network, recipe, {}, arithmetic).restore, image)
+        work = {"flops": forward_flops(network, side), "arithmetic": arithmetic}
+        tasks.append(Task(f"inference {side}", f"{name}, {arithmetic}", run, 1, "images", **work))
     return tasks
 
 

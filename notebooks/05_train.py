@@ -57,6 +57,7 @@ from xbdcnn.data import find_source
 from xbdcnn.inference import zoo
 from xbdcnn.inference.weights import build_network, load_network, shipped_path
 from xbdcnn.study import results, trials
+from xbdcnn.study.audit import averaging
 from xbdcnn.study.notebook import expect, show_source
 from xbdcnn.study.profiles import PROFILES, get_profile
 from xbdcnn.training import batches, loop
@@ -75,7 +76,8 @@ if settings.shipped_weights:
     print(f"Profile {profile!r} trains one small network as a demonstration. The networks of the")
     print("tables are shipped with the package; how they were trained is printed below.")
 else:
-    print(f"Profile {profile!r} trains all {len(zoo.ZOO)} networks of the tables, one by one.")
+    print(f"Profile {profile!r} trains all {len(zoo.ZOO)} networks of the tables, one by one, and")
+    print("the level estimator that the successors share.")
 
 # %% [markdown]
 # ## Theory
@@ -195,7 +197,7 @@ print(f"{rate:.0f} patches of {paper.PATCH_SIZE} x {paper.PATCH_SIZE} per second
 # drawn at random; the other profiles cut them from images in memory.
 
 # %%
-names = ["xbdcnn"] if settings.shipped_weights else list(zoo.ZOO)
+names = ["xbdcnn"] if settings.shipped_weights else [*zoo.ZOO, *zoo.ESTIMATORS]
 runs = Path(output) / "runs" / f"{profile}-{source.fingerprint[:8]}"
 
 # %%
@@ -227,7 +229,8 @@ if not settings.shipped_weights:
 # are more reliable, because the validation batch does not change.
 
 # %%
-histories = {zoo.ZOO[name].label: pd.read_csv(runs / name / "log.csv") for name in names}
+scored = [name for name in names if name in zoo.ZOO]  # an estimator restores nothing
+histories = {zoo.ZOO[name].label: pd.read_csv(runs / name / "log.csv") for name in scored}
 log = histories[zoo.ZOO["xbdcnn"].label]
 shown = ["step", "seconds", "loss", "loss_mse", "val_psnr", "val_eta_rmse", "val_sigma_rmse"]
 log[shown].iloc[np.linspace(0, len(log) - 1, min(6, len(log))).astype(int)].round(4)
@@ -390,10 +393,11 @@ shipped.astype({"patches": int}).round(2)
 # %% [markdown]
 # **Check.** A comparison is fair only at equal budget: the same pixels, patches, noise and seed for
 # all compared networks. X-BDCNN (balanced) is not one of them: it was trained longer, on more
-# pixels and in more steps.
+# pixels and in more steps; nor are the successors, which have a budget of their own.
 
 # %%
-compared = [label for label in shipped.index if label != zoo.ZOO["xbdcnn"].label]
+own_budget = {e.label for e in zoo.ZOO.values() if e.budget_factor > 1 or "Successor" in e.label}
+compared = [label for label in shipped.index if label not in own_budget]
 full_budgets = [headers[label]["budget"] for label in compared]
 assert all(budget == full_budgets[0] for budget in full_budgets)
 
@@ -466,6 +470,41 @@ first = search["trial"].iloc[0]
 print(f"{first}: {search.loc[search['trial'] == first, 'val_psnr'].mean():.2f} dB; ", end="")
 print(f"BALANCED: {models.BALANCED.loss_weights} as weights of MSE, SSIM, levels and TV,")
 print(f"{zoo.ZOO['xbdcnn'].batch_size} patches per step")
+
+# %% [markdown]
+# ### What more would bring
+#
+# X-BDCNN and the specialist reach similar validation scores although they have different
+# architectures. How much would a larger network, more training, or averaging over mirrored and
+# turned versions of an image add? First short training runs of the specialist by `xbdcnn trials
+# successor`, each with one change and one seed. All are told the true noise levels in validation.
+
+# %%
+sizes, known = results.table("trials_successor"), results.facts("trials_successor")
+print(results.source_line("trials_successor"))
+print(f"{known['budget']['patches']} patches of side {known['budget']['patch_size']} each")
+sized = trials.effects(sizes).set_index("trial")[["effect"]]
+sized["core minutes"] = sizes.set_index("trial")["cpu_seconds"] / 60
+sized.round(2)
+
+# %% [markdown]
+# Then the same network trained for longer: the first short training run against the shipped one.
+
+# %%
+short_run, full_run = sizes.iloc[0], headers[zoo.ZOO["specialist"].label]
+longer = full_run["budget"]["patches"] / known["budget"]["patches"]
+more = full_run["scores"]["val_psnr"] - short_run["val_psnr"]
+print(f"{longer:.0f} times as many patches: {more:+.2f} dB, one seed each")
+
+# %% [markdown]
+# And averaging over 2 or 8 versions of each image, which takes 2 or 8 times as long:
+
+# %%
+averaged = results.table("audit_averaging")
+print(
+    results.source_line("audit_averaging"), f"{averaged['image'].nunique()} radiographs", sep=", "
+)
+averaging.gains(averaged).round(3).add_suffix(" versions", axis=1)
 
 # %% [markdown]
 # ## Discussion

@@ -179,9 +179,9 @@ print("width:", *{v.recipe.width for v in variants.values()}, "channels; the pap
 print("patches:", *{b["patches"] for b in budgets}, "of side", *{b["patch_size"] for b in budgets})
 
 # %% [markdown]
-# "As released" differs in many fields at once, and so does "balanced", which was also trained
-# longer. They are not ablations but other readings of the same paper; a difference there cannot be
-# attributed to one choice.
+# "Balanced" differs in several fields at once and was also trained longer, and so does "as
+# released", which is among the variants in profiles that train. They are not ablations but other
+# readings of the same paper; a difference there cannot be attributed to one choice.
 #
 # ### The same cases as Table I
 #

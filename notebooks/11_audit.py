@@ -443,8 +443,7 @@ note(
 #
 # This is the measurement of the effects above. Starting from the recipe as written, one choice is
 # changed at a time, all else being equal. These training runs are short and of half width. Three of
-# the variants are also available as shipped weights, of full width and full budget but a single
-# seed.
+# the variants were also trained at full width and full budget, but with a single seed.
 
 # %%
 known = results.facts("trials_choices")
@@ -511,7 +510,7 @@ show_source(level_estimates.mean_variance_estimate)
 
 # %%
 calibration = stored["audit_calibration"]
-ours = [zoo.ZOO[f"xbdcnn{name}"].label for name in ("-as-written", "-as-released", "")]
+ours = [zoo.ZOO[name].label for name in ("xbdcnn-as-written", "xbdcnn")]
 fig = plotting.calibration_plot(calibration, [*ours, "mean-variance regression"])
 caption = "Estimated against true η and σ, patch by patch; line and band: median and quartiles."
 calibration_facts = table_facts("audit_calibration")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from xbdcnn.inference.zoo import ZOO
 from xbdcnn.study.audit.ledger import anchor
 from xbdcnn.study.audit.physical_noise import cost_text, mean_gains
 from xbdcnn.study.results import FOLDER as RESULTS
@@ -85,10 +86,12 @@ def sources(folder: Path = RESULTS) -> str:
 
 
 def summary_lines(folder: Path = RESULTS) -> str:
-    """State the order of the methods, and how the best network compares: `lead` to `physics`."""
+    """State the order of the methods, and how the networks compare: `lead` to `physics`."""
     facts = [json.loads((folder / f"table_{n}.json").read_text()) for n in (1, 2)]
     orders = [f"- Table {'I' * n}: {f['ordering']}" for n, f in enumerate(facts, start=1)]
-    return "\n".join([*orders, *(f"- {line(folder)}" for line in (lead, gain, physics))])
+    return "\n".join(
+        [*orders, *(f"- {line(folder)}" for line in (lead, gain, successors, physics))]
+    )
 
 
 def lead(folder: Path) -> str:
@@ -115,6 +118,24 @@ def gain(folder: Path) -> str:
         f"{excess.min():+.2f} to {excess.max():+.2f} dB; it is at least as large in "
         f"{(excess >= 0).sum()} of {len(excess)} cells."
     )
+
+
+def successors(folder: Path) -> str:
+    """State how the successors compare with the best X-BDCNN and with one another in Table II."""
+    results = pd.read_csv(folder / "table_2_results.csv")
+    specialist, generalist = (ZOO[name].label for name in ("specialist", "generalist"))
+    texts = []
+    for method, rival in ((specialist, BEST), (generalist, specialist)):
+        rows = results[results["method"].isin([method, rival])]
+        mean = paired_differences(rows, rival).iloc[0]
+        cells = paired_differences(rows, rival, ["eta", "sigma"])
+        ahead = (cells["psnr_low"] > 0).sum()
+        texts.append(
+            f"{method} minus {rival} is {mean.psnr:+.2f} dB [{mean.psnr_low:+.2f}, "
+            f"{mean.psnr_high:+.2f}] in Table II, with an interval above zero in {ahead} of "
+            f"{len(cells)} cells"
+        )
+    return f"{'; '.join(texts)} (one training run each)."
 
 
 def physics(folder: Path) -> str:

@@ -1,6 +1,7 @@
 """Add trained weights, or the errors of their noise level estimates, to the package.
 
 python tools/ship.py weights runs/xbdcnn/xbdcnn.safetensors xbdcnn
+python tools/ship.py record runs/xbdcnn/xbdcnn.safetensors
 python tools/ship.py level-errors figures/chestxray8/audit_calibration.csv
 """
 
@@ -12,9 +13,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from xbdcnn._common.files import atomic_path, sha256_of, write_json
+from xbdcnn._common.files import atomic_path, sha256_of, write_csv, write_json
+from xbdcnn._common.provenance import provenance
 from xbdcnn.inference import weights, zoo
+from xbdcnn.study import results
 from xbdcnn.study.audit.level_estimates import level_errors
+from xbdcnn.study.audit.recipe_choices import UNITS
 
 
 def ship(path: Path | str, name: str) -> Path:
@@ -25,6 +29,29 @@ def ship(path: Path | str, name: str) -> Path:
         temporary.write_bytes(Path(path).read_bytes())
     recorded = weights.checksums() | {target.name: sha256_of(target)}
     write_json(dict(sorted(recorded.items())), weights.CHECKSUMS)
+    return target
+
+
+def record(path: Path | str, folder: Path = results.FOLDER) -> Path:
+    """Add a training run to trainings.csv in `folder`, whether its weights are shipped or not.
+
+    One row per network and seed: budget, width, core hours, validation scores, and the provenance
+    of the weight file with its SHA-256. A row of the same network and seed is replaced.
+    """
+    header, target = weights.read_weights(path)[1], folder / "trainings.csv"
+    known, budget = header["provenance"], header["budget"]
+    row = {"network": header["name"], "seed": budget["seed"], "patches": budget["patches"]}
+    row |= {"patch_size": budget["patch_size"], "width": header["recipe"].get("width")}
+    row |= {
+        "core_hours": round(header["cpu_seconds"] / 3600, 2) if "cpu_seconds" in header else None
+    }
+    row |= {name: score for name, score in header["scores"].items() if name in UNITS}
+    row |= {"commit": known["commit"], "data_sha256": known["data_sha256"], "time": known["time"]}
+    table = pd.DataFrame([row | {"sha256": sha256_of(path)}])
+    if target.exists():
+        table = pd.concat([pd.read_csv(target), table])
+    write_csv(table.drop_duplicates(["network", "seed"], keep="last"), target)
+    write_json(provenance(), target.with_suffix(".json"))
     return target
 
 
@@ -57,12 +84,16 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("weights", help="copy a weight file")
     command.add_argument("file", type=Path)
-    command.add_argument("name", choices=list(zoo.ZOO | zoo.SUCCESSORS))
+    command.add_argument("name", choices=list(zoo.ZOO | zoo.ESTIMATORS))
+    command = commands.add_parser("record", help="record a training run, without its weights")
+    command.add_argument("file", type=Path)
     command = commands.add_parser("level-errors", help="record errors of eta and sigma")
     command.add_argument("table", type=Path, help="audit_calibration.csv")
     given = parser.parse_args(arguments)
     if given.command == "weights":
         print(f"weights: {ship(given.file, given.name)}")
+    elif given.command == "record":
+        print(f"training run: {record(given.file)}")
     else:
         ship_level_errors(pd.read_csv(given.table))
 

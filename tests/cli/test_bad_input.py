@@ -627,12 +627,14 @@ def test_bad_weights(tmp_path, good, name):
 
 
 def test_shipped_weights_that_were_altered(tmp_path, good, monkeypatch):
-    content = bytearray(shipped_path("xbdcnn").read_bytes())
+    content = bytearray(shipped_path("generalist").read_bytes())
     content[-1] ^= 1
-    (tmp_path / "xbdcnn.safetensors").write_bytes(content)
+    (tmp_path / "generalist.safetensors").write_bytes(content)
     monkeypatch.setattr(weight_files, "WEIGHTS", tmp_path)
     result = run("denoise", *good, "-o", tmp_path / "out")
-    assert_one_line(result, 1, "xbdcnn.safetensors", "differ from the recorded SHA-256; reinstall")
+    assert_one_line(
+        result, 1, "generalist.safetensors", "differ from the recorded SHA-256; reinstall"
+    )
 
 
 # --- folders of images ----------------------------------------------------------------------

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from xbdcnn.cli import names
-from xbdcnn.inference import precision, zoo
+from xbdcnn.inference import precision, weights, zoo
 from xbdcnn.study.audit.experiments import EXPERIMENTS
 from xbdcnn.study.profiles import PROFILES
 from xbdcnn.study.trials import SERIES
@@ -75,5 +75,6 @@ def test_names_are_those_of_the_definitions():
     assert names.PRECISIONS == precision.PRECISIONS
     assert list(names.SERIES) == list(SERIES)
     assert list(names.EXPERIMENTS) == list(EXPERIMENTS)
-    assert [*names.NETWORKS, *names.ESTIMATORS] == [*zoo.ZOO, *zoo.SUCCESSORS]
+    assert [*names.NETWORKS, *names.ESTIMATORS] == [*zoo.ZOO, *zoo.ESTIMATORS]
+    assert names.DEFAULT_NETWORK == weights.DEFAULT
     assert names.shipped_networks() == zoo.shipped_names()

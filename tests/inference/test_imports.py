@@ -14,7 +14,7 @@ MOST_MODULES = 19
 CODE = """
 import json, sys
 from xbdcnn import load_pretrained
-load_pretrained("xbdcnn")
+load_pretrained()
 print(json.dumps(sorted(sys.modules)))
 """
 

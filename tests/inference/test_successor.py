@@ -114,6 +114,14 @@ def test_bfloat16_is_close_to_float32(model):
     np.testing.assert_allclose(bf16.denoise(IMAGE), model.denoise(IMAGE), atol=0.02)
 
 
+def test_bfloat16_does_not_round_the_image_itself(model):
+    """Grey levels k / 255 above 0.5 would be rounded up by 0.25 grey levels on average."""
+    image = (np.random.default_rng(1).integers(128, 256, (64, 64)) / 255).astype(np.float32)
+    bf16 = PretrainedSuccessor(model.network, SMALL, {}, "bf16")
+    difference = 255 * (bf16.denoise(image) - model.denoise(image))
+    assert abs(difference.mean()) < 0.05
+
+
 def save_parts(network: BlindSuccessor, folder: Path) -> Path:
     save_weights(network.estimator, folder / "levels.safetensors", "estimator", EstimatorRecipe())
     path = folder / "mine.safetensors"

@@ -63,6 +63,11 @@ def test_each_ablation_changes_one_field():
     assert [different(full, trial) for trial in ablations] == [{"loss_weights"}, {"use_nle"}]
 
 
+def test_each_successor_trial_changes_one_choice():
+    first, *others = SERIES["successor"]
+    assert all(len(different(first, trial)) == 1 for trial in others)
+
+
 def test_choices_cover_the_difference_between_text_and_released_code():
     """Every field in which the two recipes differ is also changed by itself."""
     first, *others = SERIES["choices"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 import ship
 
+from xbdcnn._common.files import sha256_of
 from xbdcnn.inference import weights
 from xbdcnn.inference.weights import build_network, save_weights
 from xbdcnn.models import Recipe
@@ -24,6 +26,20 @@ def test_weights_are_copied_with_their_checksum(tmp_path, monkeypatch, capsys):
     assert target.read_bytes() == trained.read_bytes()
     assert list(json.loads((tmp_path / "weights" / "checksums.json").read_text())) == [target.name]
     assert weights.shipped_path("xbdcnn") == target
+
+
+def test_a_training_run_is_recorded_once_for_each_seed(tmp_path):
+    recipe, path = Recipe(width=8), tmp_path / "xbdcnn.safetensors"
+    known = {"commit": "abc", "data_sha256": "def", "time": "2026-01-01"}
+    for seed, psnr in ((0, 30.0), (1, 31.0), (0, 32.0)):
+        budget = {"seed": seed, "patches": 64, "patch_size": 32}
+        facts = {"budget": budget, "scores": {"val_psnr": psnr, "step": 4}, "provenance": known}
+        save_weights(build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="mine", **facts)
+        target = ship.record(path, tmp_path)
+    table = pd.read_csv(target).set_index("seed")
+    assert table["val_psnr"].to_dict() == {1: 31.0, 0: 32.0}
+    assert (table["network"] == "mine").all() and (table["width"] == 8).all()
+    assert table.loc[0, "sha256"] == sha256_of(path) and "step" not in table
 
 
 def test_unknown_network_is_refused(tmp_path):

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from xbdcnn.cli.estimate import estimate
+from xbdcnn.cli.names import DEFAULT_NETWORK
 from xbdcnn.cli.options import Inputs, NetworkName, PrecisionName, Recursive, WindowLimits
 from xbdcnn.cli.processing import find_files, require_network
 from xbdcnn.cli.reporting import UsageError, print_log, usage_errors
@@ -22,7 +23,7 @@ def denoise(
         Path | None,
         typer.Option("--output", "-o", metavar="OUT_DIR", help="Folder for the restored files."),
     ] = None,
-    network: NetworkName = "xbdcnn",
+    network: NetworkName = DEFAULT_NETWORK,
     precision: PrecisionName = "auto",
     window: WindowLimits = None,
     recursive: Recursive = False,

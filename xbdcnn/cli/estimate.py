@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from xbdcnn.cli.names import DEFAULT_NETWORK
 from xbdcnn.cli.options import Inputs, NetworkName, PrecisionName, Recursive, WindowLimits
 from xbdcnn.cli.processing import (
     find_files,
@@ -42,7 +43,7 @@ LAWS = {
 def estimate(
     ctx: typer.Context,
     inputs: Inputs,
-    network: NetworkName = "xbdcnn",
+    network: NetworkName = DEFAULT_NETWORK,
     precision: PrecisionName = "auto",
     window: WindowLimits = None,
     recursive: Recursive = False,

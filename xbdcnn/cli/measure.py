@@ -91,7 +91,7 @@ def trials(
     series: Annotated[
         str,
         typer.Argument(
-            metavar="SERIES", help="Series of training runs: recipe, ablation or choices."
+            metavar="SERIES", help="Training runs: recipe, ablation, choices or successor."
         ),
     ],
     data: Data = None,

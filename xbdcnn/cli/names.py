@@ -12,10 +12,11 @@ from xbdcnn.cli.reporting import UsageError
 
 PROFILES = ("smoke", "quick", "cpu", "paper")
 PRECISIONS = ("auto", "fp32", "bf16")
-SERIES = ("recipe", "ablation", "choices")
+SERIES = ("recipe", "ablation", "choices", "successor")
 EXPERIMENTS = (
     "calibration",
     "levels",
+    "averaging",
     "out-of-range",
     "physical-noise",
     "detectors",
@@ -34,6 +35,7 @@ NETWORKS = (
     "generalist",
     "tiny",
 )
+DEFAULT_NETWORK = "generalist"
 ESTIMATORS = ("levels",)
 """Networks that can be trained and restore nothing."""
 

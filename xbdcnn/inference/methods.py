@@ -15,7 +15,7 @@ from xbdcnn._common.provenance import installed_versions
 from xbdcnn.baselines.classical import CLASSICAL
 from xbdcnn.inference.precision import Precision
 from xbdcnn.inference.pretrained import Pretrained, load_pretrained
-from xbdcnn.inference.weights import read_weights, shipped_path
+from xbdcnn.inference.weights import estimator_path, read_weights, shipped_path
 from xbdcnn.inference.zoo import ZOO, shipped_names
 from xbdcnn.models import Denoised
 
@@ -90,11 +90,18 @@ def trained_names(weights: Path | str) -> list[str]:
 
 def method_versions(methods: Iterable[str], weights: Path | str | None = None) -> dict[str, str]:
     """Return, by label, what results depend on: SHA-256 of the weights, or package versions."""
-    digests = {ZOO[name].label: sha256_of(path) for name, path in weight_paths(weights).items()}
+    digests = {ZOO[name].label: _digest(name, path) for name, path in weight_paths(weights).items()}
     packages = json.dumps(
         {n: v for n, v in installed_versions().items() if n in CLASSICAL_PACKAGES}
     )
     return {label: digests.get(label, packages) for label in methods}
+
+
+def _digest(name: str, path: Path) -> str:
+    """Return the SHA-256 of a network's weights, for a successor also that of its estimator's."""
+    if ZOO[name].architecture != "successor":
+        return sha256_of(path)
+    return f"{sha256_of(path)} {sha256_of(estimator_path(path))}"
 
 
 def training_seeds(methods: Iterable[str], weights: Path | str | None = None) -> list[int]:

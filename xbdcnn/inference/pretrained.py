@@ -1,4 +1,4 @@
-"""Denoise a radiograph with trained weights: `load_pretrained("xbdcnn").denoise(image)`."""
+"""Denoise a radiograph with trained weights: `load_pretrained().denoise(image)`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Levels", "Pretrained", "load_pretrained"]
 
 
 def load_pretrained(
-    name: str | Path = "xbdcnn",
+    name: str | Path = weights.DEFAULT,
     device: str | torch.device = "cpu",
     precision: Precision = "auto",
 ) -> Pretrained:
@@ -28,7 +28,8 @@ def load_pretrained(
     Shipped weights are verified against their recorded SHA-256; nothing is downloaded.
 
     Args:
-        name: name of a shipped network, or path of a .safetensors file.
+        name: name of a shipped network, or path of a .safetensors file; by default the network for
+            radiographs as they come, `weights.DEFAULT`. The paper's network is "xbdcnn".
         device: device for inference.
         precision: "fp32" for reproducible results; "bf16" for about twice the speed, with a PSNR
             within 0.02 dB on average and 0.05 dB for very smooth images; "auto" for bf16 on

@@ -51,6 +51,11 @@ class Pretrained:
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format of the convolutions, see `load_pretrained`."""
 
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """Dtype to which the image is rounded before the network, see `to_bfloat16`."""
+        return torch.bfloat16 if self.precision == "bf16" else torch.float32
+
     @cached_property
     def inference_network(self) -> nn.Module:
         """The network in the chosen precision: `network` itself, or its bfloat16 copy."""
@@ -193,9 +198,8 @@ class Pretrained:
 
         The precision is that of the network, whatever `torch.autocast` surrounds the call.
         """
-        dtype = torch.bfloat16 if self.precision == "bf16" else torch.float32
         unit = torch.from_numpy(to_unit_range(noisy))[None, None]
-        batch = unit.to(self.device, dtype).contiguous(memory_format=torch.channels_last)
+        batch = unit.to(self.device, self.input_dtype).contiguous(memory_format=torch.channels_last)
         # Memory is returned after every tile, since blocks kept for reuse fragment the heap.
         reused = reuse_freed_memory(self.device.type == "cpu" and noisy.size >= LARGE_IMAGE_PIXELS)
         with reused, torch.autocast(self.device.type, enabled=False):

@@ -51,6 +51,11 @@ class PretrainedSuccessor(Pretrained):
         assert isinstance(self.network, BlindSuccessor)
         return self.network
 
+    @property
+    def input_dtype(self) -> torch.dtype:
+        """float32: rounding the image to bfloat16 would change it by more than weak noise does."""
+        return torch.float32
+
     @cached_property
     def inference_network(self) -> nn.Module:
         """The denoiser in the chosen precision; the estimator is always applied in float32."""

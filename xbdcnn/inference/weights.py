@@ -24,6 +24,9 @@ CHECKSUMS = WEIGHTS / "checksums.json"
 LEVEL_ERRORS = WEIGHTS / "level_errors.json"
 """Measured errors of the noise levels estimated with shipped weights, see `level_error`."""
 
+DEFAULT = "generalist"
+"""Name of the network of `load_pretrained` and of the commands if none is named."""
+
 ESTIMATOR = "levels"
 """Name of the weights of the level estimator that all successors share."""
 

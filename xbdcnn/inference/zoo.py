@@ -51,23 +51,21 @@ ZOO: dict[str, ZooEntry] = {
     "xbdcnn": ZooEntry(
         "X-BDCNN (balanced)", "xbdcnn", BALANCED, "X-BDCNN", budget_factor=3, batch_size=8
     ),
-}
-"""Networks by the name that `load_pretrained` takes, in the order of the tables."""
-
-
-SUCCESSORS: dict[str, ZooEntry] = {
     "specialist": ZooEntry("Successor (specialist)", "successor", replace(FULL, noise="paper")),
     "generalist": ZooEntry("Successor (generalist)", "successor", FULL),
     "tiny": ZooEntry("Successor (tiny)", "successor", TINY),
+}
+"""Networks by the name that `load_pretrained` takes, in the order of the tables."""
+
+ESTIMATORS: dict[str, ZooEntry] = {
     ESTIMATOR: ZooEntry("Level estimator", "estimator", EstimatorRecipe()),
 }
-"""Networks of the architecture that follows X-BDCNN, and the level estimator that they share; they
-can be trained; only the level estimator is shipped yet."""
+"""Networks that can be trained and restore nothing: the level estimator of all successors."""
 
 
 def find_entry(name: str) -> ZooEntry:
     """Return the entry of a network; XbdcnnError, which lists the names, if there is none."""
-    known = ZOO | SUCCESSORS
+    known = ZOO | ESTIMATORS
     if name not in known:
         raise XbdcnnError(f"unknown network {name!r}; choose from {', '.join(known)}")
     return known[name]

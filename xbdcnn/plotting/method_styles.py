@@ -18,14 +18,17 @@ COLOURS = {
     "X-BDCNN (as written) w/o SSIM loss": "#117733",
     "X-BDCNN (as written) w/o NLE": "#332288",
     "X-BDCNN (as released)": "#661100",
+    "Successor (specialist)": "#44AA99",
+    "Successor (generalist)": "#000000",
+    "Successor (tiny)": "#DDCC77",
     "Before Denoising": "#888888",
 }
 """Colour of each method, from the palettes of Okabe and Ito and of Tol."""
 
-SPARE_COLOURS = ("#44AA99", "#DDCC77", "#AA4499", "#BBBBBB")
+SPARE_COLOURS = ("#AA4499", "#BBBBBB", "#6699CC", "#997700")
 """Colours of labels that are not in `COLOURS`."""
 
-MARKERS = dict(zip(COLOURS, "Pp<>svDo^dX*", strict=True))
+MARKERS = dict(zip(COLOURS, "Pp<>svDo^dX8hH*", strict=True))
 """Marker of each method, so that methods differ without colour, too."""
 
 

@@ -190,7 +190,8 @@ def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
         f"{facts['seed']}, training seed of the networks {seeds}. {facts['ordering']} "
         "Bold: better than every other method, with each paired interval excluding zero. "
         "PSNR and SNR in dB; SSIM with an 11-pixel Gaussian window and data range 1, or 2 where "
-        "indicated; seconds: median per image on a CPU, networks in "
+        "indicated; seconds: median per image on a CPU in the run that measured the method, to be "
+        "compared within one run only, networks in "
         f"{facts['precision']} on {facts['threads']} thread(s), classical methods on one. "
         "'corrected' exchanges SNR and PSNR where the paper prints SNR > PSNR, which is impossible."
     )

@@ -22,7 +22,12 @@ from xbdcnn.study.statistics import student_interval
 from xbdcnn.successor import AnyRecipe
 from xbdcnn.training.batches import TrainConfig, validation_batch
 from xbdcnn.training.loop import train
-from xbdcnn.training.named import TIME_COLUMNS, VALIDATION_IMAGES, with_width
+from xbdcnn.training.named import (
+    SUCCESSOR_BUDGET,
+    TIME_COLUMNS,
+    VALIDATION_IMAGES,
+    with_width,
+)
 from xbdcnn.training.objectives import score
 
 WIDTH = 32
@@ -61,6 +66,18 @@ RELEASED_SSIM = {"ssim_domain": "residual", "ssim_data_range": 255.0}
 RELATIVE_MSE = {"fidelity": "relative"} | with_loss_weights(1.0, 0.01, 0.1, 0.01)
 FIRST_GUESS = with_loss_weights(1.0, 0.001, 0.01, 0.001)
 """Start of the search for a recipe: weights with which the terms are of similar magnitude."""
+
+SUCCESSOR = {
+    name: getattr(SUCCESSOR_BUDGET, name)
+    for name in ("learning_rates", "schedule", "ema", "clip_norm")
+}
+"""Changes of the budget to the optimiser of a successor."""
+
+
+def specialist(label: str, config: dict[str, Any] | None = None, **recipe: Any) -> Trial:
+    """Return a trial of the successor that is trained on the noise of the paper."""
+    return Trial(label, "specialist", recipe, SUCCESSOR | (config or {}))
+
 
 SERIES: dict[str, tuple[Trial, ...]] = {
     "recipe": (
@@ -115,9 +132,19 @@ SERIES: dict[str, tuple[Trial, ...]] = {
         Trial("no NLE", "xbdcnn-without-nle"),
         Trial("as released", "xbdcnn-as-released"),
     ),
+    "successor": (
+        specialist("specialist"),
+        specialist("twice the width", widths=(32, 80, 192, 320)),
+        specialist("half the width", widths=(8, 20, 48, 80)),
+        specialist("five levels", widths=(16, 40, 96, 160, 256)),
+        specialist("one block per level", blocks=1),
+        specialist("no averaged weights", {"ema": 0.0}),
+        specialist("a third of the learning rate", {"learning_rates": (3e-4, 3e-7)}),
+        specialist("4 patches per step", {"batch_size": 4}),
+    ),
 }
-"""Series by name: the search for a recipe, the ablations of Table I, and each ambiguous choice of
-the paper changed by itself."""
+"""Series by name: the search for a recipe, the ablations of Table I, each ambiguous choice of the
+paper changed by itself, and sizes and recipes of the successor."""
 
 
 def run_series(
@@ -158,7 +185,8 @@ def run_series(
     ]
     table = pd.DataFrame(rows)
     write_csv(table, Path(output) / f"trials_{name}.csv")
-    facts = {"data": source.name, "data_sha256": source.fingerprint, "width": WIDTH}
+    width = None if name == "successor" else WIDTH
+    facts = {"data": source.name, "data_sha256": source.fingerprint, "width": width}
     facts |= {"budget": asdict(budget), "seeds": list(seeds)}
     write_json(provenance(**facts), Path(output) / f"trials_{name}.json")
     return table

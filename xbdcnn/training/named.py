@@ -26,7 +26,7 @@ VALIDATION_IMAGES = 20
 """Radiographs whose central crops score a network during training."""
 
 SUCCESSOR_BUDGET = TrainConfig(
-    patches=400_000,
+    patches=360_000,
     patch_size=64,
     batch_size=16,
     learning_rates=(1e-3, 1e-6),
@@ -36,7 +36,7 @@ SUCCESSOR_BUDGET = TrainConfig(
     clip_norm=1.0,
     validate_every=1000,
 )
-"""Budget of a successor: 400,000 patches of 64 x 64 take one to two hours of one CPU core."""
+"""Budget of a successor: 360,000 patches of 64 x 64 take one to two hours of one CPU core."""
 
 ESTIMATOR_BUDGET = replace(
     SUCCESSOR_BUDGET, patches=80_000, patch_size=512, precision="no", ema=0.99, validate_every=250

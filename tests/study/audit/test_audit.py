@@ -299,7 +299,7 @@ def trainings(effect: float, scatter: float = 0.01) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_four_trials_exist_as_shipped_weights():
+def test_four_trials_were_trained_at_full_width():
     full = recipe_choices.full_width_scores()
     assert full["trial"].tolist() == ["as written", "no SSIM loss", "no NLE", "as released"]
     assert full["seed"].nunique() == full["patches"].nunique() == full["width"].nunique() == 1

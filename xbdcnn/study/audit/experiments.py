@@ -16,7 +16,7 @@ from xbdcnn.data.source import Source
 from xbdcnn.inference.methods import collect_methods
 from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.inference.zoo import ZOO, shipped_names
-from xbdcnn.study.audit import images, level_estimates, out_of_range, physical_noise
+from xbdcnn.study.audit import averaging, images, level_estimates, out_of_range, physical_noise
 from xbdcnn.study.detectors import measure_detectors
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.study.scoring import table_1_cases
@@ -27,6 +27,9 @@ PROFILE = get_profile("cpu")
 
 OUT_OF_RANGE_METHODS = ("xbdcnn", "xbdcnn-as-written", "dncnn", "GAT+BM3D")
 """Methods that are tested outside the trained range."""
+
+AVERAGED = ("xbdcnn", "specialist", "generalist", "tiny")
+"""Networks whose results are averaged over versions of an image."""
 
 LEAKAGE_BUDGET = replace(BUDGET, patches=4_000, batch_size=4)
 """Budget of each training run of the leakage experiment: 1,000 steps of half-width networks."""
@@ -48,6 +51,13 @@ def levels(source: Source, count: int = 60) -> pd.DataFrame:
     """Measure PSNR with estimated, true and wrong levels on patches of the test radiographs."""
     cases = table_1_cases(source, replace(PROFILE, table1_patches=count))
     return level_estimates.psnr_by_level_maps(estimating_networks(), cases)
+
+
+def averaged_versions(source: Source, count: int = 120) -> pd.DataFrame:
+    """Measure PSNR with averaging over turned and mirrored patches of the test radiographs."""
+    cases = table_1_cases(source, replace(PROFILE, table1_patches=count))
+    names = [name for name in AVERAGED if name in shipped_names()]
+    return averaging.psnr_by_versions({ZOO[n].label: load_pretrained(n) for n in names}, cases)
 
 
 def outside_range(source: Source, count: int = 5, side: int = 256) -> pd.DataFrame:
@@ -79,6 +89,7 @@ def residual(source: Source) -> pd.DataFrame:
 EXPERIMENTS: dict[str, Callable[[Source], pd.DataFrame]] = {
     "calibration": calibration,
     "levels": levels,
+    "averaging": averaged_versions,
     "out-of-range": outside_range,
     "physical-noise": noise_of_detectors,
     "detectors": measure_detectors,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from xbdcnn import paper
-from xbdcnn.inference.weights import read_weights, shipped_path
 from xbdcnn.study.audit.ledger import Finding, Verdict
+from xbdcnn.study.results import table
 from xbdcnn.study.trials import SERIES, effects
 
 TRIALS = SERIES["choices"]
@@ -24,20 +24,15 @@ ABLATED = {"no SSIM loss": "X-BDCNN w/o SSIM loss", "no NLE": "X-BDCNN w/o the N
 
 
 def full_width_scores() -> pd.DataFrame:
-    """Collect the scores of the trials that exist as shipped weights of full width and budget.
+    """Select the trials that were trained at full width and budget from the recorded training runs.
 
-    Returns one row per trial, with columns as in `trials.run_series`, from the headers of the
-    weight files.
+    Returns one row per trial and seed: trial, and the columns of `trainings.csv`, see
+    tools/ship.py.
     """
-    rows = []
-    for trial in TRIALS:
-        if not trial.recipe and not trial.config:
-            header = read_weights(shipped_path(trial.network))[1]
-            budget, scores = header["budget"], header["scores"]
-            facts = {"trial": trial.label, "seed": budget["seed"], "patches": budget["patches"]}
-            kept = {name: scores[name] for name in UNITS if name in scores}
-            rows.append(facts | {"width": header["recipe"]["width"]} | kept)
-    return pd.DataFrame(rows)
+    labels = {trial.network: trial.label for trial in TRIALS if not trial.recipe | trial.config}
+    recorded = table("trainings").set_index("network")
+    rows = [recorded.loc[[name]].assign(trial=label) for name, label in labels.items()]
+    return pd.concat(rows).reset_index()
 
 
 def effects_at_both_widths(
@@ -106,7 +101,7 @@ def released_recipe(trained: pd.DataFrame, full: pd.DataFrame) -> Finding:
     return Finding(
         point="Released code against text, as a whole",
         claim="implicitly, the code published by the first author is that of the paper",
-        choice="both are trained and reported in the tables",
+        choice="both are trained, in short runs and at full width",
         evidence=f"as released, PSNR on validation images changes by {row['effect']:+.2f} dB "
         f"{interval_text(row)}, at full width by {row['full_width']:+.2f} dB",
         effect=effect_text("as released", trained, full),
