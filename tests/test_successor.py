@@ -74,22 +74,27 @@ def test_levels_are_decoded_to_what_was_encoded():
 
 def test_detail_of_white_noise_has_its_variance_in_every_difference():
     noisy = 0.5 + 0.02 * torch.randn(1, 1, 512, 512, generator=torch.Generator().manual_seed(0))
-    _, variance, features = block_statistics(noisy)
-    assert float(variance.mean()) == pytest.approx((0.02 * 10) ** 2, rel=0.02)
+    _, variance, coarse, features = block_statistics(noisy)
+    for mean in (variance.mean(), coarse.mean()):
+        assert float(mean) == pytest.approx((0.02 * 10) ** 2, rel=0.02)
     # Logarithms of the ratios to the detail, whose own sampling error is the same for all.
     assert features[..., 3:].mean((0, 1)).abs().max() < 0.05
 
 
 def test_correlated_noise_has_less_detail_than_variance():
     white = torch.randn(1, 1, 256, 256, generator=torch.Generator().manual_seed(0))
-    _, _, features = block_statistics(0.5 + 0.02 * scintillator_blur(white, 1.0))
+    noise = 0.02 * scintillator_blur(white, 1.0)
+    _, fine, coarse, features = block_statistics(0.5 + noise)
     assert float(features[..., 8].mean()) > 0.5
+    # The correlation c, across and down, follows from the ratio 1 - c of the two.
+    correlation = float((noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean())
+    assert float(1 - fine.mean() / coarse.mean()) == pytest.approx(correlation, abs=0.02)
 
 
 def test_line_through_the_photon_transfer_curve_gives_both_levels():
     clean = torch.linspace(0.2, 0.8, 512).expand(1, 1, 512, 512)
     noisy = add_hybrid_noise(clean, 0.8, 6.0, torch.Generator().manual_seed(0))
-    signal, variance, _ = block_statistics(noisy)
+    signal, variance, *_ = block_statistics(noisy)
     # Uniform in the relative error: `fit_line` divides by the square of the variance.
     line = fit_line(signal, variance, variance.square())
     assert float(line.slope) == pytest.approx(255 / 0.8 / 25.5**2, rel=0.1)

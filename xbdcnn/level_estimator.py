@@ -22,6 +22,10 @@ It stands for what remains in whole radiographs, which are larger than the patch
 chosen on the validation radiographs for the one training run that is shipped."""
 
 
+LARGEST_LOSS = 3.0
+"""Largest -log(1 - c) of the estimated correlation c, that is c = 0.95."""
+
+
 @dataclass(frozen=True)
 class EstimatorRecipe:
     """Size of a level estimator."""
@@ -66,10 +70,12 @@ class LevelEstimator(nn.Module):
     """Estimate eta, sigma and the correlation of the noise, with errors, from a whole image.
 
     Photon transfer by blocks of 8 x 8 pixels: sum_b w_b (v_b - (slope m_b + offset))^2 is minimal,
-    where m is the mean and v the variance of the finest diagonal detail. Small networks weigh the
-    blocks, so that anatomy and clipped areas do not count, correct v, since correlated noise has
-    less detail, and correct the two levels. The error of a level has a statistical part, which
-    follows from the deviations of the blocks and decreases with their number, and one that remains.
+    where m is the mean and v the variance of the finest diagonal detail. Noise whose adjacent
+    pixels, across and down, have the correlation c has (1 - c)^2 of its variance in v and 1 - c in
+    their differences. The ratio of the two gives c, and the levels are raised by 1 / (1 - c). Small
+    networks weigh the blocks, so that anatomy and clipped areas do not count, and correct v, c and
+    the two levels. The error of a level has a statistical part, which follows from the deviations
+    of the blocks and decreases with their number, and one that remains.
 
     >>> estimate = LevelEstimator()(torch.rand(2, 1, 64, 80))
     >>> estimate.levels.shape, estimate.error.shape
@@ -88,15 +94,17 @@ class LevelEstimator(nn.Module):
             *(nn.Linear(9, recipe.width), nn.ReLU()),
             *(nn.Linear(recipe.width, recipe.width), nn.ReLU(), weigh),
         )
-        self.whole = nn.Sequential(nn.Linear(recipe.summaries + 6, 96), nn.ReLU(), correct)
+        self.whole = nn.Sequential(nn.Linear(recipe.summaries + 7, 96), nn.ReLU(), correct)
 
     def forward(self, noisy: Tensor) -> LevelEstimate:
         """Estimate the levels of (B, 1, H, W) in [0, 1] with H, W >= 16, else XbdcnnError."""
         require_image_batch(noisy)
-        signal, variance, features = block_statistics(noisy)  # (B, N), (B, N), (B, N, 9)
+        signal, detail, coarse, features = block_statistics(noisy)  # (B, N) each, (B, N, 9)
         correction, logit, *summaries = self.local(features).unbind(dim=2)
-        variance = variance * torch.exp(2 * torch.tanh(correction))
+        variance = detail * torch.exp(2 * torch.tanh(correction))
         weight = (4 * logit).softmax(dim=1)
+        means = ((weight * x).sum(dim=1, keepdim=True) for x in (coarse, detail))  # (B, 1) each
+        seen = torch.div(*means).log()
         summary = torch.stack([(weight * value).sum(dim=1) for value in summaries], dim=1)
         line = fit_line(signal, variance, weight)
         # A soft maximum with 0 keeps a gradient where the line has a negative slope or offset.
@@ -104,19 +112,22 @@ class LevelEstimator(nn.Module):
         chance = torch.stack([line.slope_error, line.offset_error], dim=1) / (2 * known)
         of_correlation = torch.full_like(chance[:, :1], signal.shape[1] ** -0.5)
         chance = torch.cat([chance, of_correlation], dim=1).clamp(min=1e-4)  # (B, 3)
-        about = torch.cat([summary, known.log(), line.centre[:, None], chance.log()], dim=1)
-        factor, correlation, of_chance, remaining = self.whole(about).split([2, 1, 3, 3], dim=1)
-        levels = torch.cat([known * factor.clamp(-2, 2).exp(), correlation], dim=1)
+        about = torch.cat([summary, known.log(), line.centre[:, None], chance.log(), seen], dim=1)
+        factor, missed, of_chance, remaining = self.whole(about).split([2, 1, 3, 3], dim=1)
+        lost = (seen + missed).clamp(-1, LARGEST_LOSS)
+        levels = known * (factor.clamp(-2, 2) + lost).exp()
+        levels = torch.cat([levels, 1 - (-lost).exp()], dim=1)
         chance = chance * of_chance.clamp(-4, 4).exp()
         remaining = (5 * remaining - 3).clamp(-9, 2).exp()
         error = (LEAST_ERROR**2 + chance.square() + remaining.square()).sqrt()
         return LevelEstimate(levels, error)
 
 
-def block_statistics(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean, variance of the finest detail, and nine features of every block of 8 x 8 pixels.
+def block_statistics(image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Mean, variances of fine and coarser detail, and nine features of blocks of 8 x 8 pixels.
 
-    image: (B, 1, H, W) in [0, 1]. Returns (B, N), (B, N) in squares of `LEVEL_UNIT`, (B, N, 9).
+    image: (B, 1, H, W) in [0, 1]. Returns (B, N), twice (B, N) in squares of `LEVEL_UNIT`, and
+    (B, N, 9). Fine: finest diagonal detail; coarser: differences of adjacent pixels.
     The features: mean, share of clipped pixels, log variance of the detail, and logarithms of the
     ratios of other differences to it, which tell anatomy and correlated noise from white noise.
     """
@@ -138,7 +149,10 @@ def block_statistics(image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     clipped = F.avg_pool2d(((x <= 0) | (x >= 1)).to(x.dtype), 8)
     features = [mean, clipped, logs[0] / 4, *((other - logs[0]) / 2 for other in logs[1:])]
     stacked = torch.cat(features, dim=1).flatten(2).transpose(1, 2)
-    return mean.flatten(1), (scale * variances[0] + 1e-6).flatten(1), stacked
+    fine, coarse = (
+        (scale * x + 1e-6).flatten(1) for x in (variances[0], (variances[1] + variances[2]) / 2)
+    )
+    return mean.flatten(1), fine, coarse, stacked
 
 
 def _block_mean(differences: Tensor, image: Tensor) -> Tensor:

@@ -129,7 +129,12 @@ class SuccessorObjective(Objective):
 
 
 class EstimatorObjective(Objective):
-    """The objective of a level estimator: the likelihood of the true levels."""
+    """The objective of a level estimator: the likelihood of the true levels.
+
+    Each term is weighted by the root of its estimated error (Seitzer et al. 2022, beta 0.25).
+    Otherwise what is hard to estimate, the levels of correlated noise, gets a large error instead
+    of a better estimate.
+    """
 
     criterion = "val_log_likelihood"
     betas: ClassVar[tuple[float, float]] = (0.9, 0.99)
@@ -141,9 +146,11 @@ class EstimatorObjective(Objective):
         return radiograph_noise.draw_estimator_batch(pool, config, step, device)
 
     def loss(self, forward: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return minus the mean log-likelihood, which has no terms."""
+        """Return minus the weighted mean log-likelihood, which has no terms."""
         found, error = forward(batch.noisy)
-        return -log_likelihood(found, error, batch.levels).clamp(min=-20).mean(), {}
+        likelihood = log_likelihood(found, error, batch.levels).clamp(min=-20)
+        weight = error.detach().sqrt()
+        return -(weight * likelihood).mean() / weight.mean(), {}
 
     def score(self, network: nn.Module, batch: Batch, device: torch.device) -> Scores:
         """Return the mean log-likelihood and the RMS errors of eta and sigma."""
