@@ -172,8 +172,8 @@ def audit(
     experiments: Annotated[
         list[str] | None,
         typer.Argument(
-            help="calibration, levels, out-of-range, physical-noise, detectors, leakage, residual. "
-            "Default: all."
+            help="calibration, levels, out-of-range, physical-noise, detectors, leakage, residual, "
+            "removed, discs, doses, exposures, weak-noise, whole-levels. Default: all."
         ),
     ] = None,
     data: Data = None,

@@ -21,6 +21,12 @@ EXPERIMENTS = (
     "detectors",
     "leakage",
     "residual",
+    "removed",
+    "discs",
+    "doses",
+    "exposures",
+    "weak-noise",
+    "whole-levels",
 )
 NETWORKS = (
     "dncnn",
