@@ -172,8 +172,8 @@ def audit(
     experiments: Annotated[
         list[str] | None,
         typer.Argument(
-            help="calibration, levels, out-of-range, physical-noise, detectors, leakage, residual. "
-            "Default: all."
+            help="calibration, levels, out-of-range, physical-noise, detectors, leakage, residual, "
+            "removed, discs, doses, exposures, weak-noise, whole-levels. Default: all."
         ),
     ] = None,
     data: Data = None,
@@ -181,9 +181,9 @@ def audit(
         Path, typer.Option("--output", "-o", help="Folder for the csv and its provenance.")
     ] = Path("tables"),
 ) -> None:
-    """Run the long experiments of the audit: accuracy of the noise estimate, and its limits.
+    """Run the long experiments of the audit: noise estimates, limits, and what denoising harms.
 
-    Notebook 11 reads their results; its training runs are those of `xbdcnn trials choices`.
+    Notebooks 11 and 12 read their results; the training runs are those of `xbdcnn trials choices`.
     """
     chosen = experiments or list(EXPERIMENTS)
     for name in chosen:

@@ -22,6 +22,12 @@ EXPERIMENTS = (
     "detectors",
     "leakage",
     "residual",
+    "removed",
+    "discs",
+    "doses",
+    "exposures",
+    "weak-noise",
+    "whole-levels",
 )
 NETWORKS = (
     "dncnn",

@@ -112,7 +112,7 @@ def dose_scores(
 
     The full dose has noise of its own, which limits the PSNR of a perfect method. Discs of `radius`
     pixels and `contrast` grey levels are inserted before the method. A method that has to be told
-    the noise levels is bound to them, one call for each fraction.
+    the noise levels estimates them, or is bound to them, one call for each fraction.
 
     Returns:
         One row per case and method: image, fraction, method;

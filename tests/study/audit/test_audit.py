@@ -406,7 +406,7 @@ def test_correlated_noise_keeps_its_standard_deviation(blur):
 
 
 def test_every_condition_occurs_once():
-    found = out_of_range.conditions()
+    found = out_of_range.all_conditions()
     assert len({tuple(c.values()) for c in found}) == len(found)
     assert {c["blur"] for c in found} == set(out_of_range.BLURS)
     assert {c["gain"] for c in found} == set(out_of_range.GAINS)
@@ -415,7 +415,7 @@ def test_every_condition_occurs_once():
 def test_the_lead_outside_the_trained_range_decides():
     methods = {"net": lambda f, e, s: Denoised(f), "GAT+BM3D": lambda f, e, s: Denoised(f)}
     rows = out_of_range.evaluate_conditions(methods, [ramp(32)], progress=False)
-    assert len(rows) == 3 * len(out_of_range.conditions())
+    assert len(rows) == 3 * len(out_of_range.all_conditions())
     assert out_of_range.out_of_range_lead(rows, "net").verdict == "confirmed"
     broken, ours = rows.copy(), rows["method"] == "net"
     broken.loc[ours & (rows["blur"] == 1), "psnr"] -= 3

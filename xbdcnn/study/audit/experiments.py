@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn._common.files import write_csv, write_json
+from xbdcnn._common.files import sha256_of, write_csv, write_json
 from xbdcnn._common.provenance import provenance
+from xbdcnn.data.exposures import EXCERPTS
 from xbdcnn.data.patches import central_crop
-from xbdcnn.data.source import Source
-from xbdcnn.inference.methods import collect_methods
+from xbdcnn.data.source import BUILTIN, Source, find_source
+from xbdcnn.inference.methods import available_methods, collect_methods
 from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.inference.zoo import ZOO, shipped_names
-from xbdcnn.study.audit import averaging, images, level_estimates, out_of_range, physical_noise
+from xbdcnn.study.audit import (
+    averaging,
+    images,
+    level_estimates,
+    out_of_range,
+    physical_noise,
+    radiographs,
+)
 from xbdcnn.study.detectors import measure_detectors
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.study.scoring import table_1_cases
@@ -25,8 +34,15 @@ from xbdcnn.training.batches import TrainConfig
 
 PROFILE = get_profile("cpu")
 
-OUT_OF_RANGE_METHODS = ("xbdcnn", "xbdcnn-as-written", "dncnn", "GAT+BM3D")
-"""Methods that are tested outside the trained range."""
+OUT_OF_RANGE_METHODS = (
+    "generalist",
+    "specialist",
+    "xbdcnn",
+    "xbdcnn-as-written",
+    "dncnn",
+    "GAT+BM3D",
+)
+"""Methods that are tested outside the paper's range, as far as they are shipped."""
 
 AVERAGED = ("xbdcnn", "specialist", "generalist", "tiny")
 """Networks whose results are averaged over versions of an image."""
@@ -63,7 +79,7 @@ def averaged_versions(source: Source, count: int = 120) -> pd.DataFrame:
 def outside_range(source: Source, count: int = 5, side: int = 256) -> pd.DataFrame:
     """Measure PSNR outside the trained range on central fields of the test radiographs."""
     fields = [central_crop(image, side) for image in source.images("test", count)]
-    methods = collect_methods(PROFILE.classical, PROFILE.precision, only=OUT_OF_RANGE_METHODS)
+    methods = available_methods(OUT_OF_RANGE_METHODS, PROFILE.precision)
     return out_of_range.evaluate_conditions(methods, fields)
 
 
@@ -95,6 +111,12 @@ EXPERIMENTS: dict[str, Callable[[Source], pd.DataFrame]] = {
     "detectors": measure_detectors,
     "leakage": leakage,
     "residual": residual,
+    "removed": radiographs.removed,
+    "discs": radiographs.discs,
+    "doses": radiographs.doses,
+    "exposures": radiographs.exposures,
+    "weak-noise": radiographs.weak_noise,
+    "whole-levels": radiographs.whole_levels,
 }
 """Experiments by name; in file names the hyphen becomes an underscore."""
 
@@ -116,9 +138,21 @@ def run_experiments(names: Sequence[str], source: Source, output: Path) -> dict[
         tables[name] = EXPERIMENTS[name](source)
         path = output / f"{file_stem(name)}.csv"
         write_csv(tables[name], path)
-        facts = {"data": source.name, "data_sha256": source.fingerprint}
-        write_json(provenance(**facts, **EXTRA_FACTS.get(name, {})), path.with_suffix(".json"))
+        facts = data_facts(name, source) | EXTRA_FACTS.get(name, {})
+        write_json(provenance(**facts), path.with_suffix(".json"))
     return tables
+
+
+def data_facts(name: str, source: Source) -> dict[str, Any]:
+    """Return the name and the SHA-256 of the data of an experiment, for its provenance."""
+    if name == "exposures":
+        return {"data": "exposures of Diamond K11", "data_sha256": sha256_of(EXCERPTS / "k11.npz")}
+    builtin = find_source(BUILTIN)
+    used = builtin if name == "doses" else source
+    facts = {"data": used.name, "data_sha256": used.fingerprint}
+    if name in ("removed", "discs") and source.name != builtin.name:
+        facts["data"] += f" and {builtin.name}"
+    return facts
 
 
 def file_stem(name: str) -> str:

@@ -49,7 +49,7 @@ def correlated_noise(
     return np.clip(clean + noise, 0.0, 1.0).astype(np.float32)
 
 
-def conditions() -> list[dict[str, float]]:
+def all_conditions() -> list[dict[str, float]]:
     """List all conditions: a grid of levels, then blur and gain, each at (0.6, 10)."""
     nominal, middle = {"blur": 0.0, "gain": 1.0}, {"eta": 0.6, "sigma": 10.0}
     grid = [{"eta": e, "sigma": s} | nominal for e in ETAS for s in SIGMAS]
@@ -59,20 +59,25 @@ def conditions() -> list[dict[str, float]]:
 
 
 def evaluate_conditions(
-    methods: dict[str, Method], images: Sequence[NDArray[np.floating]], progress: bool = True
+    methods: dict[str, Method],
+    images: Sequence[NDArray[np.floating]],
+    progress: bool = True,
+    conditions: Sequence[dict[str, float]] | None = None,
 ) -> pd.DataFrame:
     """Measure the PSNR of every method under every condition.
 
     With a gain, the noisy image is multiplied by it before, and divided by it after restoration.
 
     methods: by label, called with the nominal eta and sigma. images: clean, (H, W) in [0, 1].
+    conditions: values of `CONDITION`; None for `all_conditions`.
 
     Returns:
         One row per condition, image and method: eta, sigma, blur, gain, image, method, psnr in dB.
     """
     rows: list[dict[str, Any]] = []
     methods = {BEFORE: lambda f, eta, sigma: Denoised(f), **methods}
-    for condition in tqdm(conditions(), desc="conditions", disable=not progress):
+    chosen = all_conditions() if conditions is None else conditions
+    for condition in tqdm(chosen, desc="conditions", disable=not progress):
         eta, sigma, blur, gain = (condition[name] for name in CONDITION)
         for number, clean in enumerate(images):
             noisy = correlated_noise(clean, eta, sigma, blur, seed=number)
