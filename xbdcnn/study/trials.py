@@ -136,11 +136,8 @@ SERIES: dict[str, tuple[Trial, ...]] = {
         specialist("specialist"),
         specialist("twice the width", widths=(32, 80, 192, 320)),
         specialist("half the width", widths=(8, 20, 48, 80)),
-        specialist("five levels", widths=(16, 40, 96, 160, 256)),
         specialist("one block per level", blocks=1),
         specialist("no averaged weights", {"ema": 0.0}),
-        specialist("a third of the learning rate", {"learning_rates": (3e-4, 3e-7)}),
-        specialist("4 patches per step", {"batch_size": 4}),
     ),
 }
 """Series by name: the search for a recipe, the ablations of Table I, each ambiguous choice of the
