@@ -22,6 +22,12 @@ from xbdcnn.models import Denoised, Recipe, conv3x3, pad_to_multiple, require_im
 TrainingNoise = Literal["radiographs", "paper"]
 """Noise of `training.radiograph_noise`, or that of Eq. 1 in the paper's range."""
 
+STRONGEST_NOISE = 35.0
+"""Strongest training noise of radiographs: standard deviation at mid grey, in grey levels."""
+
+LARGEST_BLUR = 1.5
+"""Blur in pixels of the most correlated training noise of radiographs."""
+
 
 @dataclass(frozen=True)
 class SuccessorRecipe:

@@ -16,8 +16,7 @@ from xbdcnn.cli import app
 from xbdcnn.cli.estimate import LAWS, law_text, measured_lines, training_line
 from xbdcnn.inference.weights import build_network, save_weights
 from xbdcnn.measured_noise import NoiseAt, NoiseLaw, NoiseReport
-from xbdcnn.models import WITHOUT_NLE, Recipe
-from xbdcnn.successor import FULL
+from xbdcnn.models import WITHOUT_NLE
 
 STRONG = NoiseReport(
     tuple(NoiseAt(grey, 15.0) for grey in (60.0, 127.0, 200.0)),
@@ -26,7 +25,7 @@ STRONG = NoiseReport(
     40.0,
     blocks=900,
 )
-NETWORK = SimpleNamespace(name="tiny", recipe=Recipe(width=8))
+NETWORK = SimpleNamespace(name="tiny", training_noise="paper")
 
 
 def estimate(*arguments: object) -> list[str]:
@@ -117,10 +116,20 @@ def test_noise_unlike_that_of_the_training_comes_with_a_remedy(strength, length,
     line = training_line(STRONG._replace(levels=levels, correlation_length=length), NETWORK)
     assert words in line and line.startswith("training: tiny was not trained for this noise")
     remedy = line.rpartition("; ")[2]
-    assert ("leave the image as it is" in remedy) == (strength == 1.0)
-    assert ("averaging 2x2 pixels" in remedy) == (strength > 1.0)
+    assert ("use the network generalist" in remedy) == (length > 0)
+    assert ("averaging 2x2 pixels" in remedy) == (length == 0)
 
 
-def test_networks_trained_on_other_noise_are_not_compared():
-    line = training_line(STRONG, SimpleNamespace(name="mine", recipe=FULL))
-    assert line == "training: mine was trained for other noise than the paper's"
+@pytest.mark.parametrize(
+    ("strength", "length", "words"),
+    [
+        (1.0, 0.6, "was trained for noise like this"),
+        (60.0, 0.6, "stronger (trained: blur up to 1.5 pixels, 0 to 35 grey levels at mid grey)"),
+        (10.0, 2.0, "correlated (trained"),
+    ],
+)
+def test_a_network_for_radiographs_knows_weak_and_correlated_noise(strength, length, words):
+    levels = tuple(at._replace(noise=strength) for at in STRONG.levels)
+    network = SimpleNamespace(name="mine", training_noise="radiographs")
+    line = training_line(STRONG._replace(levels=levels, correlation_length=length), network)
+    assert words in line and ("averaging 2x2" in line) == ("(trained" in line)

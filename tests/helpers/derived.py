@@ -29,7 +29,7 @@ FULL_RANGE = {"WindowCenter": 2048, "WindowWidth": 4096}
 class Brighter:
     """Replaces a network: adds a tenth of the range to every pixel."""
 
-    name, level_error = "brighter", None
+    name, level_error, training_noise = "brighter", None, "paper"
 
     def restore(self, image: np.ndarray, **options: object) -> Denoised:
         assert image.dtype == np.float32 and 0 <= image.min() <= image.max() <= 1

@@ -16,6 +16,7 @@ from xbdcnn.measured_noise import (
     CLEAR_MARGIN,
     NoiseAt,
     NoiseReport,
+    edge_of_training,
     noise_report,
     report,
     spectrum,
@@ -169,6 +170,21 @@ def test_training_range_is_that_of_the_paper():
 def test_mismatches_name_strength_and_correlation(strength, length, expected):
     levels = tuple(NoiseAt(grey, strength) for grey in (60.0, 127.0, 200.0))
     assert training_mismatches(NoiseReport(levels, length)) == expected
+
+
+@pytest.mark.parametrize(
+    "eta, sigma, training, expected",
+    [
+        (1.91, 0.1, "paper", "weaker"),
+        (0.6, 10.0, "paper", None),
+        (0.4, 20.0, "paper", "stronger"),
+        (500.0, 0.5, "radiographs", None),
+        (0.4, 20.0, "radiographs", None),
+        (0.2, 30.0, "radiographs", "stronger"),
+    ],
+)
+def test_estimates_at_the_edge_of_a_training_are_recognised(eta, sigma, training, expected):
+    assert edge_of_training(eta, sigma, training) == expected
 
 
 @pytest.mark.parametrize("module", [report, spectrum], ids=lambda module: module.__name__)

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.cli.wording import describe_levels, describe_processing, format_window
+from xbdcnn.cli.wording import (
+    describe_levels,
+    describe_processing,
+    edge_warning,
+    format_window,
+)
 from xbdcnn.data.files.radiograph import RadiographFile, open_radiograph, save_radiograph
 from xbdcnn.data.files.search import DICOM, PICTURES, format_or_none
 
@@ -148,14 +153,15 @@ def denoise_file(
     denoised = pretrained.restore(
         radiograph.unit, progress=progress, levels=given, strength=strength
     )
-    levels = describe_levels(denoised.levels, pretrained.level_error, given is not None)
+    levels = describe_levels(pretrained, radiograph.unit, denoised.levels, given is not None)
+    warning = "" if given else edge_warning(pretrained, denoised.levels)
     derivation = describe_processing(pretrained, radiograph, levels, strength)
     save_radiograph(radiograph, radiograph.restored(denoised.image), target, derivation)
     difference = np.subtract(radiograph.unit, denoised.image, dtype=np.float64)
     removed = GREY_LEVELS * float(np.sqrt(np.mean(difference**2)))
     line = (
         f"{source} -> {target}: {format_window(radiograph)}; {levels}; "
-        f"removed {removed:.1f} grey levels"
+        f"removed {removed:.1f} grey levels{warning}"
     )
     seconds = time.perf_counter() - started
     return Restored(line, denoised.image.shape, denoised.levels, removed, seconds)

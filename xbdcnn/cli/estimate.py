@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from xbdcnn.inference.pretrained import Pretrained
     from xbdcnn.measured_noise import NoiseReport
 
-REMEDIES = {
-    "weaker": "it may remove more structure than noise, so leave the image as it is",
-    "stronger": "it may leave noise, so reduce the image by averaging 2x2 pixels first",
-    "correlated": "it takes a part of the noise for structure, so reduce the image by averaging "
-    "2x2 pixels first",
-}
-"""Consequence and remedy of each of `training_mismatches`; that of the first one is printed."""
-
 LAWS = {
     "linear": "{:.3g} g",
     "affine": "{:.3g} g {:+.3g}",
@@ -78,9 +70,10 @@ def estimate_file(pretrained: Pretrained, source: Path, window: StoredWindow = N
     from xbdcnn.measured_noise import noise_report
 
     radiograph = batch.open_checked(source, window)
-    levels = pretrained.restore(radiograph.unit).levels
+    measured = hasattr(pretrained, "measure")  # a successor need not restore the image
+    levels = None if measured else pretrained.restore(radiograph.unit).levels
     report = noise_report(radiograph.unit)
-    estimated = wording.format_levels(levels, pretrained.level_error)
+    estimated = wording.describe_levels(pretrained, radiograph.unit, levels, given=False)
     lines = [
         f"{estimated}; {wording.format_window(radiograph)}",
         *measured_lines(report),
@@ -134,19 +127,21 @@ def law_text(report: NoiseReport) -> str:
 
 def training_line(report: NoiseReport, pretrained: Pretrained) -> str:
     """Return whether the network was trained for the measured noise, with the remedy if not."""
+    from xbdcnn.cli.wording import REMEDIES
     from xbdcnn.measured_noise import trained_noise, training_mismatches
     from xbdcnn.noise import GREY_LEVELS
+    from xbdcnn.successor import LARGEST_BLUR
 
-    if getattr(pretrained.recipe, "noise", "paper") != "paper":
-        return f"training: {pretrained.name} was trained for other noise than the paper's"
+    training = pretrained.training_noise
     if not report.levels:
         return f"training: undetermined whether {pretrained.name} was trained for this noise"
-    found = training_mismatches(report)
+    found = training_mismatches(report, training)
     if not found:
         return f"training: {pretrained.name} was trained for noise like this"
-    low, high = trained_noise(GREY_LEVELS / 2)
+    low, high = trained_noise(GREY_LEVELS / 2, training)
+    correlation = {"paper": "uncorrelated", "radiographs": f"blur up to {LARGEST_BLUR:g} pixels"}
     return (
         f"training: {pretrained.name} was not trained for this noise, which is "
-        f"{' and '.join(found)} (trained: uncorrelated, {low:.0f} to {high:.0f} grey levels at "
-        f"mid grey); {REMEDIES[found[0]]}"
+        f"{' and '.join(found)} (trained: {correlation[training]}, {low:.0f} to {high:.0f} grey "
+        f"levels at mid grey); {REMEDIES[training][found[0]]}"
     )

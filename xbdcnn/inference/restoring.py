@@ -21,6 +21,7 @@ from xbdcnn.inference.precision import to_bfloat16
 from xbdcnn.inference.scales import from_unit_range, to_unit_range, warn_of_unused_bits
 from xbdcnn.inference.tiling import ReceptiveField, Tile, receptive_field, tiles
 from xbdcnn.models import Denoised
+from xbdcnn.successor import TrainingNoise
 
 MAX_WHOLE_SIDE = {"fp32": 616, "bf16": 1024}
 """Largest side, in pixels, of an image that is not divided into tiles by default."""
@@ -65,6 +66,11 @@ class Pretrained:
     def name(self) -> str:
         """Name of the network according to its weight file."""
         return str(self.metadata.get("name", "unnamed"))
+
+    @property
+    def training_noise(self) -> TrainingNoise:
+        """Noise on which the network was trained: that of the paper, or that of radiographs."""
+        return getattr(self.recipe, "noise", "paper")
 
     @property
     def level_error(self) -> Levels | None:

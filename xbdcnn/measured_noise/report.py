@@ -13,6 +13,7 @@ from xbdcnn.measured_noise.blocks import BLOCK, Blocks, measure_blocks, simulate
 from xbdcnn.measured_noise.laws import NoiseLaw, contrast, fit_laws
 from xbdcnn.measured_noise.photon_transfer import NoiseBins, equal_groups
 from xbdcnn.noise import GREY_LEVELS, noise_variance
+from xbdcnn.successor import LARGEST_BLUR, STRONGEST_NOISE, TrainingNoise
 
 BLOCKS_PER_BIN, MOST_BINS = 50, 16
 """Blocks in a bin at least, and bins at most."""
@@ -33,8 +34,14 @@ LARGEST_DEVIATION = 0.25
 LONGEST_UNCORRELATED = 0.4
 """Correlation length in pixels up to which noise counts as uncorrelated; rho is then 0.09."""
 
+LONGEST_TRAINED = {"paper": LONGEST_UNCORRELATED, "radiographs": LARGEST_BLUR}
+"""Longest correlation in pixels of the noise of a training; Eq. 1 draws pixels independently."""
+
 TOLERANCE = 0.15
 """Relative error of the standard deviations of a report."""
+
+EDGE = 0.05
+"""Relative distance from a limit of the training up to which an estimate is at its edge."""
 
 _CONTAINING = {"linear": ("affine", "power")}
 """Laws that contain another one and so fit as well as it; they are no rivals of it."""
@@ -126,30 +133,47 @@ def best_law(bins: NoiseBins) -> tuple[NoiseLaw, float]:
     return laws[0], rivals[0].aic - laws[0].aic
 
 
-def trained_noise(grey: float) -> tuple[float, float]:
-    """Least and most noise at a grey level on which the paper trains; all in grey levels.
+def trained_noise(grey: float, training: TrainingNoise = "paper") -> tuple[float, float]:
+    """Least and most noise of a training at a grey level; all in grey levels.
 
-    Eq. 1 with eta and sigma at the ends of their ranges, `paper.ETA_RANGE` and `paper.SIGMA_RANGE`.
+    "paper": Eq. 1 with eta and sigma at the ends of their ranges, `paper.ETA_RANGE` and
+    `paper.SIGMA_RANGE`; "radiographs": from none to `STRONGEST_NOISE`.
 
     >>> [round(noise, 1) for noise in trained_noise(127.5)]
     [8.2, 26.8]
     """
+    if training == "radiographs":
+        return 0.0, STRONGEST_NOISE
     ends = zip(reversed(paper.ETA_RANGE), paper.SIGMA_RANGE, strict=True)
     low, high = (noise_variance(grey / GREY_LEVELS, *levels) ** 0.5 for levels in ends)
     return low, high
 
 
-def training_mismatches(report: NoiseReport) -> list[str]:
-    """Return how noise differs from the paper's training noise: "weaker", "stronger", "correlated".
+def training_mismatches(report: NoiseReport, training: TrainingNoise = "paper") -> list[str]:
+    """Return how noise differs from that of a training: "weaker", "stronger", "correlated".
 
     Weaker or stronger: in the dark, middle or bright parts it is below or above `trained_noise` by
-    more than `TOLERANCE`. Correlated: its correlation length exceeds `LONGEST_UNCORRELATED`, as
-    Eq. 1 draws each pixel independently. Empty if it does not differ or is undetermined.
+    more than `TOLERANCE`. Correlated: its correlation length exceeds `LONGEST_TRAINED`. Empty if it
+    does not differ or is undetermined.
     """
-    ranges = [(at.noise, *trained_noise(at.grey)) for at in report.levels]
+    ranges = [(at.noise, *trained_noise(at.grey, training)) for at in report.levels]
     found = {
         "weaker": any(noise < low * (1 - TOLERANCE) for noise, low, _ in ranges),
         "stronger": any(noise > high * (1 + TOLERANCE) for noise, _, high in ranges),
-        "correlated": (report.correlation_length or 0.0) > LONGEST_UNCORRELATED,
+        "correlated": (report.correlation_length or 0.0) > LONGEST_TRAINED[training],
     }
     return [name for name, holds in found.items() if holds]
+
+
+def edge_of_training(eta: float, sigma: float, training: TrainingNoise = "paper") -> str | None:
+    """Return whether estimated noise is as strong as the "stronger" or "weaker" edge of a training.
+
+    An estimator does not go beyond its training, so noise outside it is estimated near its edge:
+    within `EDGE` of the limits of `trained_noise` at mid grey, or beyond. eta: photons per grey
+    level; sigma: grey levels. None if the estimate is inside.
+    """
+    least, most = trained_noise(GREY_LEVELS / 2, training)
+    found = noise_variance(0.5, eta, sigma) ** 0.5
+    if least and found < least * (1 + EDGE):
+        return "weaker"
+    return "stronger" if found > most * (1 - EDGE) else None

@@ -183,7 +183,7 @@ def run_series(
     table = pd.DataFrame(rows)
     write_csv(table, Path(output) / f"trials_{name}.csv")
     width = None if name == "successor" else WIDTH
-    facts = {"data": source.name, "data_sha256": source.fingerprint, "width": width}
+    facts: dict[str, Any] = {"data": source.name, "data_sha256": source.fingerprint, "width": width}
     facts |= {"budget": asdict(budget), "seeds": list(seeds)}
     write_json(provenance(**facts), Path(output) / f"trials_{name}.json")
     return table

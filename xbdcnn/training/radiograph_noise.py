@@ -18,10 +18,10 @@ from xbdcnn._common.errors import SMALLEST_SIDE
 from xbdcnn.detector import Display
 from xbdcnn.level_estimator import encode_levels
 from xbdcnn.noise import GREY_LEVELS
-from xbdcnn.successor import TrainingNoise
+from xbdcnn.successor import LARGEST_BLUR, STRONGEST_NOISE, TrainingNoise
 from xbdcnn.training.batches import Batch, Pool, TrainConfig, random_patch, step_generator
 
-STRENGTHS = (0.2, 35.0)
+STRENGTHS = (0.2, STRONGEST_NOISE)
 """Standard deviation of the noise at mid grey, in grey levels; drawn log-uniformly."""
 
 NOISE_FREE = 0.03
@@ -30,8 +30,8 @@ NOISE_FREE = 0.03
 WHITE_TRANSMISSIONS = (0.03, 0.3)
 """Transmission of white in the displays of the detector half, drawn log-uniformly."""
 
-LARGEST_BLUR, LARGEST_SHARPENING = 1.5, 1.5
-"""Blur in pixels, and amount of the unsharp mask of one pixel, of correlated noise."""
+LARGEST_SHARPENING = 1.5
+"""Amount of the unsharp mask of one pixel, at most."""
 
 CLEAN_ENOUGH = 4.0
 """Grey levels of noise below which all clean patches are halved, see `draw_clean`."""
