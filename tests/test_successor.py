@@ -11,6 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.detector import scintillator_blur
 from xbdcnn.level_estimator import (
+    CAUTION,
+    LevelEstimate,
     LevelEstimator,
     block_statistics,
     decode_levels,
@@ -109,6 +111,12 @@ def test_standard_errors_of_the_line_are_those_of_repeated_fits():
     line = fit_line(signal, variance, variance.square())
     for values, error in ((line.slope, line.slope_error), (line.offset, line.offset_error)):
         assert float(values.std()) == pytest.approx(float(error.mean()), rel=0.15)
+
+
+def test_cautious_levels_are_lower_where_they_are_uncertain():
+    found = LevelEstimate(torch.tensor([[0.5, 0.1, 0.4]]), torch.tensor([[0.2, 0.8, 0.1]]))
+    told = found.cautious()[0].tolist()
+    assert told == pytest.approx([0.5 - 0.2 * CAUTION, 0.0, 0.4], abs=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (17, 30), (300, 200)])

@@ -26,6 +26,10 @@ LARGEST_LOSS = 3.0
 """Largest -log(1 - c) of the estimated correlation c, that is c = 0.95."""
 
 
+CAUTION = 0.5
+"""Standard errors by which the denoiser is told less noise than estimated."""
+
+
 @dataclass(frozen=True)
 class EstimatorRecipe:
     """Size of a level estimator."""
@@ -64,6 +68,15 @@ class LevelEstimate(NamedTuple):
 
     levels: Tensor
     error: Tensor
+
+    def cautious(self) -> Tensor:
+        """Levels (B, 3) for the denoiser: lower by `CAUTION` errors, with the same correlation.
+
+        A denoiser that is told less noise than there is leaves some; one that is told more removes
+        anatomy. Levels that can be measured well hardly change.
+        """
+        lower = (self.levels - CAUTION * self.error)[:, :2].clamp(min=1e-6)
+        return torch.cat([lower, self.levels[:, 2:]], dim=1)
 
 
 class LevelEstimator(nn.Module):

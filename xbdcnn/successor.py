@@ -124,7 +124,9 @@ class BlindSuccessor(nn.Module):
     def forward(self, noisy: Tensor, levels: Tensor | None = None) -> Denoised[Tensor]:
         """Restore (B, 1, H, W) in [0, 1]; the output's levels are (B, 3), the estimated or given.
 
-        levels: of `encode_levels`, to replace the estimate.
+        The denoiser is told `LevelEstimate.cautious`, or the given `levels` of `encode_levels`.
         """
-        told = self.estimator(noisy).levels if levels is None else levels
-        return Denoised(self.denoiser(noisy, told).image, told)
+        if levels is not None:
+            return Denoised(self.denoiser(noisy, levels).image, levels)
+        found = self.estimator(noisy)
+        return Denoised(self.denoiser(noisy, found.cautious()).image, found.levels)

@@ -130,7 +130,7 @@ def test_scores_of_the_unrestored_image_follow_from_the_dose(scores):
     identity = scores.loc["identity"]
     assert identity["psnr"] == pytest.approx(20 * np.log10(255 / (2 * np.sqrt(15))), abs=0.1)
     assert identity["detectability"] == pytest.approx(1 / 4, rel=0.2)
-    assert identity["kept"] == pytest.approx(1, abs=0.01)
+    assert identity["kept"] == pytest.approx(1, abs=0.01) and identity["anatomy"] == 0
 
 
 def test_smoothing_raises_psnr_and_loses_contrast(scores):

@@ -17,7 +17,7 @@ from xbdcnn.inference.precision import to_bfloat16
 from xbdcnn.inference.restoring import Levels, Pretrained
 from xbdcnn.inference.scales import to_unit_range
 from xbdcnn.inference.tiling import ReceptiveField, receptive_field
-from xbdcnn.level_estimator import decode_levels, encode_levels
+from xbdcnn.level_estimator import LevelEstimate, decode_levels, encode_levels
 from xbdcnn.models import Denoised
 from xbdcnn.successor import BlindSuccessor
 
@@ -87,27 +87,32 @@ class PretrainedSuccessor(Pretrained):
 
     @convert_out_of_memory()
     @torch.inference_mode()
-    def _estimate(self, image: NDArray) -> tuple[Tensor, Tensor]:
+    def _estimate(self, image: NDArray) -> LevelEstimate:
         """Encoded levels and the standard deviations of their errors, (1, 3) each, on the CPU."""
         batch = torch.from_numpy(to_unit_range(image))[None, None].to(self.device)
         with torch.autocast(self.device.type, enabled=False):
             levels, error = (part.float().cpu() for part in self._parts.estimator(batch))
         if not (levels.isfinite().all() and error.isfinite().all()):
             raise XbdcnnError(f"{self.name!r} returns NaN or infinity; its weights are damaged")
-        return levels, error
+        return LevelEstimate(levels, error)
 
     def _told_levels(self, image: NDArray, levels: Levels | None) -> Tensor:
-        """Encoded levels (1, 3); given ones replace eta and sigma, not the correlation."""
-        estimated, _ = self._estimate(image)
+        """Encoded levels (2, 3): those that are reported, and those that the denoiser is told.
+
+        Given levels replace eta and sigma of both, not the correlation.
+        """
+        found = self._estimate(image)
         if levels is None:
-            return estimated
-        return encode_levels(*levels, estimated[:, 2], estimated[:, :1, None, None])
+            return torch.cat([found.levels, found.cautious()])
+        given = encode_levels(*levels, found.levels[:, 2], found.levels[:, :1, None, None])
+        return given.expand(2, -1)
 
     def _apply(self, batch: Tensor, told: Tensor | None) -> Denoised[Tensor]:
         """Apply the denoiser; the levels become maps (1, 3, H, W), as those of an X-BDCNN."""
         assert told is not None
-        output = self.inference_network(batch, told)
-        return Denoised(output.image, told[..., None, None].expand(-1, -1, *batch.shape[-2:]))
+        output = self.inference_network(batch, told[1:])
+        maps = told[:1, :, None, None].expand(-1, -1, *batch.shape[-2:])
+        return Denoised(output.image, maps)
 
     def _in_paper_units(self, maps: Tensor) -> NDArray[np.float32]:
         """(1, 3, H, W) encoded levels -> (2, H, W) photons per grey level, grey levels."""

@@ -22,6 +22,7 @@ from xbdcnn.measured_noise import noise_report
 from xbdcnn.noise import GREY_LEVELS
 from xbdcnn.study.detectors import stored_chest
 from xbdcnn.study.no_harm import Image, Method, disc_score
+from xbdcnn.study.no_reference import correlation_with_anatomy
 
 FRACTIONS = (1 / 2, 1 / 4, 1 / 16, 1 / 64)
 """Simulated doses as fractions of that of the radiograph."""
@@ -116,7 +117,8 @@ def dose_scores(
 
     Returns:
         One row per case and method: image, fraction, method;
-        psnr: in dB against the full dose; kept, d_prime: see `no_reference.Detectability`;
+        psnr: in dB against the full dose; anatomy: correlation of what was removed with the full
+        dose, see `no_reference.correlation_with_anatomy`; kept, d_prime: see `Detectability` there;
         detectability: d_prime divided by d' at full dose without any method.
     """
     rows: list[dict[str, Any]] = []
@@ -131,6 +133,7 @@ def dose_scores(
                     "fraction": case.fraction,
                     "method": label,
                     "psnr": float(metrics.psnr(restored, case.full)),
+                    "anatomy": correlation_with_anatomy(case.lower - restored, case.full),
                     **score,
                     "detectability": score["d_prime"] / full,
                 }

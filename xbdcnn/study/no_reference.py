@@ -27,8 +27,8 @@ class Residual(NamedTuple):
     """Structure of the residual f - g_hat; all three fields are near 0 for white noise.
 
     whiteness: correlation of adjacent pixels with the largest magnitude, see `whiteness`.
-    anatomy: correlation of the fine structure (see `DETAIL`) of f - g_hat and of g_hat. A value
-    above 0 means that anatomy was removed; remaining noise also raises it slightly.
+    anatomy: `correlation_with_anatomy` of f - g_hat and g_hat. A value above 0 means that anatomy
+    was removed, or that a part of the noise was not.
     offset: mean in grey levels.
     """
 
@@ -40,8 +40,17 @@ class Residual(NamedTuple):
 def residual_structure(noisy: Image, restored: Image) -> Residual:
     """Measure the structure of f - g_hat, which should be as unstructured as the noise."""
     removed = np.asarray(noisy, float) - restored
-    anatomy = _correlation(_detail(removed), _detail(np.asarray(restored, float)))
+    anatomy = correlation_with_anatomy(removed, restored)
     return Residual(whiteness(removed) or 0.0, anatomy, float(GREY_LEVELS * removed.mean()))
+
+
+def correlation_with_anatomy(removed: Image, anatomy: Image) -> float:
+    """Correlation of the fine structure, see `DETAIL`, of a residual and of an image, -1 to 1.
+
+    If the image is the restored one, the noise that is left in it raises the correlation, even for
+    the best restoration. An image of the same anatomy with independent noise is better.
+    """
+    return _correlation(_detail(removed), _detail(np.asarray(anatomy, float)))
 
 
 def whiteness(residual: Image) -> float | None:
