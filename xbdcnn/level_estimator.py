@@ -15,8 +15,8 @@ from xbdcnn.noise import GREY_LEVELS, per_image
 LEVEL_UNIT = 25.5
 """Grey levels of noise that the denoiser receives as 1, a tenth of the scale."""
 
-LEAST_ERROR = 0.006
-"""Least standard deviation of the error of an encoded level, 0.15 grey levels of noise.
+LEAST_ERROR = 0.005
+"""Least standard deviation of the error of an encoded level, 0.13 grey levels of noise.
 
 It stands for what remains in whole radiographs, which are larger than the patches of the training:
 chosen on the validation radiographs for the one training run that is shipped."""

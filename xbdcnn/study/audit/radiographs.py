@@ -116,17 +116,19 @@ def halved(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return blocks.mean(axis=(1, 3), dtype=np.float64).astype(np.float32)
 
 
-def whole_levels(source: Source, count: int = 30, seed: int = 0) -> pd.DataFrame:
+def whole_levels(source: Source, count: int = 30, draws: int = 3, seed: int = 0) -> pd.DataFrame:
     """Estimate eta and sigma of whole test radiographs at random levels of the paper's range.
 
-    Returns one row per radiograph: image, eta, sigma, est_eta, est_sigma, and the ends of the 95 %
+    Returns one row per radiograph and draw of the levels: image, eta, sigma, est_eta, est_sigma, and the ends of the 95 %
     intervals eta_low, eta_high, sigma_low, sigma_high.
     """
-    images, measure = source.images("test", count), estimating_network().measure
-    drawn = sample_levels(len(images), torch.Generator().manual_seed(seed))
+    images = source.images("test", count)
+    drawn = sample_levels(draws * len(images), torch.Generator().manual_seed(seed))
+    measure = estimating_network().measure
     rows = []
-    for number, (image, eta, sigma) in enumerate(zip(images, *drawn, strict=True)):
-        case = Case(f"test-{number:02d}", image, float(eta), float(sigma), seed + number)
+    for number, (eta, sigma) in enumerate(zip(*drawn, strict=True)):
+        which = number % len(images)
+        case = Case(f"test-{which:02d}", images[which], float(eta), float(sigma), seed + number)
         found = measure(noisy_image(case))
         row = {"image": case.image, "eta": case.eta, "sigma": case.sigma}
         for k, name in enumerate(("eta", "sigma")):
