@@ -119,8 +119,8 @@ def halved(image: NDArray[np.float32]) -> NDArray[np.float32]:
 def whole_levels(source: Source, count: int = 30, draws: int = 3, seed: int = 0) -> pd.DataFrame:
     """Estimate eta and sigma of whole test radiographs at random levels of the paper's range.
 
-    Returns one row per radiograph and draw of the levels: image, eta, sigma, est_eta, est_sigma, and the ends of the 95 %
-    intervals eta_low, eta_high, sigma_low, sigma_high.
+    Returns one row per radiograph and draw of the levels: image, eta, sigma, est_eta, est_sigma,
+    and the ends of the 95 % intervals eta_low, eta_high, sigma_low, sigma_high.
     """
     images = source.images("test", count)
     drawn = sample_levels(draws * len(images), torch.Generator().manual_seed(seed))
