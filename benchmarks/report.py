@@ -25,11 +25,11 @@ open: the reference implementation. Of the networks only X-BDCNN is shown.
 *Median* and *quartiles* are taken over the rounds. *Speed-up* is relative to the reference
 implementation, which is written in the way of published code and timed in the same rounds: float32,
 NCHW, noise by NumPy for one sample at a time, SSIM by 2-D convolutions, images in one piece.
-*Inference* is that of X-BDCNN unless another method is named. *Of
-the limit* is the arithmetic rate as a share of that of a matrix product of the same precision,
-computed as a product or as a 1 x 1 convolution, whichever is faster; convolutions whose operands
-are in the cache can exceed it. Large images are divided into tiles, whose overlap takes time but is
-not counted as arithmetic. Seconds depend on the machine and its load, ratios less.
+*Inference* is that of X-BDCNN unless another method is named; a successor's includes its level
+estimator. *Of the limit* is the arithmetic rate as a share of that of a matrix product of the same
+precision, computed as a product or as a 1 x 1 convolution, whichever is faster; convolutions whose
+operands are in the cache can exceed it. Large images are divided into tiles, whose overlap takes
+time but is not counted as arithmetic. Seconds depend on the machine and its load, ratios less.
 """
 
 
