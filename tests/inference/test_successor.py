@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from xbdcnn import load_pretrained
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data.builtin import builtin_crop
-from xbdcnn.inference.pretrained import Levels, Pretrained
+from xbdcnn.inference.pretrained import Levels, Pretrained, load_pretrained
 from xbdcnn.inference.successor import PretrainedSuccessor
 from xbdcnn.inference.weights import build_network, load_network, save_weights, shipped_path
 from xbdcnn.level_estimator import EstimatorRecipe
+from xbdcnn.metrics import psnr
 from xbdcnn.models import BALANCED
-from xbdcnn.noise import add_hybrid_noise_numpy
+from xbdcnn.noise import add_hybrid_noise_numpy, noise_variance
+from xbdcnn.study.audit.out_of_range import correlated_noise
 from xbdcnn.successor import BlindSuccessor, SuccessorRecipe
 
 SMALL = SuccessorRecipe(widths=(4, 8, 8), blocks=1)
@@ -161,3 +162,25 @@ def test_the_shipped_estimator_finds_the_levels_of_a_radiograph(eta, sigma):
     assert found.levels.eta == pytest.approx(eta, rel=0.1)
     assert found.levels.sigma == pytest.approx(sigma, abs=1.0)
     assert found.lowest.eta < eta < found.highest.eta and abs(found.correlation) < 0.02
+
+
+@pytest.mark.parametrize("blur", [0.5, 1.0])
+def test_the_shipped_estimator_finds_the_strength_of_correlated_noise(blur):
+    """The finest detail of noise blurred by one pixel has an eighth of its standard deviation."""
+    model = load_pretrained("generalist")
+    clean = builtin_crop(1024)
+    noise = correlated_noise(clean, 0.6, 10.0, blur, seed=0) - clean
+    found = model.measure((clean + noise).clip(0, 1))
+    strength = noise_variance(float(clean.mean()), *found.levels) ** 0.5
+    assert strength == pytest.approx(255 * noise.std(), rel=0.25)
+    neighbours = np.corrcoef(noise[:, 1:].ravel(), noise[:, :-1].ravel())[0, 1]
+    assert found.correlation == pytest.approx(neighbours, abs=0.08)
+
+
+@pytest.mark.slow
+def test_the_generalist_reduces_weak_and_correlated_noise_and_leaves_a_clean_image():
+    model, clean = load_pretrained("generalist"), builtin_crop(512)
+    assert 255 * np.std(model.denoise(clean) - clean) < 0.6
+    for eta, sigma, blur, least in ((20, 1, 0, 3.0), (20, 1, 1, 0.2), (0.6, 10, 1, 7.0)):
+        noisy = correlated_noise(clean, eta, sigma, blur, seed=0)
+        assert psnr(model.denoise(noisy), clean) - psnr(noisy, clean) > least
