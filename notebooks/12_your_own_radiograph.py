@@ -228,10 +228,10 @@ xbdcnn("denoise", "chest.dcm", "-o", "restored")
 # The line names both files, the two ends of the window, the share of pixels outside it, the
 # estimated noise level with its 95 % intervals, and how much was removed. Where the estimate is
 # uncertain, the network is told a lower level, so that it rather leaves noise than removes anatomy;
-# `--strength 0.5` removes half of the residual. Levels refer to the 8-bit scale *of that window*. In a window a third as
-# wide the same noise covers three times as many grey levels, so that it should be estimated three
-# times as strong. The next cell prints the estimate for both windows, with the measured noise of
-# the report above, and writes no file.
+# `--strength 0.5` removes half of the residual. Levels refer to the 8-bit scale *of that window*.
+# In a window a third as wide the same noise covers three times as many grey levels, so that it
+# should be estimated three times as strong. The next cell prints the estimate for both windows,
+# with the measured noise of the report above, and writes no file.
 
 # %%
 xbdcnn("denoise", "chest.dcm", "--estimate-only")
