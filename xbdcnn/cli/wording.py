@@ -7,26 +7,9 @@ from typing import TYPE_CHECKING
 from xbdcnn import __version__
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from xbdcnn.data.files.radiograph import RadiographFile
     from xbdcnn.inference.pretrained import Levels, Pretrained
     from xbdcnn.inference.successor import NoiseEstimate
-
-AVERAGE = "reduce the image by averaging 2x2 pixels first"
-GENERALIST = "use the network generalist"
-REMEDIES = {
-    "paper": {
-        "weaker": f"it may remove more structure than noise, so {GENERALIST}",
-        "stronger": f"it may leave noise, so {AVERAGE}",
-        "correlated": f"it takes a part of the noise for structure, so {GENERALIST}",
-    },
-    "radiographs": {
-        "stronger": f"it may leave noise, so {AVERAGE}",
-        "correlated": f"it takes a part of the noise for structure, so {AVERAGE}",
-    },
-}
-"""Consequence and remedy if noise is outside a training, by the noise of the training."""
 
 
 def format_window(radiograph: RadiographFile) -> str:
@@ -59,28 +42,15 @@ def format_estimate(found: NoiseEstimate) -> str:
 
 
 def describe_levels(
-    pretrained: Pretrained, image: NDArray, levels: Levels | None, given: bool
+    levels: Levels | None, error: Levels | None, found: NoiseEstimate | None, given: bool
 ) -> str:
-    """Return the levels that the user has given, or the estimate with its uncertainty."""
+    """Return the levels that the user has given, or the estimate with its uncertainty.
+
+    error: see `Pretrained.level_error`; found: estimate of a network that also gives intervals.
+    """
     if given and levels is not None:
         return f"eta {levels.eta:.2f}, sigma {levels.sigma:.1f} (as given)"
-    measure = getattr(pretrained, "measure", None)
-    if measure is not None:
-        return format_estimate(measure(image))
-    return format_levels(levels, pretrained.level_error)
-
-
-def edge_warning(pretrained: Pretrained, levels: Levels | None) -> str:
-    """Return a warning if levels are at the edge of the training, with a remedy; else ""."""
-    from xbdcnn.measured_noise import edge_of_training
-
-    edge = edge_of_training(*levels, pretrained.training_noise) if levels else None
-    if edge is None:
-        return ""
-    return (
-        f"; warning: the noise may be {edge} than {pretrained.name} was trained for; "
-        f"{REMEDIES[pretrained.training_noise][edge]}"
-    )
+    return format_levels(levels, error) if found is None else format_estimate(found)
 
 
 def describe_processing(
