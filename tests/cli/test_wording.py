@@ -54,9 +54,9 @@ def test_an_estimate_is_told_with_intervals_and_the_noise_at_mid_grey():
     )
 
 
-def test_an_unlimited_eta_is_told_as_inf():
-    unlimited = ESTIMATE._replace(highest=Levels(4e11, 2.0))
-    assert "eta 0.6 [0.55, inf]" in format_estimate(unlimited)
+def test_a_level_without_limit_is_told_as_inf_and_none_as_0():
+    wide = ESTIMATE._replace(lowest=Levels(0.555, 2.5e-5), highest=Levels(4e11, 10.44))
+    assert format_estimate(wide).startswith("eta 0.6 [0.555, inf], sigma 10 [0, 10.4], ")
 
 
 def test_a_level_with_intervals_is_preferred_and_given_levels_are_told_as_such():

@@ -27,14 +27,21 @@ def format_levels(levels: Levels | None, error: Levels | None) -> str:
     return f"eta {levels.eta:.2f} +- {error.eta:.2f}, sigma {levels.sigma:.1f} +- {error.sigma:.1f}"
 
 
+def format_number(level: float) -> str:
+    """Return a level with three digits; 0 below 0.01, and inf above a million."""
+    if level > 1e6:
+        return "inf"
+    return f"{level:.3g}" if level >= 0.01 else "0"
+
+
 def format_estimate(found: NoiseEstimate) -> str:
     """Return an estimate as text, with its 95 % intervals and the noise at mid grey."""
     from xbdcnn.noise import noise_variance
 
-    ends = [*zip(found.lowest, found.highest, strict=True)]
+    rows = zip(("eta", "sigma"), found.levels, found.lowest, found.highest, strict=True)
     texts = [
-        f"{name} {value:.3g} [{low:.2g}, {'inf' if high > 1e6 else format(high, '.2g')}]"
-        for name, value, (low, high) in zip(("eta", "sigma"), found.levels, ends, strict=True)
+        f"{name} {format_number(value)} [{format_number(low)}, {format_number(high)}]"
+        for name, value, low, high in rows
     ]
     texts.append(f"correlation {found.correlation:.2f} +- {found.correlation_error:.2f}")
     middle = noise_variance(0.5, *found.levels) ** 0.5
