@@ -18,6 +18,15 @@ from xbdcnn._common.errors import XbdcnnError
 GREY_LEVELS = 255.0
 """White on the 8-bit scale on which the paper states eta and sigma."""
 
+TrainingNoise = Literal["radiographs", "paper"]
+"""Noise of `training.radiograph_noise`, or that of Eq. 1 in the paper's range."""
+
+STRONGEST_NOISE = 35.0
+"""Strongest training noise of radiographs: standard deviation at mid grey, in grey levels."""
+
+LARGEST_BLUR = 1.5
+"""Blur in pixels of the most correlated training noise of radiographs."""
+
 LevelScaling = Literal["released", "unit"]
 """Units of the level maps: (eta, sigma / 255) or both divided by the top of their range."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,15 +17,7 @@ from torch.nn import functional as F
 
 from xbdcnn.level_estimator import EstimatorRecipe, LevelEstimator
 from xbdcnn.models import Denoised, Recipe, conv3x3, pad_to_multiple, require_image_batch
-
-TrainingNoise = Literal["radiographs", "paper"]
-"""Noise of `training.radiograph_noise`, or that of Eq. 1 in the paper's range."""
-
-STRONGEST_NOISE = 35.0
-"""Strongest training noise of radiographs: standard deviation at mid grey, in grey levels."""
-
-LARGEST_BLUR = 1.5
-"""Blur in pixels of the most correlated training noise of radiographs."""
+from xbdcnn.noise import TrainingNoise
 
 
 @dataclass(frozen=True)

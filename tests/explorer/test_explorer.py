@@ -318,6 +318,32 @@ def test_methods_equal_those_of_the_package(tiny_weights):
     assert methods["DnCNN"](noisy, 0.6, 10.0).levels is None
 
 
+def test_a_network_is_also_offered_with_the_true_levels(tiny_weights):
+    methods, noisy = collect_methods(), simulate(RAMP, State())
+    assert [label for label in methods if "given" in label] == ["X-BDCNN (balanced), η and σ given"]
+    image, maps = methods["X-BDCNN (balanced), η and σ given"](noisy, 0.6, 10.0)
+    pretrained = choices.load_pretrained("xbdcnn")
+    expected = pretrained.restore(noisy, levels=Levels(0.6, 10.0)).image
+    np.testing.assert_allclose(image, expected, atol=1e-6)
+    assert maps is None and not np.allclose(image, pretrained.denoise(noisy), atol=1e-4)
+
+
+@pytest.mark.parametrize(("eta", "words"), [(1.9, "may be weaker than xbdcnn was"), (0.6, "")])
+def test_estimates_at_the_edge_of_the_training_come_with_a_warning(tiny_weights, eta, words):
+    label = zoo.find_entry("xbdcnn").label
+
+    def estimating(noisy, *_):
+        maps = np.stack([np.full(noisy.shape, level, np.float32) for level in (eta, 0.5)])
+        return Denoised(noisy, maps)
+
+    start = State(method=label)
+    explorer = Explorer({"ramp": RAMP}, METHODS | {label: estimating}, start, pause=0)
+    note = text(explorer, "maps-note")
+    assert ("warning" in note) == bool(words) and words in note
+    explorer.controls["method"].value = "darker"
+    assert "warning" not in text(explorer.wait(), "maps-note")
+
+
 # Background: LatestOnly
 
 

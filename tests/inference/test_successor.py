@@ -55,6 +55,17 @@ def test_levels_are_those_of_the_whole_image(model):
     assert model.measure(IMAGE).levels == pytest.approx(model.estimate(IMAGE), rel=1e-5)
 
 
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+def test_measuring_and_restoring_together_gives_the_same_with_one_estimate(model, strength):
+    calls = []
+    handle = model.network.estimator.register_forward_hook(lambda *call: calls.append(call))
+    found, restored = model.measure_and_restore(IMAGE, strength=strength)
+    handle.remove()
+    expected = model.restore(IMAGE, strength=strength)
+    assert len(calls) == 1 and found == model.measure(IMAGE) and restored.levels == expected.levels
+    np.testing.assert_array_equal(restored.image, expected.image)
+
+
 def test_intervals_contain_the_estimate(model):
     found = model.measure(IMAGE)
     for low, value, high in zip(found.lowest, found.levels, found.highest, strict=True):
@@ -102,6 +113,8 @@ def test_strength_scales_the_residual(model):
 def test_a_strength_out_of_range_is_refused(model, strength):
     with pytest.raises(XbdcnnError, match="strength must be within 0 and 1"):
         model.restore(IMAGE, strength=strength)
+    with pytest.raises(XbdcnnError, match="strength must be within 0 and 1"):
+        model.measure_and_restore(IMAGE, strength=strength)
 
 
 @pytest.mark.parametrize("levels", [(0.0, 5.0), (1.0, -1.0), (float("nan"), 5.0)])

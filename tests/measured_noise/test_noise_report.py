@@ -187,6 +187,20 @@ def test_estimates_at_the_edge_of_a_training_are_recognised(eta, sigma, training
     assert edge_of_training(eta, sigma, training) == expected
 
 
+@pytest.mark.parametrize(
+    "levels, correlation, training, expected",
+    [
+        ((0.6, 10.0), 0.05, "paper", None),
+        ((0.6, 10.0), 0.2, "paper", "correlated"),
+        ((0.4, 20.0), 0.2, "paper", "correlated"),
+        ((100.0, 0.5), 0.2, "paper", "weaker"),
+        ((0.6, 10.0), 0.8, "radiographs", None),
+    ],
+)
+def test_correlation_is_an_edge_of_the_papers_training(levels, correlation, training, expected):
+    assert edge_of_training(*levels, training, correlation) == expected
+
+
 @pytest.mark.parametrize("module", [report, spectrum], ids=lambda module: module.__name__)
 def test_docstring_examples_run(module):
     results = doctest.testmod(module)

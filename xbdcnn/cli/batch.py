@@ -6,22 +6,21 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.cli.wording import (
-    describe_levels,
-    describe_processing,
-    edge_warning,
-    format_window,
-)
+from xbdcnn.cli.wording import describe_levels, describe_processing, format_window
 from xbdcnn.data.files.radiograph import RadiographFile, open_radiograph, save_radiograph
 from xbdcnn.data.files.search import DICOM, PICTURES, format_or_none
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from xbdcnn.inference.pretrained import Levels, Pretrained
+    from xbdcnn.inference.successor import NoiseEstimate
+    from xbdcnn.models import Denoised
 
 StoredWindow = tuple[float, float] | None
 """Stored values of black and white, or None for the window of the file."""
@@ -141,21 +140,17 @@ def denoise_file(
     Raises:
         XbdcnnError: `source` cannot be read, or `target` exists and `overwrite` is false.
     """
-    from xbdcnn.inference.pretrained import Levels
     from xbdcnn.noise import GREY_LEVELS
 
     if target.exists() and not overwrite:
         return refuse_existing(source, target)
     started = time.perf_counter()
     radiograph = open_checked(source, window)
-    strength = control.strength
-    given = None if control.levels is None else Levels(*control.levels)
-    denoised = pretrained.restore(
-        radiograph.unit, progress=progress, levels=given, strength=strength
-    )
-    levels = describe_levels(pretrained, radiograph.unit, denoised.levels, given is not None)
-    warning = "" if given else edge_warning(pretrained, denoised.levels)
-    derivation = describe_processing(pretrained, radiograph, levels, strength)
+    denoised, found = restore_image(pretrained, radiograph.unit, progress, control)
+    given = control.levels is not None
+    levels = describe_levels(denoised.levels, pretrained.level_error, found, given)
+    warning = "" if given else warning_of(pretrained, denoised.levels, found)
+    derivation = describe_processing(pretrained, radiograph, levels, control.strength)
     save_radiograph(radiograph, radiograph.restored(denoised.image), target, derivation)
     difference = np.subtract(radiograph.unit, denoised.image, dtype=np.float64)
     removed = GREY_LEVELS * float(np.sqrt(np.mean(difference**2)))
@@ -165,6 +160,34 @@ def denoise_file(
     )
     seconds = time.perf_counter() - started
     return Restored(line, denoised.image.shape, denoised.levels, removed, seconds)
+
+
+def restore_image(
+    pretrained: Pretrained, image: NDArray, progress: bool, control: Control
+) -> tuple[Denoised[Any], NoiseEstimate | None]:
+    """Restore an image; also return the estimate with intervals, if the network gives one."""
+    from xbdcnn.inference.pretrained import Levels
+    from xbdcnn.inference.successor import PretrainedSuccessor
+
+    strength = control.strength
+    if control.levels is None and isinstance(pretrained, PretrainedSuccessor):
+        found, denoised = pretrained.measure_and_restore(image, progress, strength)
+        return denoised, found
+    given = None if control.levels is None else Levels(*control.levels)
+    denoised = pretrained.restore(image, progress=progress, levels=given, strength=strength)
+    return denoised, None
+
+
+def warning_of(pretrained: Pretrained, levels: Levels | None, found: NoiseEstimate | None) -> str:
+    """Return the end of a file's line, a warning if the estimate is at the edge of the training.
+
+    A correlation counts as far as its interval shows that there is one.
+    """
+    from xbdcnn.inference.trained_range import edge_warning
+
+    correlation = 0.0 if found is None else found.correlation - found.correlation_error
+    warning = edge_warning(pretrained, levels, correlation)
+    return f"; {warning}" if warning else ""
 
 
 def open_checked(source: Path, window: StoredWindow) -> RadiographFile:

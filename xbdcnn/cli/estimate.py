@@ -67,13 +67,16 @@ def _print_lines(file: Path, lines: list[str]) -> None:
 def estimate_file(pretrained: Pretrained, source: Path, window: StoredWindow = None) -> list[str]:
     """Return the lines about the noise of a radiograph; XbdcnnError if it cannot be read."""
     from xbdcnn.cli import batch, wording
+    from xbdcnn.inference.successor import PretrainedSuccessor
     from xbdcnn.measured_noise import noise_report
 
     radiograph = batch.open_checked(source, window)
-    measured = hasattr(pretrained, "measure")  # a successor need not restore the image
-    levels = None if measured else pretrained.restore(radiograph.unit).levels
+    if isinstance(pretrained, PretrainedSuccessor):  # it need not restore the image
+        estimated = wording.format_estimate(pretrained.measure(radiograph.unit))
+    else:
+        levels = pretrained.restore(radiograph.unit).levels
+        estimated = wording.format_levels(levels, pretrained.level_error)
     report = noise_report(radiograph.unit)
-    estimated = wording.describe_levels(pretrained, radiograph.unit, levels, given=False)
     lines = [
         f"{estimated}; {wording.format_window(radiograph)}",
         *measured_lines(report),
@@ -127,10 +130,9 @@ def law_text(report: NoiseReport) -> str:
 
 def training_line(report: NoiseReport, pretrained: Pretrained) -> str:
     """Return whether the network was trained for the measured noise, with the remedy if not."""
-    from xbdcnn.cli.wording import REMEDIES
+    from xbdcnn.inference.trained_range import REMEDIES
     from xbdcnn.measured_noise import trained_noise, training_mismatches
-    from xbdcnn.noise import GREY_LEVELS
-    from xbdcnn.successor import LARGEST_BLUR
+    from xbdcnn.noise import GREY_LEVELS, LARGEST_BLUR
 
     training = pretrained.training_noise
     if not report.levels:

@@ -7,26 +7,9 @@ from typing import TYPE_CHECKING
 from xbdcnn import __version__
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from xbdcnn.data.files.radiograph import RadiographFile
     from xbdcnn.inference.pretrained import Levels, Pretrained
     from xbdcnn.inference.successor import NoiseEstimate
-
-AVERAGE = "reduce the image by averaging 2x2 pixels first"
-GENERALIST = "use the network generalist"
-REMEDIES = {
-    "paper": {
-        "weaker": f"it may remove more structure than noise, so {GENERALIST}",
-        "stronger": f"it may leave noise, so {AVERAGE}",
-        "correlated": f"it takes a part of the noise for structure, so {GENERALIST}",
-    },
-    "radiographs": {
-        "stronger": f"it may leave noise, so {AVERAGE}",
-        "correlated": f"it takes a part of the noise for structure, so {AVERAGE}",
-    },
-}
-"""Consequence and remedy if noise is outside a training, by the noise of the training."""
 
 
 def format_window(radiograph: RadiographFile) -> str:
@@ -44,14 +27,21 @@ def format_levels(levels: Levels | None, error: Levels | None) -> str:
     return f"eta {levels.eta:.2f} +- {error.eta:.2f}, sigma {levels.sigma:.1f} +- {error.sigma:.1f}"
 
 
+def format_number(level: float) -> str:
+    """Return a level with three digits; 0 below 0.01, and inf above a million."""
+    if level > 1e6:
+        return "inf"
+    return f"{level:.3g}" if level >= 0.01 else "0"
+
+
 def format_estimate(found: NoiseEstimate) -> str:
     """Return an estimate as text, with its 95 % intervals and the noise at mid grey."""
     from xbdcnn.noise import noise_variance
 
-    ends = [*zip(found.lowest, found.highest, strict=True)]
+    rows = zip(("eta", "sigma"), found.levels, found.lowest, found.highest, strict=True)
     texts = [
-        f"{name} {value:.3g} [{low:.2g}, {'inf' if high > 1e6 else format(high, '.2g')}]"
-        for name, value, (low, high) in zip(("eta", "sigma"), found.levels, ends, strict=True)
+        f"{name} {format_number(value)} [{format_number(low)}, {format_number(high)}]"
+        for name, value, low, high in rows
     ]
     texts.append(f"correlation {found.correlation:.2f} +- {found.correlation_error:.2f}")
     middle = noise_variance(0.5, *found.levels) ** 0.5
@@ -59,28 +49,15 @@ def format_estimate(found: NoiseEstimate) -> str:
 
 
 def describe_levels(
-    pretrained: Pretrained, image: NDArray, levels: Levels | None, given: bool
+    levels: Levels | None, error: Levels | None, found: NoiseEstimate | None, given: bool
 ) -> str:
-    """Return the levels that the user has given, or the estimate with its uncertainty."""
+    """Return the levels that the user has given, or the estimate with its uncertainty.
+
+    error: see `Pretrained.level_error`; found: estimate of a network that also gives intervals.
+    """
     if given and levels is not None:
         return f"eta {levels.eta:.2f}, sigma {levels.sigma:.1f} (as given)"
-    measure = getattr(pretrained, "measure", None)
-    if measure is not None:
-        return format_estimate(measure(image))
-    return format_levels(levels, pretrained.level_error)
-
-
-def edge_warning(pretrained: Pretrained, levels: Levels | None) -> str:
-    """Return a warning if levels are at the edge of the training, with a remedy; else ""."""
-    from xbdcnn.measured_noise import edge_of_training
-
-    edge = edge_of_training(*levels, pretrained.training_noise) if levels else None
-    if edge is None:
-        return ""
-    return (
-        f"; warning: the noise may be {edge} than {pretrained.name} was trained for; "
-        f"{REMEDIES[pretrained.training_noise][edge]}"
-    )
+    return format_levels(levels, error) if found is None else format_estimate(found)
 
 
 def describe_processing(

@@ -50,12 +50,13 @@ def region_texts(whole: bool) -> dict[str, str]:
     return {"caption-overview": f"<b>region</b> · {hint}"}
 
 
-def restoration_texts(state: State, has_maps: bool) -> dict[str, str]:
-    """Texts that follow when the restoration is complete."""
+def restoration_texts(state: State, has_maps: bool, warning: str = "") -> dict[str, str]:
+    """Texts that follow when the restoration is complete; warning: of the estimated levels."""
     maps = {
         "caption-eta": f"<b>η̂ / η</b> · ÷×{ETA_LIMIT}",
         "caption-sigma": f"<b>σ̂ − σ</b> · ±{SIGMA_LIMIT}",
-        "maps-note": "Estimated levels: blue too low, white correct, red too high.",
+        "maps-note": "Estimated levels: blue too low, white correct, red too high."
+        + (f"<br><b>{warning}</b>" if warning else ""),
     }
     none = {"caption-eta": "", "caption-sigma": "", "maps-note": "This method estimates no levels."}
     part = f", strength {state.strength:.2f}" if state.strength < 1 else ""

@@ -17,10 +17,14 @@ from xbdcnn.data.files.radiograph import load_radiograph
 from xbdcnn.data.source import Source
 from xbdcnn.inference import zoo
 from xbdcnn.inference.methods import Method, oracle_method
-from xbdcnn.inference.pretrained import Pretrained, load_pretrained
+from xbdcnn.inference.pretrained import Levels, Pretrained, load_pretrained
+from xbdcnn.inference.trained_range import edge_warning
 from xbdcnn.models import Denoised
 
 NO_METHOD = "none"
+
+TOLD = ("xbdcnn", "generalist")
+"""Networks that are also offered with the true eta and sigma instead of their estimate."""
 
 WHOLE_CHEST = 384
 """Side in pixels at which the whole built-in chest fits into the explored region."""
@@ -61,7 +65,7 @@ def read_upload(name: str, content: bytes) -> NDArray[np.float32]:
 
 
 def collect_methods() -> dict[str, Method]:
-    """Available methods by label: none, the shipped networks, the classical methods.
+    """Available methods by label: none, the shipped networks, those of `TOLD`, the classical ones.
 
     A network is loaded when it is first used. BM3D is omitted if its package, which is free for
     non-commercial use only, is not installed.
@@ -69,6 +73,8 @@ def collect_methods() -> dict[str, Method]:
     methods: dict[str, Method] = {NO_METHOD: lambda noisy, eta, sigma: Denoised(noisy)}
     for name in zoo.shipped_names():
         methods[zoo.ZOO[name].label] = partial(_by_network, name)
+    for name in filter(TOLD.__contains__, zoo.shipped_names()):
+        methods[f"{zoo.ZOO[name].label}, η and σ given"] = partial(_with_true_levels, name)
     for name, denoise in CLASSICAL.items():
         if "BM3D" not in name or find_spec("bm3d"):
             methods[name] = oracle_method(denoise)
@@ -77,6 +83,16 @@ def collect_methods() -> dict[str, Method]:
 
 def _by_network(name: str, noisy: NDArray[np.float32], eta: float, sigma: float) -> Denoised:
     return _loaded(name).restore(noisy, maps=True)
+
+
+def _with_true_levels(name: str, noisy: NDArray[np.float32], eta: float, sigma: float) -> Denoised:
+    return Denoised(_loaded(name).restore(noisy, levels=Levels(eta, sigma)).image)
+
+
+def level_warning(method: str, levels: Levels | None) -> str:
+    """Return the warning of `edge_warning` for the levels that a method has estimated, or ""."""
+    names = [name for name, entry in zoo.ZOO.items() if entry.label == method]
+    return edge_warning(_loaded(names[0]), levels) if names and levels else ""
 
 
 @lru_cache(maxsize=len(zoo.ZOO))

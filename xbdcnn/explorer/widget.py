@@ -22,6 +22,7 @@ from xbdcnn.explorer.choices import (
     Method,
     collect_images,
     collect_methods,
+    level_warning,
     read_upload,
 )
 from xbdcnn.explorer.controls import arrange, state_controls, upload_button
@@ -205,7 +206,8 @@ class Explorer:
         }
         no_maps = dict.fromkeys(("eta", "sigma"), np.full((1, 1), 128, np.uint8))
         pictures |= no_maps if view.maps is None else drawing.level_indices(view.maps, state)
-        texts = captions.restoration_texts(state, view.maps is not None)
+        warning = level_warning(state.method, view.levels)
+        texts = captions.restoration_texts(state, view.maps is not None, warning)
         texts["scores"] = drawing.quality_table(state, view.before, view.after, view.levels)
         texts["whiteness"] = drawing.whiteness_meter(whiteness(view.residual))
         self.canvas.show(pictures, texts | self._curves())

@@ -21,7 +21,6 @@ from xbdcnn.inference.precision import to_bfloat16
 from xbdcnn.inference.scales import from_unit_range, to_unit_range, warn_of_unused_bits
 from xbdcnn.inference.tiling import ReceptiveField, Tile, receptive_field, tiles
 from xbdcnn.models import Denoised
-from xbdcnn.successor import TrainingNoise
 
 MAX_WHOLE_SIDE = {"fp32": 616, "bf16": 1024}
 """Largest side, in pixels, of an image that is not divided into tiles by default."""
@@ -68,7 +67,7 @@ class Pretrained:
         return str(self.metadata.get("name", "unnamed"))
 
     @property
-    def training_noise(self) -> TrainingNoise:
+    def training_noise(self) -> noise.TrainingNoise:
         """Noise on which the network was trained: that of the paper, or that of radiographs."""
         return getattr(self.recipe, "noise", "paper")
 
@@ -139,11 +138,24 @@ class Pretrained:
         """
         require_radiograph(image)
         warn_of_unused_bits(image)
-        if not 0 <= strength <= 1:
-            raise XbdcnnError(f"strength must be within 0 and 1, got {strength}")
         if levels is not None and not (levels[0] > 0 and 0 <= levels[1] < np.inf):
             raise XbdcnnError(f"eta must be above 0 and sigma at least 0, got {levels}")
-        told, restored = self._told_levels(image, levels), np.empty_like(image)
+        told = self._told_levels(image, levels)
+        return self._restore(image, told, tile, progress, maps, strength)
+
+    def _restore(
+        self,
+        image: NDArray,
+        told: Tensor | None,
+        tile: int | Literal["auto"] | None = "auto",
+        progress: bool = False,
+        maps: bool = False,
+        strength: float = 1.0,
+    ) -> Denoised[Any]:
+        """Restore a radiograph, given levels of `_told_levels`; the rest as for `restore`."""
+        if not 0 <= strength <= 1:
+            raise XbdcnnError(f"strength must be within 0 and 1, got {strength}")
+        restored = np.empty_like(image)
         sums, used = np.zeros(2), np.empty((2, *image.shape), np.float32) if maps else None
         for part, output in self._outputs(image, told, tile, progress, strength):
             restored[part.window] = from_unit_range(output.image[0, 0].numpy(), image.dtype)

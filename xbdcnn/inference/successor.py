@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from xbdcnn._common.errors import XbdcnnError, require_radiograph
 from xbdcnn._common.memory import convert_out_of_memory
 from xbdcnn.inference.precision import to_bfloat16
 from xbdcnn.inference.restoring import Levels, Pretrained
-from xbdcnn.inference.scales import to_unit_range
+from xbdcnn.inference.scales import to_unit_range, warn_of_unused_bits
 from xbdcnn.inference.tiling import ReceptiveField, receptive_field
 from xbdcnn.level_estimator import LevelEstimate, decode_levels, encode_levels
 from xbdcnn.models import Denoised
@@ -37,6 +37,28 @@ class NoiseEstimate(NamedTuple):
     highest: Levels
     correlation: float
     correlation_error: float
+
+
+def told_levels(found: LevelEstimate) -> Tensor:
+    """Encoded levels (2, 3): those that are reported, and those that the denoiser is told."""
+    return torch.cat([found.levels, found.cautious()])
+
+
+def with_intervals(found: LevelEstimate) -> NoiseEstimate:
+    """Convert the encoded estimate of one radiograph, (1, 3) each, to levels with intervals."""
+    half = NORMAL_95 * found.error
+    low, high = (found.levels - half).clamp(min=1e-6), found.levels + half
+    # A larger encoded level means fewer photons, hence a smaller eta.
+    (eta, sigma, correlation), lowest, highest = (
+        [float(value) for value in decode_levels(x)] for x in (found.levels, low, high)
+    )
+    return NoiseEstimate(
+        Levels(eta, sigma),
+        Levels(highest[0], lowest[1]),
+        Levels(lowest[0], highest[1]),
+        correlation,
+        float(half[0, 2]),
+    )
 
 
 @dataclass(frozen=True)
@@ -70,20 +92,20 @@ class PretrainedSuccessor(Pretrained):
     def measure(self, image: NDArray) -> NoiseEstimate:
         """Estimate the noise of a radiograph; `image` and errors as for `restore`."""
         require_radiograph(image)
-        levels, error = self._estimate(image)
-        half = NORMAL_95 * error
-        low, high = (levels - half).clamp(min=1e-6), levels + half
-        # A larger encoded level means fewer photons, hence a smaller eta.
-        (eta, sigma, correlation), lowest, highest = (
-            [float(value) for value in decode_levels(x)] for x in (levels, low, high)
-        )
-        return NoiseEstimate(
-            Levels(eta, sigma),
-            Levels(highest[0], lowest[1]),
-            Levels(lowest[0], highest[1]),
-            correlation,
-            float(half[0, 2]),
-        )
+        return with_intervals(self._estimate(image))
+
+    def measure_and_restore(
+        self, image: NDArray, progress: bool = False, strength: float = 1.0
+    ) -> tuple[NoiseEstimate, Denoised[Any]]:
+        """Return the results of `measure` and `restore`, for which the noise is estimated once.
+
+        Arguments and errors as for `restore`.
+        """
+        require_radiograph(image)
+        warn_of_unused_bits(image)
+        found = self._estimate(image)
+        restored = self._restore(image, told_levels(found), progress=progress, strength=strength)
+        return with_intervals(found), restored
 
     @convert_out_of_memory()
     @torch.inference_mode()
@@ -97,13 +119,10 @@ class PretrainedSuccessor(Pretrained):
         return LevelEstimate(levels, error)
 
     def _told_levels(self, image: NDArray, levels: Levels | None) -> Tensor:
-        """Encoded levels (2, 3): those that are reported, and those that the denoiser is told.
-
-        Given levels replace eta and sigma of both, not the correlation.
-        """
+        """Encoded levels as from `told_levels`; given ones replace both eta and sigma."""
         found = self._estimate(image)
         if levels is None:
-            return torch.cat([found.levels, found.cautious()])
+            return told_levels(found)
         given = encode_levels(*levels, found.levels[:, 2], found.levels[:, :1, None, None])
         return given.expand(2, -1)
 

@@ -12,8 +12,14 @@ from xbdcnn._common.errors import require_radiograph
 from xbdcnn.measured_noise.blocks import BLOCK, Blocks, measure_blocks, simulated_noise
 from xbdcnn.measured_noise.laws import NoiseLaw, contrast, fit_laws
 from xbdcnn.measured_noise.photon_transfer import NoiseBins, equal_groups
-from xbdcnn.noise import GREY_LEVELS, noise_variance
-from xbdcnn.successor import LARGEST_BLUR, STRONGEST_NOISE, TrainingNoise
+from xbdcnn.measured_noise.spectrum import correlation_length
+from xbdcnn.noise import (
+    GREY_LEVELS,
+    LARGEST_BLUR,
+    STRONGEST_NOISE,
+    TrainingNoise,
+    noise_variance,
+)
 
 BLOCKS_PER_BIN, MOST_BINS = 50, 16
 """Blocks in a bin at least, and bins at most."""
@@ -165,15 +171,21 @@ def training_mismatches(report: NoiseReport, training: TrainingNoise = "paper") 
     return [name for name, holds in found.items() if holds]
 
 
-def edge_of_training(eta: float, sigma: float, training: TrainingNoise = "paper") -> str | None:
-    """Return whether estimated noise is as strong as the "stronger" or "weaker" edge of a training.
+def edge_of_training(
+    eta: float, sigma: float, training: TrainingNoise = "paper", correlation: float = 0.0
+) -> str | None:
+    """Return at which edge of a training estimated noise is: "weaker", "correlated", "stronger".
 
     An estimator does not go beyond its training, so noise outside it is estimated near its edge:
     within `EDGE` of the limits of `trained_noise` at mid grey, or beyond. eta: photons per grey
-    level; sigma: grey levels. None if the estimate is inside.
+    level; sigma: grey levels; correlation: of adjacent pixels, at least. None if the estimate is
+    inside. The correlation is compared with the training on the paper's noise only: a level
+    estimator finds less correlation, not more, in noise blurred beyond that of radiographs.
     """
     least, most = trained_noise(GREY_LEVELS / 2, training)
     found = noise_variance(0.5, eta, sigma) ** 0.5
     if least and found < least * (1 + EDGE):
         return "weaker"
+    if training == "paper" and correlation_length(correlation) > LONGEST_UNCORRELATED:
+        return "correlated"
     return "stronger" if found > most * (1 - EDGE) else None

@@ -17,8 +17,7 @@ from xbdcnn import detector, noise
 from xbdcnn._common.errors import SMALLEST_SIDE
 from xbdcnn.detector import Display
 from xbdcnn.level_estimator import encode_levels
-from xbdcnn.noise import GREY_LEVELS
-from xbdcnn.successor import LARGEST_BLUR, STRONGEST_NOISE, TrainingNoise
+from xbdcnn.noise import GREY_LEVELS, LARGEST_BLUR, STRONGEST_NOISE, TrainingNoise
 from xbdcnn.training.batches import Batch, Pool, TrainConfig, random_patch, step_generator
 
 STRENGTHS = (0.2, STRONGEST_NOISE)
