@@ -109,8 +109,8 @@ def test_weak_noise_is_an_experiment(source, monkeypatch):
 
 def test_levels_of_whole_radiographs_are_estimated(source, estimating, monkeypatch):
     monkeypatch.setattr(radiographs, "estimating_network", lambda: estimating)
-    rows = radiographs.whole_levels(source)
-    assert rows["image"].tolist() == ["test-00", "test-01"]
+    rows = radiographs.whole_levels(source, draws=2)
+    assert rows["image"].tolist() == 2 * ["test-00", "test-01"]
     for name in ("eta", "sigma"):
         assert (rows[f"{name}_low"] < rows[f"est_{name}"]).all()
         assert (rows[f"est_{name}"] < rows[f"{name}_high"]).all()
