@@ -424,9 +424,10 @@ fig
 
 # %% [markdown]
 # Validation PSNR against patches seen, for all networks; the dot marks the best value, whose
-# weights were kept, and the number is that value. A curve measured in bfloat16 lies slightly below
-# the float32 score in the table. The next cell fits a straight line to the last tenth of each
-# curve:
+# weights were kept, and the number is that value. The successors are told the true noise levels
+# here, which the others have to estimate, so their curves lie slightly too high for a comparison. A
+# curve measured in bfloat16 lies slightly below the float32 score in the table. The next cell fits
+# a straight line to the last tenth of each curve:
 
 
 # %%

@@ -592,7 +592,7 @@ show_source(radiographs.level_accuracy)
 
 # %%
 whole = stored["audit_whole_levels"]
-print(f"{len(whole)} radiographs")
+print(f"{whole['image'].nunique()} radiographs, {len(whole)} draws of the levels")
 for statement, share in radiographs.level_accuracy(whole).items():
     print(f"{statement}: {share:.0%}")
 
