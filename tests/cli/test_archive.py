@@ -202,6 +202,19 @@ def test_report_is_resumed_replaced_or_refused(scans, command, tmp_path):
     assert [Path(row["file"]).name for row in rows(path)] == ["0.png"]
 
 
+def test_a_file_without_a_row_gets_one_when_it_is_found_restored(scans, command, tmp_path):
+    path = tmp_path / "report.csv"
+    assert run(*command, "--report", path).exit_code == 0
+    complete = rows(path)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:-1]))  # killed after the image, before its row
+    assert run(*command, "--report", path, "--resume").exit_code == 0
+    found = rows(path)
+    assert found[:-1] == complete[:-1] and found[-1]["file"] == complete[-1]["file"]
+    assert set(list(found[-1].values())[1:]) == {""}
+    assert run(*command, "--report", path, "--resume").exit_code == 0 and rows(path) == found
+
+
 @pytest.mark.parametrize("option", ["--resume", "--overwrite"])
 def test_file_that_is_no_report_is_kept(scans, command, option):
     before = (scans / "0.png").read_bytes()

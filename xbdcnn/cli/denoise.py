@@ -105,13 +105,14 @@ def denoise(
     require_network(network, precision)
     chosen = {file: targets[file] for file in files[part]}
     left = [p for p in chosen.items() if not (resume and os.path.isfile(p[1]))]
+    earlier = set(chosen) - set(dict(left))
     given = None if eta is None or sigma is None else (eta, sigma)
     control = batch.Control(strength, given)
     settings = workers.Settings(network, precision, overwrite, window, control)
     table = open_report(report, resume, overwrite)
+    table.restored_earlier(file for file in chosen if file in earlier)
     failures = archive.restore_all(left, settings, jobs, table, ctx.find_root().params["debug"])
-    earlier = len(chosen) - len(left)
-    print_log(archive.summary(len(left), failures, earlier, skipped, output))
+    print_log(archive.summary(len(left), failures, len(earlier), skipped, output))
     if failures:
         raise typer.Exit(1)
 

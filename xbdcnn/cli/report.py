@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("file", "size", "eta", "sigma", "removed", "seconds", "error")
 """Name; height x width in pixels; photons per grey level and grey levels of 255, empty if no level
-is known; root mean square of what was removed in grey levels; seconds; error, empty if restored."""
+is known; root mean square of what was removed in grey levels; seconds; error, empty if restored.
+Only the name is known of a file that --resume found restored and that had no row."""
 
 ENCODING: dict[str, Any] = {"newline": "", "encoding": "utf-8", "errors": "surrogateescape"}
 """How rows are written, so that file names that are no UTF-8 keep their bytes."""
@@ -41,6 +43,19 @@ class Report:
         """Add the row of a file that was not restored."""
         unknown = [None] * (len(COLUMNS) - 2)
         self._write(file, *unknown, " ".join(error_text(error).split()))
+
+    def restored_earlier(self, files: Iterable[Path]) -> None:
+        """Add a row with the name only for each file that has none.
+
+        It was restored without a report, or the process was killed before it wrote the row.
+        """
+        if self.path is None:
+            return
+        with open(self.path, **ENCODING) as stream:
+            known = {row[0] for row in csv.reader(stream) if row}
+        for file in files:
+            if str(file) not in known:
+                self._write(file, *[None] * (len(COLUMNS) - 1))
 
     def _write(self, *row: object) -> None:
         if self.path is None:
