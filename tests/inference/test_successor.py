@@ -179,7 +179,7 @@ def test_the_shipped_estimator_finds_the_levels_of_a_radiograph(eta, sigma):
 
 @pytest.mark.parametrize("blur", [0.5, 1.0])
 def test_the_shipped_estimator_finds_the_strength_of_correlated_noise(blur):
-    """The finest detail of noise blurred by one pixel has an eighth of its standard deviation."""
+    """Noise blurred by one pixel has about a fifth of its spread in the finest detail."""
     model = load_pretrained("generalist")
     clean = builtin_crop(1024)
     noise = correlated_noise(clean, 0.6, 10.0, blur, seed=0) - clean

@@ -104,13 +104,13 @@ def denoise(
         targets = batch.plan_outputs(files, output, common_folder(inputs) if recursive else None)
     require_network(network, precision)
     chosen = {file: targets[file] for file in files[part]}
-    left = [p for p in chosen.items() if not (resume and os.path.isfile(p[1]))]
-    earlier = set(chosen) - set(dict(left))
+    earlier = {file for file, target in chosen.items() if resume and os.path.isfile(target)}
+    left = [pair for pair in chosen.items() if pair[0] not in earlier]
     given = None if eta is None or sigma is None else (eta, sigma)
     control = batch.Control(strength, given)
     settings = workers.Settings(network, precision, overwrite, window, control)
     table = open_report(report, resume, overwrite)
-    table.restored_earlier(file for file in chosen if file in earlier)
+    table.restored_earlier(sorted(earlier))
     failures = archive.restore_all(left, settings, jobs, table, ctx.find_root().params["debug"])
     print_log(archive.summary(len(left), failures, len(earlier), skipped, output))
     if failures:

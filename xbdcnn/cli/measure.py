@@ -90,9 +90,7 @@ def _with_options(config: TrainConfig, **options: int | None) -> TrainConfig:
 def trials(
     series: Annotated[
         str,
-        typer.Argument(
-            metavar="SERIES", help="Training runs: recipe, ablation, choices or successor."
-        ),
+        typer.Argument(metavar="SERIES", help=f"Series of training runs: {', '.join(SERIES)}."),
     ],
     data: Data = None,
     folder: Annotated[Path, typer.Option(help="Folder for the checkpoints.")] = Path("runs/trials"),
@@ -171,10 +169,7 @@ def evaluate(
 def audit(
     experiments: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="calibration, levels, out-of-range, physical-noise, detectors, leakage, residual, "
-            "removed, discs, doses, exposures, weak-noise, whole-levels. Default: all."
-        ),
+        typer.Argument(help=f"{', '.join(EXPERIMENTS)}. Default: all."),
     ] = None,
     data: Data = None,
     output: Annotated[
