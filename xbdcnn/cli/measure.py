@@ -35,6 +35,13 @@ def train(
     seed: Annotated[
         int | None, typer.Option(help="Seed of initial weights, patches and noise.")
     ] = None,
+    initial: Annotated[
+        Path | None,
+        typer.Option(help="Weight file of the same network to start from. Default: random."),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0.0, help="First learning rate of Adam.")
+    ] = None,
     store: Annotated[
         Path, typer.Option(help="Folder of the stored patches of profile paper (5.2 GB).")
     ] = Path("runs/patches"),
@@ -56,6 +63,8 @@ def train(
     main = this_process().is_main_process
     budget = budget_of(name, chosen.train)
     config = _with_options(budget, patches=patches, batch_size=batch_size, seed=seed)
+    if learning_rate:
+        config = replace(config, learning_rates=(learning_rate, config.learning_rates[1]))
     source, target = find_source(data), folder or Path("runs") / name
     width = width or chosen.width
     if estimate:
@@ -68,7 +77,8 @@ def train(
         side, per_image = config.patch_size, chosen.patches_per_image
         pool = training_pool(source, store, chosen.images, per_image, side)
         before = _modified(target / "log.csv")
-        path = train_named(name, source, config, target, width, chosen.train_images, pool=pool)
+        count = chosen.train_images
+        path = train_named(name, source, config, target, width, count, pool=pool, initial=initial)
         earlier = before is not None and before == _modified(target / "log.csv")
         when = "earlier, no step was left" if earlier else f"after {config.steps} steps"
         result = f"training finished {when}; weights: {path}"

@@ -45,6 +45,8 @@ class TrainConfig:
     checkpoint_seconds: float = 120.0
     """Least time between two checkpoints."""
     seed: int = 0
+    initial: str = ""
+    """SHA-256 of the weight file that the run starts from; empty for random initial weights."""
 
     @property
     def steps(self) -> int:
@@ -152,23 +154,36 @@ def step_generator(
 
 
 def random_patch(
-    pool: Pool, config: TrainConfig, generator: torch.Generator, factor: int = 1
+    pool: Pool,
+    config: TrainConfig,
+    generator: torch.Generator,
+    factor: int = 1,
+    beyond: float = 0.0,
 ) -> Tensor:
     """Cut one uint8 patch from a random radiograph at a random position.
 
     Returns (size, size), where size is `factor` times the patch size of the configuration.
+    Positions reach `beyond` patch sizes over the border of the image and are moved to the border,
+    of which the patch therefore shows more than by chance.
     """
     size = factor * config.patch_size
     # All five are drawn in any case, so that augmentation does not change the patches.
     index, u, v, rotation, flip = torch.rand(5, generator=generator).tolist()
     image = pool[int(index * len(pool))]
-    top = int(u * (image.shape[0] - size + 1))
-    left = int(v * (image.shape[1] - size + 1))
+    top, left = (
+        draw_start(draw, length - size, int(beyond * size))
+        for draw, length in zip((u, v), image.shape, strict=True)
+    )
     patch = image[top : top + size, left : left + size]
     if config.augment:
         patch = torch.rot90(patch, int(4 * rotation))
         patch = patch.flip(0) if flip < 0.5 else patch
     return patch
+
+
+def draw_start(draw: float, largest: int, beyond: int) -> int:
+    """First row or column of a patch, 0 to `largest`, for a uniform random number in [0, 1)."""
+    return min(max(int(draw * (largest + 1 + 2 * beyond)) - beyond, 0), largest)
 
 
 def validation_batch(images: Sequence[NDArray[np.floating]], config: TrainConfig) -> Batch:

@@ -9,10 +9,18 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from xbdcnn._common.errors import XbdcnnError
+from xbdcnn._common.files import sha256_of
 from xbdcnn._common.provenance import provenance
 from xbdcnn.data.source import Source
 from xbdcnn.data.store import build_store
-from xbdcnn.inference.weights import build_network, save_weights, storable_state
+from xbdcnn.inference.weights import (
+    build_network,
+    load_network,
+    recipe_from,
+    save_weights,
+    storable_state,
+)
 from xbdcnn.inference.zoo import find_entry
 from xbdcnn.level_estimator import EstimatorRecipe
 from xbdcnn.models import Recipe
@@ -56,6 +64,7 @@ def train_named(
     count: int | None = None,
     progress: bool = True,
     pool: StoredPatches | None = None,
+    initial: Path | None = None,
 ) -> Path:
     """Train a network of `zoo.ZOO` on a source's `train` split, resuming what `folder` holds.
 
@@ -68,14 +77,21 @@ def train_named(
         count: largest number of training radiographs, all of which are held in memory.
         progress: show a progress bar.
         pool: stored patches to train on instead of radiographs, see `training_pool`.
+        initial: weight file of the same network to start from; None for random weights.
 
     Returns:
         Path of the weight file; its header holds recipe, budget, times, scores, learning curve and
-        provenance.
+        provenance, and patches and times of the runs before, that of `initial` included.
+
+    Raises:
+        XbdcnnError: `initial` is unreadable or of another network.
     """
     chosen = find_entry(name)
     recipe = with_width(chosen.recipe, width)
-    network = build_network(chosen.architecture, recipe, config.seed)
+    network, before = build_network(chosen.architecture, recipe, config.seed), {}
+    if initial:
+        network, before = load_initial(initial, chosen.architecture, recipe)
+        config = replace(config, initial=sha256_of(initial))
     images = source.images("train", count) if pool is None else pool
     validation = source.images("val", VALIDATION_IMAGES)
     history = train(network, recipe, images, validation, config, folder, progress)
@@ -94,6 +110,7 @@ def train_named(
         recipe,
         name=name,
         budget=asdict(config),
+        before=before,
         **{name: round(float(history[name].iloc[-1]), 1) for name in TIME_COLUMNS},
         curve=history[["patches", criterion]].round(3).to_dict("list"),
         scores={key: round(float(value), 4) for key, value in best.items()},
@@ -101,6 +118,23 @@ def train_named(
     )
     this_process().wait_for_everyone()
     return path
+
+
+def load_initial(
+    path: Path, architecture: str, recipe: AnyRecipe
+) -> tuple[nn.Module, dict[str, float]]:
+    """Load the weights that a run starts from, with the patches and times spent on them.
+
+    XbdcnnError if they are unreadable or of another architecture or recipe.
+    """
+    network, header = load_network(path)
+    if header["architecture"] != architecture or recipe_from(header) != recipe:
+        raise XbdcnnError(f"{path}: weights of another network or recipe; choose others")
+    spent = {"patches": header["budget"]["patches"]} | {
+        name: header[name] for name in TIME_COLUMNS if name in header
+    }
+    earlier = header.get("before", {})
+    return network, {name: value + earlier.get(name, 0) for name, value in spent.items()}
 
 
 def with_width(recipe: AnyRecipe, width: int | None) -> AnyRecipe:

@@ -1,8 +1,8 @@
 """Training data of the successor: the noise of radiographs, from none to stronger than the paper's.
 
-A quarter of a generalist's batch has the paper's noise. Of the others, half have the noise of Eq. 1
-in a wider range, half that of a detector (`detector.detector_noise`); in each half, half of the
-images have noise that is correlated by a blur or sharpened by processing.
+`PAPER_SHARE` of a generalist's batch has the paper's noise. Of the others, half have the noise of
+Eq. 1 in a wider range, half that of a detector (`detector.detector_noise`); in each half, half of
+the images have noise that is correlated by a blur or sharpened by processing.
 """
 
 from __future__ import annotations
@@ -35,8 +35,15 @@ LARGEST_SHARPENING = 1.5
 CLEAN_ENOUGH = 4.0
 """Grey levels of noise below which all clean patches are halved, see `draw_clean`."""
 
-PAPER_SHARE = 0.25
+PAPER_SHARE = 0.45
 """Share of a generalist's patches that have the noise of the paper, Eq. 1 in its range."""
+
+BEYOND = 0.5
+"""Patch sizes by which positions reach over the border of an image, see `batches.random_patch`.
+
+Many radiographs have a frame of one or two pixels, which a pixel at the border shows and which
+would otherwise be in one of a thousand patches.
+"""
 
 LEVEL_ERROR = 0.1
 """Relative standard deviation of the error of the levels that the denoiser is told."""
@@ -99,7 +106,9 @@ def draw_noisy(
     """Cut random patches and add noise; the levels of the batch are the true ones."""
     correlation: float | Tensor = 0.0
     if noise_name == "paper":
-        patches = [random_patch(pool, config, generator) for _ in range(config.batch_size)]
+        patches = [
+            random_patch(pool, config, generator, beyond=BEYOND) for _ in range(config.batch_size)
+        ]
         clean = torch.stack(patches)[:, None].float() / GREY_LEVELS  # (B, 1, h, w)
         eta, sigma = noise.sample_levels(config.batch_size, generator)
         noisy = noise.add_hybrid_noise(clean, eta, sigma, generator, check=False)
@@ -128,7 +137,7 @@ def draw_clean(
     halved = (strength < CLEAN_ENOUGH) | (torch.rand(len(strength), generator=generator) < 0.5)
     patches = []
     for half in halved.tolist():
-        patch = random_patch(pool, config, generator, factor=2 if half else 1)
+        patch = random_patch(pool, config, generator, factor=2 if half else 1, beyond=BEYOND)
         patch = patch[None].float() / GREY_LEVELS  # (1, h, w) or (1, 2h, 2w)
         patches.append(F.avg_pool2d(patch, 2) if half else patch)
     return torch.stack(patches)
