@@ -35,8 +35,9 @@ def ship(path: Path | str, name: str) -> Path:
 def record(path: Path | str, folder: Path = results.FOLDER) -> Path:
     """Add a training run to trainings.csv in `folder`, whether its weights are shipped or not.
 
-    One row per network and seed: budget, width, core hours, validation scores, and the provenance
-    of the weight file with its SHA-256. A row of the same network and seed is replaced.
+    One row per network and seed: budget and core hours, those of a run that it started from
+    included, width, validation scores, and provenance of the weight file with its SHA-256. A row
+    of the same network and seed is replaced.
     """
     header, target = weights.read_weights(path)[1], folder / "trainings.csv"
     known, budget = header["provenance"], header["budget"]

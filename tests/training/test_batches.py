@@ -76,11 +76,27 @@ def test_fields_of_the_configuration_and_pool_digest_stay_the_same():
     """Both are part of every checkpoint: after a change, no checkpoint could be resumed."""
     assert set(TrainConfig.__dataclass_fields__) == {
         "patches", "patch_size", "batch_size", "learning_rates", "schedule", "precision", "ema",
-        "clip_norm", "augment", "validate_every", "checkpoint_seconds", "seed",
+        "clip_norm", "augment", "validate_every", "checkpoint_seconds", "seed", "initial",
     }  # fmt: skip
     pool = as_pool([np.arange(256).reshape(16, 16) / 255])
     expected = "b70ecec245fa3292"
     assert pool_digest(pool).startswith(expected)
+
+
+def test_patches_show_the_border_of_an_image_more_often_than_by_chance():
+    starts = [batches.draw_start(float(u), 960, 32) for u in torch.rand(4000)]
+    assert min(starts) == 0 and max(starts) == 960
+    for border in (0, 960):
+        assert np.mean([start == border for start in starts]) == pytest.approx(32 / 1025, abs=0.01)
+    by_chance = [batches.draw_start(float(u), 960, 0) for u in torch.rand(4000)]
+    assert np.mean([start in (0, 960) for start in by_chance]) < 0.01
+    rows = [torch.arange(200, dtype=torch.uint8)[:, None].expand(200, 200)]
+    generator, config = torch.Generator().manual_seed(0), replace(CONFIG, patch_size=16)
+    seen = torch.stack(
+        [batches.random_patch(rows, config, generator, beyond=0.5) for _ in range(400)]
+    )[..., 0]
+    assert (seen.diff(dim=1) == 1).all()
+    assert {0, 199} < {int(value) for value in seen.unique()}
 
 
 @pytest.mark.parametrize("processes", [2, 3])

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn._common.files import sha256_of
 from xbdcnn.data import find_source
 from xbdcnn.inference import zoo
-from xbdcnn.inference.weights import build_network, load_network
+from xbdcnn.inference.weights import build_network, load_network, read_weights
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, BALANCED, XBDCNN
 from xbdcnn.training import batches, loop, named, objectives
 from xbdcnn.training.batches import TrainConfig, draw_batch, learning_rate, validation_batch
@@ -210,3 +211,23 @@ def test_train_named_exports_weights_with_provenance(tmp_path, monkeypatch):
     log = pd.read_csv(tmp_path / "log.csv")
     assert header["curve"]["patches"] == log["patches"].tolist()
     assert header["curve"]["val_psnr"] == log["val_psnr"].round(3).tolist()
+
+
+@pytest.mark.slow
+def test_a_run_that_starts_from_weights_adds_what_was_spent_before(tmp_path, monkeypatch):
+    monkeypatch.delenv("XBDCNN_DATA", raising=False)
+    source = find_source()
+    first = train_named("xbdcnn", source, CONFIG, tmp_path / "a", width=8, progress=False)
+    known, earlier = read_weights(first)
+    rates = replace(CONFIG, learning_rates=(1e-12, 1e-12))
+    start = {"width": 8, "progress": False, "initial": first}
+    path = train_named("xbdcnn", source, rates, tmp_path / "b", **start)
+    state, header = read_weights(path)
+    assert all(torch.allclose(state[n], known[n], atol=1e-6) for n in known if state[n].ndim == 4)
+    assert header["budget"]["patches"] == 2 * CONFIG.patches
+    assert header["budget"]["initial"] == sha256_of(first)
+    assert header["earlier"] == [earlier["budget"]]
+    assert header["curve"]["patches"] == [16, 32, 48, 64]
+    assert header["cpu_seconds"] > earlier["cpu_seconds"] and header["scores"]["step"] > 4
+    with pytest.raises(XbdcnnError, match="weights of another network or recipe"):
+        train_named("dncnn", source, CONFIG, tmp_path / "c", initial=first)

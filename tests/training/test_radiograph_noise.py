@@ -13,7 +13,7 @@ from xbdcnn.successor import Successor, SuccessorRecipe
 from xbdcnn.training import radiograph_noise as training_noise
 from xbdcnn.training.batches import Batch, TrainConfig, as_pool
 from xbdcnn.training.loop import train
-from xbdcnn.training.objectives import objective_of
+from xbdcnn.training.objectives import objective_of, successor_loss
 
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(patches=320, patch_size=32, batch_size=16, validate_every=20)
@@ -111,8 +111,8 @@ def test_closest_levels_recover_an_affine_law():
 
 def test_loss_weighs_weak_noise_more():
     batch = training_noise.draw_successor_batch(pool(), "radiographs", CONFIG, 0, CPU)
-    loss = training_noise.successor_loss(batch.noisy, batch, "radiographs")
-    plain = training_noise.successor_loss(batch.noisy, batch, "paper")
+    loss = successor_loss(batch.noisy, batch, "radiographs")
+    plain = successor_loss(batch.noisy, batch, "paper")
     assert 0 < float(plain) < float(loss)
 
 
@@ -130,8 +130,8 @@ def test_training_lowers_the_loss_below_that_of_the_noisy_image(noise):
         batch = training_noise.draw_successor_batch(pool(), noise, CONFIG, step, CPU)
         with torch.no_grad():
             restored = network(batch.noisy, batch.levels).image
-        before += float(training_noise.successor_loss(batch.noisy, batch, noise))
-        after += float(training_noise.successor_loss(restored, batch, noise))
+        before += float(successor_loss(batch.noisy, batch, noise))
+        after += float(successor_loss(restored, batch, noise))
     assert after < 0.9 * before
 
 

@@ -61,16 +61,6 @@ def collect_methods(
     return methods
 
 
-def available_methods(names: Sequence[str], precision: Precision = "auto") -> dict[str, Method]:
-    """Return, by label, the named classical methods and the shipped ones of the named networks.
-
-    names: as `only` of `collect_methods`, without its error for a network that is not shipped.
-    """
-    classical = [name for name in names if name in CLASSICAL]
-    available = available_names(classical)
-    return collect_methods(classical, precision, only=[n for n in names if n in available])
-
-
 def available_names(classical: Sequence[str], weights: Path | str | None = None) -> list[str]:
     """Return the names that `collect_methods` accepts: networks, then classical methods."""
     return [*weight_paths(weights), *classical]

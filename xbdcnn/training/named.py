@@ -5,8 +5,10 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from torch import nn
 
 from xbdcnn._common.errors import XbdcnnError
@@ -81,14 +83,15 @@ def train_named(
 
     Returns:
         Path of the weight file; its header holds recipe, budget, times, scores, learning curve and
-        provenance, and patches and times of the runs before, that of `initial` included.
+        provenance. Patches, times and curve include those of `initial`, whose budget stands in
+        `earlier`.
 
     Raises:
         XbdcnnError: `initial` is unreadable or of another network.
     """
     chosen = find_entry(name)
     recipe = with_width(chosen.recipe, width)
-    network, before = build_network(chosen.architecture, recipe, config.seed), {}
+    network, before = build_network(chosen.architecture, recipe, config.seed), None
     if initial:
         network, before = load_initial(initial, chosen.architecture, recipe)
         config = replace(config, initial=sha256_of(initial))
@@ -99,42 +102,56 @@ def train_named(
     if not this_process().is_main_process:
         this_process().wait_for_everyone()  # until the file is written
         return path
-    criterion = objective_of(recipe).criterion
-    best = history.loc[history[criterion].idxmax()].dropna().to_dict()
-    best |= float32_scores(network, recipe, validation_batch(validation, config))
-    facts = provenance(data=source.name, data_sha256=source.fingerprint, seed=config.seed)
-    save_weights(
-        network,
-        path,
-        chosen.architecture,
-        recipe,
-        name=name,
-        budget=asdict(config),
-        before=before,
-        **{name: round(float(history[name].iloc[-1]), 1) for name in TIME_COLUMNS},
-        curve=history[["patches", criterion]].round(3).to_dict("list"),
-        scores={key: round(float(value), 4) for key, value in best.items()},
-        provenance=facts,
-    )
+    held_out = validation_batch(validation, config)
+    facts = {"name": name} | training_facts(network, recipe, config, history, held_out, before)
+    origin = provenance(data=source.name, data_sha256=source.fingerprint, seed=config.seed)
+    save_weights(network, path, chosen.architecture, recipe, **facts, provenance=origin)
     this_process().wait_for_everyone()
     return path
 
 
 def load_initial(
     path: Path, architecture: str, recipe: AnyRecipe
-) -> tuple[nn.Module, dict[str, float]]:
-    """Load the weights that a run starts from, with the patches and times spent on them.
+) -> tuple[nn.Module, dict[str, Any]]:
+    """Load the weights that a run starts from, and their header.
 
     XbdcnnError if they are unreadable or of another architecture or recipe.
     """
     network, header = load_network(path)
     if header["architecture"] != architecture or recipe_from(header) != recipe:
         raise XbdcnnError(f"{path}: weights of another network or recipe; choose others")
-    spent = {"patches": header["budget"]["patches"]} | {
-        name: header[name] for name in TIME_COLUMNS if name in header
-    }
-    earlier = header.get("before", {})
-    return network, {name: value + earlier.get(name, 0) for name, value in spent.items()}
+    return network, header
+
+
+def training_facts(
+    network: nn.Module,
+    recipe: AnyRecipe,
+    config: TrainConfig,
+    history: pd.DataFrame,
+    held_out: Batch,
+    before: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return budget, times, scores and learning curve of a run for the header of its weights.
+
+    history: from `train`; held_out: what scores the weights; before: header of the weights that
+    the run started from, whose steps, patches and times are added. Its budget stands in `earlier`.
+    """
+    criterion = objective_of(recipe).criterion
+    facts: dict[str, Any] = {"budget": asdict(config)}
+    curve = history[["patches", criterion]].round(3)
+    if before:
+        spent = {"patches": before["budget"]["patches"]}
+        spent |= {"step": spent["patches"] // before["budget"]["batch_size"]}
+        spent |= {name: before[name] for name in TIME_COLUMNS}
+        history = history.assign(**{name: history[name] + n for name, n in spent.items()})
+        curve = pd.concat([pd.DataFrame(before["curve"]), history[curve.columns].round(3)])
+        facts["budget"] |= {"patches": config.patches + spent["patches"]}
+        facts["earlier"] = [*before.get("earlier", []), before["budget"]]
+    best = history.loc[history[criterion].idxmax()].dropna().to_dict()
+    best |= float32_scores(network, recipe, held_out)
+    facts |= {name: round(float(history[name].iloc[-1]), 1) for name in TIME_COLUMNS}
+    facts["curve"] = curve.to_dict("list")
+    return facts | {"scores": {key: round(float(value), 4) for key, value in best.items()}}
 
 
 def with_width(recipe: AnyRecipe, width: int | None) -> AnyRecipe:

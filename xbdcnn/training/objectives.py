@@ -118,7 +118,7 @@ class SuccessorObjective(Objective):
     def loss(self, forward: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return `successor_loss`, which has no terms."""
         restored = forward(_channels_last(batch.noisy), batch.levels).image
-        return radiograph_noise.successor_loss(restored, batch, self.noise), {}
+        return successor_loss(restored, batch, self.noise), {}
 
     def _outputs(
         self, network: nn.Module, batch: Batch, device: torch.device
@@ -176,6 +176,20 @@ def score(network: nn.Module, batch: Batch, recipe: AnyRecipe, device: torch.dev
     """Score a network on a batch, see `Objective.score`."""
     network.eval()
     return objective_of(recipe).score(network, batch, device)
+
+
+def successor_loss(restored: Tensor, batch: Batch, noise_name: noise.TrainingNoise) -> Tensor:
+    """Mean over patches of the root mean squared error; weak noise counts more among radiographs.
+
+    There each patch is divided by the square root of its noise plus one grey level.
+    """
+    error, added = (
+        (image.float() - batch.clean).square().mean((1, 2, 3)).add(1e-8).sqrt()
+        for image in (restored, batch.noisy)
+    )
+    if noise_name == "paper":
+        return error.mean()
+    return (error / (added + 1 / noise.GREY_LEVELS).sqrt()).mean()
 
 
 def log_likelihood(found: Tensor, error: Tensor, levels: Tensor) -> Tensor:

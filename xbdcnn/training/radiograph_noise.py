@@ -8,6 +8,7 @@ the images have noise that is correlated by a blur or sharpened by processing.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -38,15 +39,11 @@ CLEAN_ENOUGH = 4.0
 PAPER_SHARE = 0.45
 """Share of a generalist's patches that have the noise of the paper, Eq. 1 in its range."""
 
-BEYOND = 0.5
-"""Patch sizes by which positions reach over the border of an image, see `batches.random_patch`.
-
-Many radiographs have a frame of one or two pixels, which a pixel at the border shows and which
-would otherwise be in one of a thousand patches.
-"""
-
 LEVEL_ERROR = 0.1
 """Relative standard deviation of the error of the levels that the denoiser is told."""
+
+# Many radiographs have a frame of one or two pixels, which one patch in a thousand shows by chance.
+cut_patch = partial(random_patch, beyond=0.5)
 
 
 def draw_successor_batch(
@@ -106,9 +103,7 @@ def draw_noisy(
     """Cut random patches and add noise; the levels of the batch are the true ones."""
     correlation: float | Tensor = 0.0
     if noise_name == "paper":
-        patches = [
-            random_patch(pool, config, generator, beyond=BEYOND) for _ in range(config.batch_size)
-        ]
+        patches = [cut_patch(pool, config, generator) for _ in range(config.batch_size)]
         clean = torch.stack(patches)[:, None].float() / GREY_LEVELS  # (B, 1, h, w)
         eta, sigma = noise.sample_levels(config.batch_size, generator)
         noisy = noise.add_hybrid_noise(clean, eta, sigma, generator, check=False)
@@ -137,7 +132,7 @@ def draw_clean(
     halved = (strength < CLEAN_ENOUGH) | (torch.rand(len(strength), generator=generator) < 0.5)
     patches = []
     for half in halved.tolist():
-        patch = random_patch(pool, config, generator, factor=2 if half else 1, beyond=BEYOND)
+        patch = cut_patch(pool, config, generator, factor=2 if half else 1)
         patch = patch[None].float() / GREY_LEVELS  # (1, h, w) or (1, 2h, 2w)
         patches.append(F.avg_pool2d(patch, 2) if half else patch)
     return torch.stack(patches)
@@ -241,17 +236,3 @@ def neighbour_correlation(error: Tensor) -> Tensor:
     across = (error[..., :, 1:] * error[..., :, :-1]).mean((1, 2, 3))
     down = (error[..., 1:, :] * error[..., :-1, :]).mean((1, 2, 3))
     return (across + down) / (2 * power)
-
-
-def successor_loss(restored: Tensor, batch: Batch, noise_name: TrainingNoise) -> Tensor:
-    """Mean over patches of the root mean squared error; weak noise counts more among radiographs.
-
-    There each patch is divided by the square root of its noise plus one grey level.
-    """
-    error, added = (
-        (image.float() - batch.clean).square().mean((1, 2, 3)).add(1e-8).sqrt()
-        for image in (restored, batch.noisy)
-    )
-    if noise_name == "paper":
-        return error.mean()
-    return (error / (added + 1 / GREY_LEVELS).sqrt()).mean()

@@ -13,8 +13,6 @@ from xbdcnn._common.files import sha256_of
 from xbdcnn.data import find_source
 from xbdcnn.data.builtin import builtin_fields, builtin_path
 from xbdcnn.data.source import Source
-from xbdcnn.inference import methods as method_collection
-from xbdcnn.inference.methods import available_methods
 from xbdcnn.inference.pretrained import Levels
 from xbdcnn.inference.successor import PretrainedSuccessor
 from xbdcnn.inference.weights import load_network, shipped_path
@@ -98,7 +96,7 @@ def test_halved_images_are_means_of_four_pixels(shape):
 
 def test_weak_noise_is_an_experiment(source, monkeypatch):
     blur = {"blur": lambda f, eta, sigma: Denoised(gaussian_filter(f, 1))}
-    monkeypatch.setattr(radiographs, "available_methods", lambda names, precision: blur)
+    monkeypatch.setattr(radiographs, "collect_methods", lambda *args, only: blur)
     rows = radiographs.weak_noise(source, count=1, side=128)
     assert len(rows) == 2 * 10 and set(rows["blur"]) == {0.0, 1.0}
     psnr = rows.set_index(["eta", "sigma", "blur", "method"])["psnr"]
@@ -142,23 +140,18 @@ def test_classical_methods_are_told_the_levels_of_the_image_they_get(estimating)
     assert told[1] == pytest.approx(Levels(1.5, 15.0), rel=0.3)
 
 
-def test_compared_methods_are_the_shipped_networks_and_two_that_are_told(estimating, monkeypatch):
+def test_compared_methods_are_two_networks_and_two_that_are_told(estimating, monkeypatch):
     def load(name, precision):
         assert precision == "fp32"
         return estimating
 
     monkeypatch.setattr(radiographs, "load_pretrained", load)
-    monkeypatch.setattr(radiographs, "shipped_names", lambda: ["generalist", "dncnn"])
     compared = radiographs.compared_methods()
-    labels = ["Successor (generalist)", "GAT+BM3D, estimated levels", "NLM, estimated levels"]
+    labels = ["Successor (generalist)", "X-BDCNN (balanced)"]
+    labels += ["GAT+BM3D, estimated levels", "NLM, estimated levels"]
     assert list(compared) == labels
     image = builtin_fields("test")[0][:32, :32]
     assert all(compared[label](image).shape == (32, 32) for label in labels)
-
-
-def test_methods_that_are_not_shipped_are_left_out(monkeypatch):
-    monkeypatch.setattr(method_collection, "weight_paths", lambda weights=None: {})
-    assert list(available_methods(["generalist", "NLM", "xbdcnn"])) == ["NLM"]
 
 
 @pytest.mark.parametrize(

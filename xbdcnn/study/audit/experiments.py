@@ -15,7 +15,7 @@ from xbdcnn._common.provenance import provenance
 from xbdcnn.data.exposures import EXCERPTS
 from xbdcnn.data.patches import central_crop
 from xbdcnn.data.source import BUILTIN, Source, find_source
-from xbdcnn.inference.methods import available_methods, collect_methods
+from xbdcnn.inference.methods import collect_methods
 from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.inference.zoo import ZOO, shipped_names
 from xbdcnn.study.audit import (
@@ -42,7 +42,7 @@ OUT_OF_RANGE_METHODS = (
     "dncnn",
     "GAT+BM3D",
 )
-"""Methods that are tested outside the paper's range, as far as they are shipped."""
+"""Methods that are tested outside the paper's range."""
 
 AVERAGED = ("xbdcnn", "specialist", "generalist", "tiny")
 """Networks whose results are averaged over versions of an image."""
@@ -72,14 +72,14 @@ def levels(source: Source, count: int = 60) -> pd.DataFrame:
 def averaged_versions(source: Source, count: int = 120) -> pd.DataFrame:
     """Measure PSNR with averaging over turned and mirrored patches of the test radiographs."""
     cases = table_1_cases(source, replace(PROFILE, table1_patches=count))
-    names = [name for name in AVERAGED if name in shipped_names()]
-    return averaging.psnr_by_versions({ZOO[n].label: load_pretrained(n) for n in names}, cases)
+    networks = {ZOO[name].label: load_pretrained(name) for name in AVERAGED}
+    return averaging.psnr_by_versions(networks, cases)
 
 
 def outside_range(source: Source, count: int = 5, side: int = 256) -> pd.DataFrame:
     """Measure PSNR outside the trained range on central fields of the test radiographs."""
     fields = [central_crop(image, side) for image in source.images("test", count)]
-    methods = available_methods(OUT_OF_RANGE_METHODS, PROFILE.precision)
+    methods = collect_methods(PROFILE.classical, PROFILE.precision, only=OUT_OF_RANGE_METHODS)
     return out_of_range.evaluate_conditions(methods, fields)
 
 

@@ -18,11 +18,11 @@ from xbdcnn.data.builtin import builtin_fields
 from xbdcnn.data.exposures import load_exposures
 from xbdcnn.data.patches import central_crop
 from xbdcnn.data.source import Source
-from xbdcnn.inference.methods import available_methods
+from xbdcnn.inference.methods import collect_methods
 from xbdcnn.inference.precision import Precision
 from xbdcnn.inference.pretrained import load_pretrained
 from xbdcnn.inference.successor import PretrainedSuccessor
-from xbdcnn.inference.zoo import find_entry, shipped_names
+from xbdcnn.inference.zoo import find_entry
 from xbdcnn.noise import sample_levels
 from xbdcnn.study.audit.out_of_range import evaluate_conditions
 from xbdcnn.study.dose import chest_doses, corrected_flats, dose_scores, exposure_scores
@@ -46,7 +46,7 @@ WEAK_BLURS = (0.0, 1.0)
 """Blur in pixels that correlates the noise."""
 
 PRECISION: Precision = "fp32"
-"""What is removed from an ordinary radiograph is little, so that rounding would be noticeable."""
+"""The residual of an ordinary radiograph is small; a lower precision would add rounding errors."""
 
 CR, TEST = "built-in CR", "test radiographs"
 """Values of the column `origin` of the tables of ordinary radiographs."""
@@ -96,7 +96,7 @@ def weak_noise(source: Source, count: int = 10, side: int = 512) -> pd.DataFrame
     pixels. Returns the rows of `out_of_range.evaluate_conditions`.
     """
     references = [halved(central_crop(image, side)) for image in source.images("test", count)]
-    methods = available_methods(WEAK_NOISE_METHODS, PRECISION)
+    methods = collect_methods(tuple(CLASSICAL), PRECISION, only=WEAK_NOISE_METHODS)
     return evaluate_conditions(methods, references, conditions=weak_conditions())
 
 
@@ -173,15 +173,11 @@ def with_origin(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def compared_methods() -> dict[str, Method]:
-    """Return functions of one image by label: shipped networks of `NETWORKS`, then those of `TOLD`.
-
-    XbdcnnError if the network `ESTIMATING` is not shipped.
-    """
-    shipped = [name for name in NETWORKS if name in shipped_names()]
+    """Return functions of one image by label: the networks `NETWORKS`, then the methods `TOLD`."""
     estimating = estimating_network()
     return {
         find_entry(name).label: load_pretrained(name, precision=PRECISION).denoise
-        for name in shipped
+        for name in NETWORKS
     } | {
         f"{name}, estimated levels": with_estimated_levels(CLASSICAL[name], estimating)
         for name in TOLD
@@ -189,7 +185,7 @@ def compared_methods() -> dict[str, Method]:
 
 
 def estimating_network() -> PretrainedSuccessor:
-    """Load the network whose `measure` estimates noise levels; XbdcnnError if it is not shipped."""
+    """Load the network whose `measure` estimates noise levels, see `ESTIMATING`."""
     network = load_pretrained(ESTIMATING, precision=PRECISION)
     assert isinstance(network, PretrainedSuccessor)
     return network
