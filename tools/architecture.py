@@ -29,10 +29,12 @@ PAPER = {"paper", "noise", "models", "losses", "metrics"}
 """The modules that hold the paper's content; they are drawn in colour."""
 
 COLUMNS = {
-    "data": -2.6,
-    "_common": -1.3,
-    "paper": 1.3,
-    **dict.fromkeys(("noise", "models", "baselines", "inference", "plotting", "explorer"), 2.6),
+    **dict.fromkeys(("metrics", "losses", "plotting"), -3.0),
+    **dict.fromkeys(("cli", "__main__"), -1.3),
+    **dict.fromkeys(("level_estimator", "successor"), -0.9),
+    **dict.fromkeys(("models", "baselines", "inference", "explorer"), 0.9),
+    **dict.fromkeys(("paper", "noise"), 2.0),
+    **dict.fromkeys(("detector", "measured_noise"), 2.6),
 }
 """Horizontal positions in the picture, chosen so that no arrow crosses a box; otherwise 0."""
 
