@@ -388,9 +388,16 @@ shipped["patches/s of a core"] = shipped["patches"] / pd.Series(cores, dtype=flo
 # %%
 shipped["val_psnr"] = [header["scores"]["val_psnr"] for header in headers.values()]
 shipped["data"] = [header["provenance"]["data"] for header in headers.values()]
+shipped["runs"] = [1 + len(header.get("earlier", ())) for header in headers.values()]
 shipped.astype({"patches": int}).round(2)
 
 # %% [markdown]
+# Networks with two runs started the second from the weights of the first (`xbdcnn train --initial`);
+# patches and hours include both. The first runs of the successors saw patches at uniformly random
+# positions, in which the outermost pixels of an image are rare, and many radiographs have a frame
+# of one or two pixels there. In the second runs a pixel at the border is seen at least half as
+# often as one inside.
+#
 # **Check.** A comparison is fair only at equal budget: the same pixels, patches, noise and seed for
 # all compared networks. X-BDCNN (balanced) is not one of them: it was trained longer, on more
 # pixels and in more steps; nor are the successors, which have a budget of their own.

@@ -46,7 +46,7 @@ SUCCESSOR_BUDGET = TrainConfig(
     clip_norm=1.0,
     validate_every=1000,
 )
-"""Budget of a successor: 360,000 patches of 64 x 64 take one to two hours of one CPU core."""
+"""Budget of a run of a successor: 360,000 patches of 64 x 64, one to two hours of a CPU core."""
 
 ESTIMATOR_BUDGET = replace(
     SUCCESSOR_BUDGET, patches=80_000, patch_size=512, precision="no", ema=0.99, validate_every=250
