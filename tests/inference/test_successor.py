@@ -197,3 +197,22 @@ def test_the_generalist_reduces_weak_and_correlated_noise_and_leaves_a_clean_ima
     for eta, sigma, blur, least in ((20, 1, 0, 3.0), (20, 1, 1, 0.2), (0.6, 10, 1, 7.0)):
         noisy = correlated_noise(clean, eta, sigma, blur, seed=0)
         assert psnr(model.denoise(noisy), clean) - psnr(noisy, clean) > least
+
+
+def border_error(name: str) -> float:
+    """RMS error in grey levels in the last two rows of images that end with a frame of one."""
+    wave = 0.03 * np.sin(np.linspace(0, 9, 96))
+    errors = []
+    for brightness in (0.05, 0.5, 0.95):
+        for frame in (0.0, 1.0):
+            clean = np.tile(np.clip(brightness + wave, 0, 1), (96, 1))
+            clean[-1] = frame
+            noisy = add_hybrid_noise_numpy(clean, 0.6, 10.0, np.random.default_rng(1))
+            restored = load_pretrained(name).denoise(noisy.astype(np.float32))
+            errors.append(255 * (restored - clean)[-2:])
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+def test_a_frame_at_the_border_is_restored_about_as_well_as_by_the_paper_s_network():
+    bound = 1.3 * border_error("xbdcnn")
+    assert all(border_error(name) < bound for name in ("specialist", "generalist", "tiny"))
