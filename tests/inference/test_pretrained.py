@@ -176,6 +176,19 @@ def test_networks_without_nle_refuse_to_estimate():
         model.estimate(np.zeros((32, 32)))
 
 
+def test_one_level_map_is_neither_reported_nor_replaced_as_eta_and_sigma():
+    model = untrained(recipe=replace(BALANCED, width=8, level_maps="standard deviation"))
+    image = RANDOM.random((40, 52)).astype(np.float32)
+    assert model.network(torch.from_numpy(image)[None, None]).levels.shape == (1, 1, 40, 52)
+    assert (
+        model.restore(image).levels is None and model.restore(image, 32, maps=True).levels is None
+    )
+    with pytest.raises(XbdcnnError, match="estimates no noise level"):
+        model.estimate(image)
+    with pytest.raises(XbdcnnError, match="takes no noise level"):
+        model.restore(image, levels=restoring.Levels(0.6, 10.0))
+
+
 def test_load_pretrained_accepts_a_weight_file(tmp_path):
     recipe = replace(BALANCED, width=8)
     path = tmp_path / "mine.safetensors"
