@@ -170,6 +170,18 @@ def test_resume_is_exact(tmp_path, monkeypatch, architecture, ema):
     assert logged["cpu_seconds"].is_monotonic_increasing and logged["seconds"].iloc[0] > 0
 
 
+def test_checkpoints_from_before_a_field_are_of_its_default(tmp_path):
+    network = build_network("xbdcnn", SMALL)
+    first = train(network, SMALL, ramps(), ramps(), CONFIG, tmp_path, progress=False)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["identity"]["recipe"]["level_maps"], state["identity"]["config"]["initial"]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    again = train(network, SMALL, ramps(), ramps(), CONFIG, tmp_path, progress=False)
+    pd.testing.assert_frame_equal(first, again)
+    with pytest.raises(XbdcnnError, match="checkpoint of another"):
+        train(XBDCNN(ONE_MAP), ONE_MAP, ramps(), ramps(), CONFIG, tmp_path, progress=False)
+
+
 @pytest.mark.parametrize("changed", ["config", "recipe", "images", "network"])
 def test_checkpoint_of_another_run_is_rejected(tmp_path, changed):
     network = build_network("xbdcnn", SMALL)
