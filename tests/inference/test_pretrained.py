@@ -15,6 +15,7 @@ from xbdcnn import load_pretrained, metrics, noise, paper
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import find_source
 from xbdcnn.inference import precision, restoring, zoo
+from xbdcnn.inference.methods import collect_methods
 from xbdcnn.inference.pretrained import Pretrained
 from xbdcnn.inference.weights import (
     ESTIMATOR,
@@ -25,6 +26,8 @@ from xbdcnn.inference.weights import (
 )
 from xbdcnn.models import BALANCED, WITHOUT_NLE
 from xbdcnn.successor import BlindSuccessor, Successor
+from xbdcnn.training.batches import TrainConfig
+from xbdcnn.training.named import train_named
 
 RANDOM = np.random.default_rng(0)
 
@@ -107,7 +110,7 @@ def test_few_bits_of_uint16_give_a_warning():
         untrained().denoise(image)
 
 
-@pytest.mark.parametrize("architecture", ["xbdcnn", "dncnn", "xrecnn"])
+@pytest.mark.parametrize("architecture", ["xbdcnn", "dncnn", "xrecnn", "skidnet"])
 @pytest.mark.slow
 def test_tiles_give_the_result_of_the_whole_image(architecture):
     recipe = None if architecture == "xbdcnn" else zoo.MSE_ONLY
@@ -197,6 +200,25 @@ def test_load_pretrained_accepts_a_weight_file(tmp_path):
     assert load_pretrained(str(path)).recipe == recipe
 
 
+@pytest.mark.parametrize("name", ["cbdnet", "skidnet"])
+def test_networks_without_shipped_weights_are_trained_loaded_and_applied(name, tmp_path):
+    config = TrainConfig(patches=12, patch_size=32, batch_size=4, validate_every=3)
+    path = train_named(name, find_source("builtin"), config, tmp_path, 8, progress=False)
+    trained, header = load_network(path)
+    assert header["name"] == name and np.isfinite(header["scores"]["val_psnr"])
+    model = load_pretrained(path, precision="fp32")
+    for parameter, loaded in zip(trained.parameters(), model.network.parameters(), strict=True):
+        assert torch.equal(parameter, loaded)
+    image = RANDOM.random((100, 83)).astype(np.float32)
+    whole = model.denoise(image, None)
+    assert whole.shape == image.shape and not np.array_equal(whole, image)
+    np.testing.assert_allclose(model.denoise(image, 32), whole, atol=1e-5)
+    fast = load_pretrained(path, precision="bf16").denoise(image)
+    np.testing.assert_allclose(fast, whole, atol=0.02)
+    (restored,) = collect_methods((), "fp32", tmp_path).values()
+    np.testing.assert_array_equal(restored(image, 1.0, 10.0).image, model.denoise(image))
+
+
 @pytest.mark.parametrize("name", zoo.shipped_names())
 @pytest.mark.slow
 def test_bfloat16_changes_the_mean_psnr_by_less_than_0_02_db(name):
@@ -237,6 +259,7 @@ def test_precision_follows_the_processor_unless_it_is_chosen(monkeypatch):
 PEAK = r"""
 import re, sys
 import numpy as np
+from xbdcnn.inference.methods import collect_methods
 from xbdcnn.inference.pretrained import Pretrained
 from xbdcnn.inference.weights import build_network
 from xbdcnn.models import BALANCED
