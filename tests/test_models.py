@@ -31,7 +31,14 @@ from xbdcnn.models import (
     count_parameters,
     pad_to_multiple,
 )
-from xbdcnn.noise import add_hybrid_noise, level_maps, mid_range_levels
+from xbdcnn.noise import (
+    add_hybrid_noise,
+    level_maps,
+    mid_range_levels,
+    standard_deviation_map,
+)
+
+ONE_MAP = replace(BALANCED, level_maps="standard deviation")
 
 BORDER = 52
 """Distance in pixels beyond which the image border has no influence on the output."""
@@ -60,9 +67,10 @@ def conv_parameters(inputs: int, outputs: int, kernel: int) -> int:
 
 def closed_form(recipe: Recipe) -> int:
     w, k = recipe.width, recipe.output_kernel
-    nle = conv_parameters(1, NLE_WIDTH, 3) + conv_parameters(NLE_WIDTH, 2, 3)
+    maps = 1 if recipe.level_maps == "standard deviation" else 2
+    nle = conv_parameters(1, NLE_WIDTH, 3) + conv_parameters(NLE_WIDTH, maps, 3)
     nle += (1 if recipe.share_nle_weights else 3) * conv_parameters(NLE_WIDTH, NLE_WIDTH, 3)
-    plan = [(3 if recipe.use_nle else 1, w), (w, w)]
+    plan = [(1 + maps if recipe.use_nle else 1, w), (w, w)]
     plan += [(w, 2 * w)] + 2 * [(2 * w, 2 * w)]
     plan += [(2 * w, 4 * w)] + 5 * [(4 * w, 4 * w)]
     plan += 3 * [(2 * w, 2 * w)] + 2 * [(w, w)]
@@ -80,6 +88,7 @@ def closed_form(recipe: Recipe) -> int:
         (BALANCED, 4_363_171),
         (WITHOUT_SSIM, 4_363_171),
         (WITHOUT_NLE, 4_333_377),
+        (ONE_MAP, 4_362_306),
     ],
 )
 def test_parameter_count(recipe: Recipe, expected: int) -> None:
@@ -154,6 +163,15 @@ def test_known_levels_replace_the_estimate() -> None:
     torch.testing.assert_close(again.image, network(aligned).image)
 
 
+def test_a_map_of_the_standard_deviation_is_estimated_or_given() -> None:
+    network, noisy = small(ONE_MAP), image(2, 1, 21, 18)
+    estimate = network(noisy)
+    assert estimate.levels.shape == noisy.shape and (estimate.levels >= 0).all()
+    known = network(noisy, standard_deviation_map(noisy, 0.4, 15.0))
+    assert torch.equal(known.levels, standard_deviation_map(noisy, 0.4, 15.0))
+    assert not torch.allclose(known.image, estimate.image)
+
+
 def test_known_levels_give_the_nle_no_gradient() -> None:
     network, noisy = small(), image(1, 1, 16, 16)
     network(noisy, level_maps(1.0, 5.0, noisy)).image.sum().backward()
@@ -200,7 +218,7 @@ def test_nle_skip_joins_first_and_fourth_layer() -> None:
 
 
 def test_shared_nle_applies_one_convolution_three_times() -> None:
-    shared, separate = NLE(share_weights=True), NLE(share_weights=False)
+    shared, separate = NLE(AS_RELEASED), NLE(AS_WRITTEN)
     assert len(shared.middle) == 1 and len(separate.middle) == 3
     for layer in separate.middle:
         layer.load_state_dict(shared.middle[0].state_dict())
@@ -212,12 +230,12 @@ def test_shared_nle_applies_one_convolution_three_times() -> None:
     assert not torch.allclose(shared(noisy), separate(noisy))
 
 
-@pytest.mark.parametrize("scaling", ["released", "unit"])
-def test_nle_starts_near_the_middle_of_the_range(scaling: str) -> None:
-    middle = mid_range_levels(scaling)
+@pytest.mark.parametrize("recipe", [AS_WRITTEN, BALANCED, ONE_MAP])
+def test_nle_starts_near_the_middle_of_the_range(recipe: Recipe) -> None:
+    middle = mid_range_levels(recipe.level_scaling, recipe.level_maps)
     for seed in range(20):
         torch.manual_seed(seed)
-        maps = NLE(level_scaling=scaling)(image(1, 1, 32, 32)).mean(dim=(0, 2, 3))
+        maps = NLE(recipe)(image(1, 1, 32, 32)).mean(dim=(0, 2, 3))
         assert ((maps - middle).abs() < 0.1 * middle).all()
 
 

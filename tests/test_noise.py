@@ -38,6 +38,18 @@ def test_moments_over_a_million_pixels(simulate, eta, sigma, grey):
     assert noise.noise_variance(grey / 255, eta, sigma) == pytest.approx(grey / eta + sigma**2)
 
 
+def test_standard_deviation_map_is_that_of_simulated_noise():
+    """A gradient from black to white with two noise levels, each column drawn 40,000 times."""
+    g = torch.linspace(0, 1, 12, dtype=torch.float64).expand(2, 1, 40_000, 12)
+    eta, sigma = torch.tensor([0.4, 1.9]), torch.tensor([0.0, 20.0])
+    found = noise.standard_deviation_map(g, eta, sigma)
+    assert found.shape == g.shape and found.dtype == g.dtype
+    simulated = noise.add_hybrid_noise(g, eta, sigma, seeded(), clip=False).std(dim=-2)
+    torch.testing.assert_close(found[..., 0, :], simulated, rtol=0.02, atol=1e-9)
+    with pytest.raises(XbdcnnError, match="one value per image"):
+        noise.standard_deviation_map(g, torch.ones(3), sigma)
+
+
 def test_quantum_noise_takes_the_values_of_photon_counts():
     g = torch.full((1, 1, 64, 64), 100 / 255)
     counts = noise.quantum_noise(g, 0.5, seeded()) * 255 * 0.5
@@ -142,6 +154,8 @@ def test_mid_range_levels_lie_in_the_middle_of_the_training_ranges():
     eta, sigma = noise.levels_from_maps(noise.mid_range_levels("unit")[None, :, None, None], "unit")
     assert eta.item() == pytest.approx((0.4 + 1.9) / 2)
     assert sigma.item() == pytest.approx(10.0)
+    (spread,) = 255 * noise.mid_range_levels(kind="standard deviation")
+    assert spread.item() == pytest.approx((127.5 / 1.15 + 10.0**2) ** 0.5)
 
 
 @pytest.mark.skipif("XBDCNN_DATA" not in os.environ, reason="set XBDCNN_DATA to the sample folder")

@@ -33,7 +33,7 @@ def asymmetric_loss(
     """Eq. 3: L_asymm = sum |alpha - beta| (l_hat - l)^2 over the noise level maps.
 
     Args:
-        estimated, true: (B, 2, H, W) maps of eta and sigma in the same units.
+        estimated, true: (B, 2, H, W) maps of eta and sigma in the same units, or (B, 1, H, W).
         alpha: in (0, 0.5); 0.3 in the paper.
         asymmetry: "text", under-estimation weighs 1 - alpha (as in CBDNet, which Sec. II-B cites);
             "equation", beta as printed, so over-estimation weighs 1 - alpha;
@@ -64,8 +64,8 @@ def asymmetry_weight(estimated: Tensor, true: Tensor, alpha: float, asymmetry: A
 def tv_loss(levels: Tensor, reduction: TvReduction = "sum") -> Tensor:
     """Eq. 4: L_TV = ||grad_h l_hat||_2^2 + ||grad_v l_hat||_2^2, forward differences.
 
-    levels: (B, 2, H, W). "sum" and "mean" as in `reduce`; "released" divides by the number of
-    values per image but sums over the batch, so the term grows with the batch size.
+    levels: (B, 2, H, W) or (B, 1, H, W). "sum" and "mean" as in `reduce`; "released" divides by the
+    number of values per image but sums over the batch, so the term grows with the batch size.
 
     >>> tv_loss(torch.arange(8.0).reshape(1, 2, 2, 2))  # two maps with 1^2 + 1^2 + 2^2 + 2^2
     tensor(20.)
@@ -124,7 +124,7 @@ def mixed_loss(
     Args:
         output: output of the network for `noisy`.
         noisy, clean: (B, 1, H, W) in [0, 1].
-        levels: (B, 2, H, W) true noise level maps in the recipe's units.
+        levels: true noise level maps, shaped like those of the network and in the same units.
         recipe: weights and readings. A network without level maps has the first two terms only.
 
     Returns:

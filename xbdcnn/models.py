@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from xbdcnn import paper
 from xbdcnn._common.errors import SMALLEST_SIDE, XbdcnnError
-from xbdcnn.noise import LevelScaling, mid_range_levels
+from xbdcnn.noise import LevelMaps, LevelScaling, mid_range_levels
 
 NLE_WIDTH = 32
 """Channels of the NLE (Sec. II-B)."""
@@ -36,8 +36,10 @@ class Recipe:
     """Size of the last filter: 3 by the text, 1 in the released code."""
     width: int = 64
     """Channels at full resolution; 64 in the released code, fewer for quick experiments."""
+    level_maps: LevelMaps = "eta and sigma"
+    """Two constant maps (paper), or the standard deviation of the noise at each pixel (CBDNet)."""
     level_scaling: LevelScaling = "released"
-    """Units of the noise level maps, see `noise.level_maps`."""
+    """Units of the maps of eta and sigma, see `noise.level_maps`."""
     level_sampling: Literal["continuous", "grid"] = "continuous"
     """How training noise levels are drawn, see `noise.sample_levels`."""
     loss_weights: tuple[float, float, float, float] = paper.LAMBDAS
@@ -95,8 +97,8 @@ class Denoised(NamedTuple, Generic[_Values]):
 
     image: estimate of the noise-free image; (B, 1, H, W), nominally in [0, 1] but not clipped, from
     a network; (H, W), clipped to [0, 1], from a method. levels: noise level maps of eta and sigma;
-    (B, 2, H, W) in the recipe's units from a network; (2, H, W) in the paper's units from a method;
-    None where the noise level is not estimated.
+    (B, 2, H, W) in the recipe's units from a network, (B, 1, H, W) if its recipe has one map;
+    (2, H, W) in the paper's units from a method; None where these levels are not estimated.
     """
 
     image: _Values
@@ -106,33 +108,32 @@ class Denoised(NamedTuple, Generic[_Values]):
 class NLE(nn.Module):
     """Noise level estimation: five 3x3 convolutions, 32 channels, skip from layer 1 to 4.
 
-    (B, 1, H, W) noisy -> (B, 2, H, W) non-negative maps of eta and sigma. Sec. II-B. With
-    `share_weights`, layers 2-4 are one convolution; `level_scaling`: units, see `noise.level_maps`.
+    (B, 1, H, W) noisy -> (B, M, H, W) non-negative noise level maps. Sec. II-B. The recipe states
+    whether layers 2-4 are one convolution, and what the maps are: M = 2, or 1 for CBDNet.
 
     >>> NLE()(torch.rand(1, 1, 16, 24)).shape
     torch.Size([1, 2, 16, 24])
     """
 
-    def __init__(
-        self, share_weights: bool = False, level_scaling: LevelScaling = "released"
-    ) -> None:
+    def __init__(self, recipe: Recipe = AS_WRITTEN) -> None:
         super().__init__()
         self.first = conv3x3(1, NLE_WIDTH)
-        count = 1 if share_weights else 3
+        count = 1 if recipe.share_nle_weights else 3
         self.middle = nn.ModuleList(conv3x3(NLE_WIDTH, NLE_WIDTH) for _ in range(count))
-        self.last = conv3x3(NLE_WIDTH, 2)
-        # A ReLU output that is zero for every image has no gradient and stays zero, so both maps
+        start = mid_range_levels(recipe.level_scaling, recipe.level_maps)
+        self.last = conv3x3(NLE_WIDTH, len(start))
+        # A ReLU output that is zero for every image has no gradient and stays zero, so the maps
         # start near the middle of their training ranges.
         with torch.no_grad():
             self.last.weight.mul_(0.01)
-        self.last.bias = nn.Parameter(mid_range_levels(level_scaling))
+        self.last.bias = nn.Parameter(start)
 
     def forward(self, noisy: Tensor) -> Tensor:
-        """Estimate the noise level maps (B, 2, H, W) of a batch (B, 1, H, W)."""
+        """Estimate the noise level maps (B, M, H, W) of a batch (B, 1, H, W)."""
         skip = features = F.relu(self.first(noisy))  # (B, 32, H, W)
         for layer in range(3):
             features = F.relu(self.middle[layer % len(self.middle)](features))  # (B, 32, H, W)
-        return F.relu(self.last(features + skip))  # (B, 2, H, W)
+        return F.relu(self.last(features + skip))  # (B, M, H, W)
 
 
 class NBD(nn.Module):
@@ -178,8 +179,8 @@ class XBDCNN(nn.Module):
     def __init__(self, recipe: Recipe = AS_WRITTEN) -> None:
         super().__init__()
         self.recipe = recipe
-        self.nle = NLE(recipe.share_nle_weights, recipe.level_scaling) if recipe.use_nle else None
-        channels = 3 if recipe.use_nle else 1
+        self.nle = NLE(recipe) if recipe.use_nle else None
+        channels = 1 + (self.nle.last.out_channels if self.nle else 0)
         self.nbd = NBD(channels, recipe.width, recipe.output_kernel)
 
     def forward(self, noisy: Tensor, levels: Tensor | None = None) -> Denoised[Tensor]:
@@ -187,7 +188,7 @@ class XBDCNN(nn.Module):
 
         Args:
             noisy: (B, 1, H, W) in [0, 1], floating point, H and W of at least 16 pixels.
-            levels: (B, 2, H, W) noise level maps in the recipe's units; None to estimate them.
+            levels: noise level maps like those of the NLE; None to estimate them.
 
         Raises:
             XbdcnnError: `noisy` has another shape, or `levels` are given without an NLE.
@@ -200,7 +201,7 @@ class XBDCNN(nn.Module):
             maps, inputs = None, padded
         else:
             maps = self.nle(padded) if levels is None else pad_to_multiple(levels, 4)
-            inputs = torch.cat([padded, maps.to(padded.dtype)], dim=1)  # (B, 3, H', W')
+            inputs = torch.cat([padded, maps.to(padded.dtype)], dim=1)  # (B, 1 + M, H', W')
         restored = padded + self.nbd(inputs)  # (B, 1, H', W')
         height, width = noisy.shape[-2:]
         crop = (..., slice(height), slice(width))  # back to (H, W)

@@ -30,6 +30,9 @@ LARGEST_BLUR = 1.5
 LevelScaling = Literal["released", "unit"]
 """Units of the level maps: (eta, sigma / 255) or both divided by the top of their range."""
 
+LevelMaps = Literal["eta and sigma", "standard deviation"]
+"""What an NLE estimates: `level_maps`, or the one map of `standard_deviation_map`."""
+
 _SCALES = {"released": (1.0, GREY_LEVELS), "unit": (paper.ETA_RANGE[1], paper.SIGMA_RANGE[1])}
 
 _Values = TypeVar("_Values", float, Tensor, NDArray[np.floating])
@@ -115,13 +118,26 @@ def add_hybrid_noise_numpy(
     return (f.clip(0.0, 1.0) if clip else f).astype(np.float32)
 
 
-def noise_variance(g: _Values, eta: float, sigma: float) -> _Values:
+def noise_variance(g: _Values, eta: float | _Values, sigma: float | _Values) -> _Values:
     """Var f = g / eta + sigma^2 of Eq. 1 before clipping; g in [0, 1], result in grey levels^2.
 
     >>> noise_variance(0.4, eta=0.5, sigma=10.0)
     304.0
     """
     return GREY_LEVELS * g / eta + sigma**2
+
+
+def standard_deviation_map(g: Tensor, eta: float | Tensor, sigma: float | Tensor) -> Tensor:
+    """sqrt(Var f) of Eq. 1 before clipping, at each pixel and on the [0, 1] scale; shaped like g.
+
+    g: (B, 1, H, W) in [0, 1], floating point; eta > 0, sigma >= 0: numbers or (B,) in the paper's
+    units, else XbdcnnError. With sigma_s^2 = 1 / (255 eta) and sigma_c = sigma / 255 it is the
+    noise level map sqrt(sigma_s^2 g + sigma_c^2) of CBDNet (Guo et al. 2019, Sec. 3.1).
+
+    >>> standard_deviation_map(torch.full((1, 1, 1, 1), 0.4), eta=0.5, sigma=10.0) * 255  # 304^0.5
+    tensor([[[[17.4356]]]])
+    """
+    return noise_variance(g, per_image(eta, g), per_image(sigma, g)).sqrt() / GREY_LEVELS
 
 
 def implied_mean(psnr: float, eta: float, sigma: float) -> float:
@@ -179,10 +195,18 @@ def levels_from_maps(maps: Tensor, scaling: LevelScaling = "released") -> tuple[
     return eta, sigma
 
 
-def mid_range_levels(scaling: LevelScaling = "released") -> Tensor:
-    """(2,) eta and sigma in the middle of the paper's training ranges, in units of `scaling`."""
+def mid_range_levels(
+    scaling: LevelScaling = "released", kind: LevelMaps = "eta and sigma"
+) -> Tensor:
+    """(2,) eta and sigma in the middle of the paper's training ranges, in units of `scaling`.
+
+    For the other `kind`, (1,) standard deviation of that noise at mid grey, on the [0, 1] scale.
+    """
     eta, sigma = (sum(limits) / 2 for limits in (paper.ETA_RANGE, paper.SIGMA_RANGE))
-    return level_maps(eta, sigma, torch.zeros(1, 1, 1, 1), scaling).flatten()
+    mid_grey = torch.full((1, 1, 1, 1), 0.5)
+    if kind == "standard deviation":
+        return standard_deviation_map(mid_grey, eta, sigma).flatten()
+    return level_maps(eta, sigma, mid_grey, scaling).flatten()
 
 
 _ERRORS = {

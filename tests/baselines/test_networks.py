@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.baselines.networks import DnCNN, MultiScaleBlock, XReCNNStyle
-from xbdcnn.models import Denoised, count_parameters
+from xbdcnn.baselines.networks import DnCNN, MultiScaleBlock, SkiDNetStyle, XReCNNStyle
+from xbdcnn.inference.layers import record_layers
+from xbdcnn.models import Denoised, count_parameters, pad_to_multiple
 
-NETWORKS = [DnCNN, XReCNNStyle]
+NETWORKS = [DnCNN, XReCNNStyle, SkiDNetStyle]
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +50,39 @@ def test_xrecnn_style_parameter_count() -> None:
     closed_form = 10 * w + blocks * (9 * w**2 + 2 * w) + 9 * w + 1
     assert count_parameters(XReCNNStyle()) == closed_form == 125_905
     assert closed_form <= 150_000
+
+
+@pytest.mark.parametrize(("width", "expected"), [(32, 288_833), (8, 279 * 64 + 98 * 8 + 1)])
+def test_skidnet_style_parameter_count(width: int, expected: int) -> None:
+    """The published layers: (input, output) channels of all but the last, each with batch norm."""
+    w = width
+    encoder, decoder = [(w, 2 * w), (2 * w, w)], [(2 * w, 2 * w), (2 * w, w)]
+    layers = [(1, w), *encoder * 3, (w, w), *decoder * 3]
+    counted = sum(9 * i * o + 2 * o for i, o in layers) + 7 * 7 * w + 1
+    assert len(layers) == 14
+    assert count_parameters(SkiDNetStyle(width)) == counted == expected
+
+
+def test_skidnet_style_layers() -> None:
+    layers = record_layers(SkiDNetStyle().eval(), 32)[1:]
+    shown = [layer.kind if layer.kind != "conv" else layer.channels for layer in layers]
+    encoder, decoder = [64, 32, "add", "pool"], ["up", "cat", 64, 32, "add"]
+    assert shown == [32, *encoder * 3, 32, *decoder * 3, 1]
+    convolutions = [layer for layer in layers if layer.kind == "conv"]
+    assert [layer.relu for layer in convolutions] == [True] * 14 + [False]
+    assert [layer.kernel for layer in convolutions] == [3] * 14 + [7]
+    # Added: the first layer, what was pooled, what was enlarged; joined: the sums of the encoder.
+    sums = [layer.inputs for layer in layers if layer.kind == "add"]
+    assert [min(inputs) for inputs in sums] == [1, 5, 9, 15, 20, 25]
+    joined = [layer.inputs for layer in layers if layer.kind == "cat"]
+    assert joined == [(15, 12), (20, 8), (25, 4)]
+
+
+def test_skidnet_style_mirrors_the_border_to_multiples_of_8() -> None:
+    network, noisy = seeded(SkiDNetStyle).eval(), image(1, 1, 29, 33)
+    with torch.no_grad():
+        by_hand = network(pad_to_multiple(noisy, 8)).image[..., :29, :33]
+        torch.testing.assert_close(network(noisy).image, by_hand)
 
 
 @pytest.mark.parametrize("depth", [17, 20])
@@ -124,9 +158,11 @@ def test_adam_reduces_the_loss(make: type[nn.Module]) -> None:
     ramp = torch.linspace(0.2, 0.8, 32)
     clean = (ramp[:, None] * ramp[None, :]).expand(4, 1, 32, 32)
     noise = 0.1 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
-    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
+    # Adam's first steps change all 49w weights of a 7 x 7 filter in the same direction.
+    rate, steps = (3e-4, 100) if make is SkiDNetStyle else (1e-3, 40)
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     losses = []
-    for _ in range(40):
+    for _ in range(steps):
         loss = (network(clean + noise).image - clean).square().mean()
         optimiser.zero_grad()
         loss.backward()
@@ -140,7 +176,7 @@ def test_adam_reduces_the_loss(make: type[nn.Module]) -> None:
 def test_batch_norm_learns_statistics_in_training_only(make: type[nn.Module]) -> None:
     network, noisy = seeded(make), image(2, 1, 32, 32)
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
-    assert len(norms) == (15 if make is DnCNN else 6)
+    assert len(norms) == {DnCNN: 15, XReCNNStyle: 6, SkiDNetStyle: 14}[make]
     network(noisy)
     learnt = norms[0].running_mean.clone()
     assert learnt.abs().max() > 0
@@ -199,6 +235,11 @@ def test_bad_shape_is_refused(make: type[nn.Module], shape: tuple) -> None:
 def test_dncnn_refuses_impossible_sizes(depth: int, width: int) -> None:
     with pytest.raises(XbdcnnError, match="depth >= 3"):
         DnCNN(depth, width)
+
+
+def test_skidnet_style_refuses_impossible_sizes() -> None:
+    with pytest.raises(XbdcnnError, match="at least 1"):
+        SkiDNetStyle(0)
 
 
 @pytest.mark.parametrize(("width", "blocks"), [(47, 6), (0, 6), (48, 0)])

@@ -15,6 +15,7 @@ from xbdcnn import load_pretrained, metrics, noise, paper
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import find_source
 from xbdcnn.inference import precision, restoring, zoo
+from xbdcnn.inference.methods import collect_methods
 from xbdcnn.inference.pretrained import Pretrained
 from xbdcnn.inference.weights import (
     ESTIMATOR,
@@ -25,6 +26,8 @@ from xbdcnn.inference.weights import (
 )
 from xbdcnn.models import BALANCED, WITHOUT_NLE
 from xbdcnn.successor import BlindSuccessor, Successor
+from xbdcnn.training.batches import TrainConfig
+from xbdcnn.training.named import train_named
 
 RANDOM = np.random.default_rng(0)
 
@@ -107,7 +110,7 @@ def test_few_bits_of_uint16_give_a_warning():
         untrained().denoise(image)
 
 
-@pytest.mark.parametrize("architecture", ["xbdcnn", "dncnn", "xrecnn"])
+@pytest.mark.parametrize("architecture", ["xbdcnn", "dncnn", "xrecnn", "skidnet"])
 @pytest.mark.slow
 def test_tiles_give_the_result_of_the_whole_image(architecture):
     recipe = None if architecture == "xbdcnn" else zoo.MSE_ONLY
@@ -176,12 +179,44 @@ def test_networks_without_nle_refuse_to_estimate():
         model.estimate(np.zeros((32, 32)))
 
 
+def test_one_level_map_is_neither_reported_nor_replaced_as_eta_and_sigma():
+    model = untrained(recipe=replace(BALANCED, width=8, level_maps="standard deviation"))
+    image = RANDOM.random((40, 52)).astype(np.float32)
+    assert model.network(torch.from_numpy(image)[None, None]).levels.shape == (1, 1, 40, 52)
+    assert (
+        model.restore(image).levels is None and model.restore(image, 32, maps=True).levels is None
+    )
+    with pytest.raises(XbdcnnError, match="estimates no noise level"):
+        model.estimate(image)
+    with pytest.raises(XbdcnnError, match="takes no noise level"):
+        model.restore(image, levels=restoring.Levels(0.6, 10.0))
+
+
 def test_load_pretrained_accepts_a_weight_file(tmp_path):
     recipe = replace(BALANCED, width=8)
     path = tmp_path / "mine.safetensors"
     save_weights(build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="mine")
     assert load_pretrained(path).metadata["name"] == "mine"
     assert load_pretrained(str(path)).recipe == recipe
+
+
+@pytest.mark.parametrize("name", ["cbdnet", "skidnet"])
+def test_networks_without_shipped_weights_are_trained_loaded_and_applied(name, tmp_path):
+    config = TrainConfig(patches=12, patch_size=32, batch_size=4, validate_every=3)
+    path = train_named(name, find_source("builtin"), config, tmp_path, 8, progress=False)
+    trained, header = load_network(path)
+    assert header["name"] == name and np.isfinite(header["scores"]["val_psnr"])
+    model = load_pretrained(path, precision="fp32")
+    for parameter, loaded in zip(trained.parameters(), model.network.parameters(), strict=True):
+        assert torch.equal(parameter, loaded)
+    image = RANDOM.random((100, 83)).astype(np.float32)
+    whole = model.denoise(image, None)
+    assert whole.shape == image.shape and not np.array_equal(whole, image)
+    np.testing.assert_allclose(model.denoise(image, 32), whole, atol=1e-5)
+    fast = load_pretrained(path, precision="bf16").denoise(image)
+    np.testing.assert_allclose(fast, whole, atol=0.02)
+    (restored,) = collect_methods((), "fp32", tmp_path).values()
+    np.testing.assert_array_equal(restored(image, 1.0, 10.0).image, model.denoise(image))
 
 
 @pytest.mark.parametrize("name", zoo.shipped_names())
@@ -224,6 +259,7 @@ def test_precision_follows_the_processor_unless_it_is_chosen(monkeypatch):
 PEAK = r"""
 import re, sys
 import numpy as np
+from xbdcnn.inference.methods import collect_methods
 from xbdcnn.inference.pretrained import Pretrained
 from xbdcnn.inference.weights import build_network
 from xbdcnn.models import BALANCED

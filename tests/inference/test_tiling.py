@@ -21,6 +21,8 @@ NETWORKS = {
     "without the NLE": ("xbdcnn", replace(WITHOUT_NLE, width=4)),
     "dncnn": ("dncnn", zoo.MSE_ONLY),
     "xrecnn": ("xrecnn", zoo.MSE_ONLY),
+    "cbdnet": ("xbdcnn", replace(zoo.CBDNET, width=4)),
+    "skidnet": ("skidnet", zoo.MSE_ONLY),
 }
 
 
@@ -53,8 +55,9 @@ def test_receptive_field_agrees_with_finite_differences(name):
     assert not changes(window.start - radius - 1) and not changes(window.stop + radius)
 
 
-def test_receptive_field_of_x_bdcnn_has_radius_49_and_stride_4():
+def test_receptive_fields_of_the_deep_networks_have_the_radii_by_hand():
     assert receptive_field(build_network("xbdcnn", BALANCED)) == ReceptiveField(49, 4)
+    assert receptive_field(build_network("skidnet", zoo.MSE_ONLY)) == ReceptiveField(47, 8)
     assert [ReceptiveField(*f).overlap for f in ((49, 4), (48, 4), (17, 1))] == [52, 48, 17]
 
 

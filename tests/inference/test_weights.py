@@ -109,6 +109,13 @@ def test_weights_of_another_network_are_refused(tmp_path):
         load_network(path)
 
 
+def test_headers_from_before_a_field_have_its_default(weights):
+    path, _ = weights
+    header = load_network(path)[1]
+    del header["recipe"]["level_maps"]
+    assert recipe_from(header) == SMALL
+
+
 def test_headers_with_unknown_fields_are_refused():
     header = {"architecture": "xbdcnn", "recipe": {"colour": "red"}}
     with pytest.raises(XbdcnnError, match="colour"):

@@ -230,6 +230,16 @@ def test_figure_1_follows_the_recipe() -> None:
     assert "concatenation" not in bare
 
 
+def test_figure_1_shows_the_one_level_map_of_cbdnet() -> None:
+    network = XBDCNN(replace(NARROW, level_maps="standard deviation"))
+    figure = plotting.figure_1(network, CLEAN)
+    assert blocks(network)[:5] == ["32", "32", "32", "32", "1"]
+    shown = set(texts(figure))
+    assert {r"$\hat{s}$", "noise level\nmap"} <= shown and r"$\hat{\eta}$" not in shown
+    pictures = [shown_image.get_array() for shown_image in figure.axes[0].images]
+    assert len(pictures) == 3 and 0 < pictures[1].mean() < 1
+
+
 def test_recorded_skips_are_those_of_the_paper() -> None:
     layers = record_layers(XBDCNN(NARROW), 32)
     sums = [layer for layer in layers if layer.kind == "add"]

@@ -15,6 +15,7 @@ from xbdcnn.data import find_source
 from xbdcnn.inference import zoo
 from xbdcnn.inference.weights import build_network, load_network, read_weights
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, BALANCED, XBDCNN
+from xbdcnn.noise import add_hybrid_noise
 from xbdcnn.training import batches, loop, named, objectives
 from xbdcnn.training.batches import TrainConfig, draw_batch, learning_rate, validation_batch
 from xbdcnn.training.loop import train
@@ -23,6 +24,7 @@ from xbdcnn.training.objectives import score
 
 CPU = torch.device("cpu")
 SMALL = replace(BALANCED, width=8)
+ONE_MAP = replace(SMALL, level_maps="standard deviation")
 CONFIG = TrainConfig(patches=32, patch_size=32, batch_size=4, validate_every=4)
 
 
@@ -117,6 +119,29 @@ def test_the_best_validated_weights_are_kept():
     assert scores["val_psnr"] == pytest.approx(history["val_psnr"].max(), abs=1e-4)
 
 
+def test_the_one_map_of_a_batch_is_the_spread_of_its_noise():
+    batch = draw_batch(batches.as_pool(ramps(side=32)), ONE_MAP, CONFIG, 0, CPU)
+    truth = objectives.true_levels(batch, ONE_MAP)
+    assert truth.shape == batch.clean.shape and truth.std(dim=(1, 2, 3)).min() > 0
+    levels = batch.clean, batch.eta, batch.sigma
+    generator = torch.Generator().manual_seed(0)
+    noisy = [add_hybrid_noise(*levels, generator, clip=False) for _ in range(400)]
+    spread = (torch.stack(noisy) - batch.clean).square().mean(dim=0).sqrt()
+    torch.testing.assert_close(
+        (spread / truth).mean(dim=(1, 2, 3)), torch.ones(4), rtol=0, atol=0.01
+    )
+    assert objectives.true_levels(batch, SMALL).shape == (4, 2, 32, 32)
+
+
+def test_the_error_of_the_one_map_is_scored_in_grey_levels():
+    batch = validation_batch(ramps(), CONFIG)
+    truth = objectives.true_levels(batch, ONE_MAP)
+    off_by_2 = objectives.map_errors(truth + 2 / 255, batch, ONE_MAP)
+    assert off_by_2 == {"val_noise_rmse": pytest.approx(2, rel=1e-3)}
+    scores = score(XBDCNN(ONE_MAP), batch, ONE_MAP, CPU)
+    assert scores.keys() == {"val_psnr", "val_ssim", "val_noise_rmse"}
+
+
 @pytest.mark.parametrize("ema", [0.0, 0.9])
 @pytest.mark.parametrize("architecture", ["xbdcnn", "dncnn"])
 @pytest.mark.slow
@@ -144,6 +169,18 @@ def test_resume_is_exact(tmp_path, monkeypatch, architecture, ema):
     assert_equal_states(state_of(whole), state_of(resumed))
     logged = pd.read_csv(tmp_path / "killed" / "log.csv")
     assert logged["cpu_seconds"].is_monotonic_increasing and logged["seconds"].iloc[0] > 0
+
+
+def test_checkpoints_from_before_a_field_are_of_its_default(tmp_path):
+    network = build_network("xbdcnn", SMALL)
+    first = train(network, SMALL, ramps(), ramps(), CONFIG, tmp_path, progress=False)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["identity"]["recipe"]["level_maps"], state["identity"]["config"]["initial"]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    again = train(network, SMALL, ramps(), ramps(), CONFIG, tmp_path, progress=False)
+    pd.testing.assert_frame_equal(first, again)
+    with pytest.raises(XbdcnnError, match="checkpoint of another"):
+        train(XBDCNN(ONE_MAP), ONE_MAP, ramps(), ramps(), CONFIG, tmp_path, progress=False)
 
 
 @pytest.mark.parametrize("changed", ["config", "recipe", "images", "network"])

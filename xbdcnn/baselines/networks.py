@@ -1,13 +1,16 @@
-"""Networks that the paper compares X-BDCNN with: DnCNN [8] and one in the style of X-ReCNN [10].
+"""Other networks of the paper: DnCNN [8], and reconstructions of X-ReCNN [10] and SkiDNet [11].
 
-Both are blind, g_hat = f - R(f), where R is the predicted noise. They neither take nor estimate a
+All are blind, g_hat = f - R(f), where R is the predicted noise. They neither take nor estimate a
 noise level, and return `Denoised(image, None)`, so that all networks share one training loop.
+CBDNet [9] is a recipe of X-BDCNN, see `inference.zoo.CBDNET`.
 
 References:
     Zhang, Zuo, Chen, Meng and Zhang, Beyond a Gaussian denoiser: residual learning of deep CNN for
     image denoising, IEEE Trans. Image Process. 26(7), 2017.
     Jin, Jiang, Wei and Li, Chest X-ray image denoising method based on deep convolution neural
     network, IET Image Process. 13(11), 2019.
+    Dutta, Chaturvedi, Kumar and Bhatia, SkiDNet: skip image denoising network for X-rays, IJCNN,
+    2019.
     He, Zhang, Ren and Sun, Delving deep into rectifiers, ICCV 2015.
 """
 
@@ -15,9 +18,10 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.models import Denoised, require_image_batch
+from xbdcnn.models import Denoised, pad_to_multiple, require_image_batch
 
 LAST_LAYER_SCALE = 0.001
 """Factor of the last layer's initial weights, with which the first residual is about 1 grey level.
@@ -124,6 +128,73 @@ class XReCNNStyle(nn.Module):
         """
         require_image_batch(noisy)
         return Denoised(noisy - self.residual(noisy), None)
+
+
+class SkiDNetStyle(nn.Module):
+    """g_hat = f - R(f), a RECONSTRUCTION in the style of SkiDNet (Dutta et al. 2019), not SkiDNet.
+
+    The layers are those of a secondary source. With conv = 3 x 3 convolution + batch norm + ReLU
+    and w = `width` channels: conv to w; three times x + conv(conv(x)), over 2w to w channels, then
+    max pooling; conv; three times nearest-neighbour upsampling to u, then u + conv(conv([u, s])),
+    where s is the sum before the pooling of that resolution; a 7 x 7 convolution to one channel.
+    There are 279w^2 + 98w + 1 parameters (288,833 by default). Ours: no bias before a batch norm,
+    and the border of an image is mirrored until its sides are multiples of 8.
+
+    Raises:
+        XbdcnnError: the width is below 1.
+    """
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        if width < 1:
+            raise XbdcnnError(f"SkiDNetStyle needs a width of at least 1, got {width}")
+        self.enter = _conv_norm_relu(1, width)
+        self.encoder = nn.ModuleList(_two_layers(width, width) for _ in range(3))
+        self.bottom = _conv_norm_relu(width, width)
+        self.decoder = nn.ModuleList(_two_layers(2 * width, width) for _ in range(3))
+        self.last = nn.Conv2d(width, 1, 7, padding=3)
+        _he_init(self, last=self.last)
+
+    def residual(self, noisy: Tensor) -> Tensor:
+        """Predict the noise (B, 1, H, W) of a batch (B, 1, H, W), H and W multiples of 8."""
+        features = self.enter(noisy)  # (B, w, H, W)
+        sums = []
+        for block in self.encoder:
+            sums.append(features + block(features))  # (B, w, H / 2^i, W / 2^i), i = 0, 1, 2
+            features = F.max_pool2d(sums[-1], 2)
+        features = self.bottom(features)  # (B, w, H / 8, W / 8)
+        for block, encoded in zip(self.decoder, reversed(sums), strict=True):
+            enlarged = F.interpolate(features, scale_factor=2.0)
+            features = enlarged + block(torch.cat([enlarged, encoded], dim=1))
+        return self.last(features)  # (B, 1, H, W)
+
+    def forward(self, noisy: Tensor) -> Denoised[Tensor]:
+        """Restore a batch (B, 1, H, W) in [0, 1] with H, W >= 16; the output is not clipped.
+
+        Raises:
+            XbdcnnError: another shape.
+        """
+        require_image_batch(noisy)
+        height, width = noisy.shape[-2:]
+        residual = self.residual(pad_to_multiple(noisy, 8))[..., :height, :width]
+        return Denoised(noisy - residual, None)
+
+
+def _conv_norm_relu(inputs: int, outputs: int) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+def _two_layers(inputs: int, width: int) -> nn.Sequential:
+    return nn.Sequential(_conv_norm_relu(inputs, 2 * width), _conv_norm_relu(2 * width, width))
+
+
+BASELINES: dict[str, type[nn.Module]] = {
+    "dncnn": DnCNN,
+    "xrecnn": XReCNNStyle,
+    "skidnet": SkiDNetStyle,
+}
+"""Networks by the name of their architecture in weight files."""
 
 
 def _he_init(network: nn.Module, last: nn.Conv2d) -> None:

@@ -32,6 +32,8 @@ EXPERIMENTS = (
 NETWORKS = (
     "dncnn",
     "xrecnn",
+    "cbdnet",
+    "skidnet",
     "xbdcnn-as-written",
     "xbdcnn-without-ssim",
     "xbdcnn-without-nle",

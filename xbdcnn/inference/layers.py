@@ -17,7 +17,9 @@ from torch.overrides import TorchFunctionMode
 OPERATIONS = {
     "conv2d": "conv",
     "conv_transpose2d": "up",
+    "interpolate": "up",
     "avg_pool2d": "pool",
+    "max_pool2d": "pool",
     "add": "add",
     "__add__": "add",
     "cat": "cat",
@@ -83,7 +85,7 @@ class LayerRecorder(TorchFunctionMode):
 
     def _layer(self, kind: str, sources: tuple[int, ...], args: tuple, result: Tensor) -> Layer:
         layer = Layer(kind, sources, result.shape[1], result.shape[2])
-        if kind in ("conv", "up"):
+        if kind in ("conv", "up") and len(args) > 1:  # "up" by interpolation has no filter
             layer.weight, layer.kernel = self.names[id(args[1])], args[1].shape[-1]
         if kind == "conv":
             # nn.Conv2d calls conv2d(input, weight, bias, stride, padding, dilation, groups).

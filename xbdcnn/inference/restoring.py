@@ -133,7 +133,7 @@ class Pretrained:
         Returns:
             `Denoised(image, levels)`. image: restored radiograph, in the dtype, shape and range of
             the input. levels: mean noise level as `Levels`; with `maps`, (2, H, W) float32 maps of
-            eta (photons per grey level) and sigma (grey levels); None if the network has no NLE.
+            eta (photons per grey level) and sigma (grey levels); None if it estimates none.
             XbdcnnError if an argument is not as above, or the network's output is not finite.
         """
         require_radiograph(image)
@@ -169,11 +169,16 @@ class Pretrained:
             return Denoised(restored)
         return Denoised(restored, used if maps else Levels(*(sums / image.size).tolist()))
 
+    @property
+    def _knows_eta_and_sigma(self) -> bool:
+        """Whether the network estimates eta and sigma; CBDNet estimates their joint effect."""
+        return self.recipe.use_nle and self.recipe.level_maps == "eta and sigma"
+
     def _told_levels(self, image: NDArray, levels: Levels | None) -> Tensor | None:
         """Noise level maps (1, 2, 1, 1) of given levels; None lets the network estimate them."""
         if levels is None:
             return None
-        if getattr(self.network, "nle", None) is None:
+        if not self._knows_eta_and_sigma:
             raise XbdcnnError(f"{self.name!r} takes no noise level; use 'xbdcnn'")
         return noise.level_maps(*levels, torch.zeros(1, 1, 1, 1), self.recipe.level_scaling)
 
@@ -231,7 +236,8 @@ class Pretrained:
     def _apply(self, batch: Tensor, told: Tensor | None) -> Denoised[Tensor]:
         """Apply the network to (1, 1, H, W), with the levels of `_told_levels`."""
         if told is None:
-            return self.inference_network(batch)
+            output = self.inference_network(batch)
+            return output if self._knows_eta_and_sigma else Denoised(output.image)
         return self.inference_network(batch, told.expand(-1, -1, *batch.shape[-2:]))
 
     def _in_paper_units(self, maps: Tensor) -> NDArray[np.float32]:

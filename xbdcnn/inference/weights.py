@@ -30,7 +30,7 @@ DEFAULT = "generalist"
 ESTIMATOR = "levels"
 """Name of the weights of the level estimator that all successors share."""
 
-ARCHITECTURES = ("xbdcnn", "dncnn", "xrecnn", "successor", "estimator")
+ARCHITECTURES = ("xbdcnn", "dncnn", "xrecnn", "skidnet", "successor", "estimator")
 """Architectures that `build_network` knows."""
 
 _SUCCESSORS: dict[str, tuple[type[AnyRecipe], type[nn.Module]]] = {
@@ -68,7 +68,7 @@ def build_network(architecture: str, recipe: AnyRecipe, seed: int = 0) -> nn.Mod
             return XBDCNN(recipe)
         from xbdcnn.baselines import networks
 
-        return networks.DnCNN() if architecture == "dncnn" else networks.XReCNNStyle()
+        return networks.BASELINES[architecture]()
 
 
 def save_weights(

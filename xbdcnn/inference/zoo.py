@@ -18,7 +18,30 @@ from xbdcnn.models import (
 from xbdcnn.successor import FULL, TINY, AnyRecipe
 
 MSE_ONLY = replace(AS_WRITTEN, use_nle=False, loss_weights=(1.0, 0.0, 0.0, 0.0), reduction="mean")
-"""Recipe of DnCNN and the X-ReCNN-style network: MSE loss only, on the same noise."""
+"""Recipe of DnCNN and of the networks in the style of X-ReCNN and SkiDNet: MSE loss only, on the
+same noise."""
+
+CBDNET = replace(
+    AS_WRITTEN,
+    level_maps="standard deviation",
+    loss_weights=(1.0, 0.0, 0.5, 0.05),
+    reduction="mean",
+    tv_reduction="mean",
+)
+"""Recipe of CBDNet [9]: the two networks of X-BDCNN with one level map and without the SSIM loss.
+
+Guo, Yan, Zhang, Zuo and Zhang, Toward convolutional blind denoising of real photographs, CVPR 2019,
+model the noise of a pixel of irradiance L as Gaussian with variance sigma_s^2 L + sigma_c^2. With
+L = g this is the variance of Eq. 1, so the truth of the one map is the standard deviation of each
+pixel by Eq. 1, in units of the image, see `noise.standard_deviation_map`. Like all networks of the
+tables, it is trained on the noise of Eq. 1, whose quantum part is Poisson, without the processing
+in a camera that CBDNet simulates as well.
+
+Differences from `WITHOUT_SSIM`: the map follows the image, instead of two constant maps; the map
+has the scale of the image, where eta dominates the two; the MSE weighs 1 instead of 0.4. Means
+instead of sums scale all terms alike. Differences from CBDNet: the noise, and the skip connection
+of the estimator, which is that of X-BDCNN.
+"""
 
 
 @dataclass(frozen=True)
@@ -27,7 +50,7 @@ class ZooEntry:
 
     label: str
     """Name in tables and figures, which states the recipe."""
-    architecture: Literal["xbdcnn", "dncnn", "xrecnn", "successor", "estimator"]
+    architecture: Literal["xbdcnn", "dncnn", "xrecnn", "skidnet", "successor", "estimator"]
     recipe: AnyRecipe
     paper_row: str | None = None
     """Corresponding row of the paper's tables; None if there is none."""
@@ -40,6 +63,8 @@ class ZooEntry:
 ZOO: dict[str, ZooEntry] = {
     "dncnn": ZooEntry("DnCNN", "dncnn", MSE_ONLY, "DnCNN"),
     "xrecnn": ZooEntry("X-ReCNN-style", "xrecnn", MSE_ONLY, "X-ReCNN"),
+    "cbdnet": ZooEntry("CBDNet", "xbdcnn", CBDNET),
+    "skidnet": ZooEntry("SkiDNet-style", "skidnet", MSE_ONLY),
     "xbdcnn-as-written": ZooEntry("X-BDCNN (as written)", "xbdcnn", AS_WRITTEN, "X-BDCNN"),
     "xbdcnn-without-ssim": ZooEntry(
         "X-BDCNN (as written) w/o SSIM loss", "xbdcnn", WITHOUT_SSIM, "X-BDCNN w/o SSIM loss"

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from xbdcnn import paper
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.inference.layers import Layer, record_layers
-from xbdcnn.models import XBDCNN, count_parameters
-from xbdcnn.noise import level_maps
+from xbdcnn.models import XBDCNN, Recipe, count_parameters
+from xbdcnn.noise import level_maps, standard_deviation_map
 from xbdcnn.plotting.diagram import EDGE, FILL, FULL_HEIGHT, NODE, SKIP, Diagram
 from xbdcnn.plotting.style import INK, MUTED, new_figure, styled
 
 WIDTH = 9.5
-ESTIMATE_SYMBOLS = {"η": r"$\hat{\eta}$", "σ": r"$\hat{\sigma}$"}
+ESTIMATE_SYMBOLS = {"η": r"$\hat{\eta}$", "σ": r"$\hat{\sigma}$", "s": r"$\hat{s}$"}
+MAP_SYMBOLS = {1: "s", 2: "ησ"}
+"""Symbols of the level maps by their number: the standard deviation, or eta and sigma."""
 LABEL_BACKGROUND = {"boxstyle": "round,pad=0.18", "fc": "white", "ec": "none", "alpha": 0.85}
 TILE_LABEL: dict[str, Any] = {"size": 9, "ha": "center", "va": "center", "bbox": LABEL_BACKGROUND}
 
@@ -75,10 +77,17 @@ def _input_and_outputs(network: XBDCNN, noisy: NDArray | None) -> dict[str, NDAr
     restored, maps = network(batch)
     pictures = {"noisy": noisy, "restored": restored[0, 0].float().cpu().numpy()}
     if maps is not None:
-        highest = paper.ETA_RANGE[1], paper.SIGMA_RANGE[1]
-        share = maps / level_maps(*highest, batch, network.recipe.level_scaling)
-        pictures |= dict(zip("ησ", share[0].float().cpu().numpy(), strict=True))
+        share = (maps / _highest_levels(network.recipe, batch))[0].float().cpu().numpy()
+        pictures |= dict(zip(MAP_SYMBOLS[len(share)], share, strict=True))
     return pictures
+
+
+def _highest_levels(recipe: Recipe, batch: torch.Tensor) -> torch.Tensor:
+    """Upper limits of the level maps: of eta and of sigma, or of the noise, which is at white."""
+    if recipe.level_maps == "standard deviation":
+        white, least_eta = torch.ones_like(batch), paper.ETA_RANGE[0]
+        return standard_deviation_map(white, least_eta, paper.SIGMA_RANGE[1])
+    return level_maps(paper.ETA_RANGE[1], paper.SIGMA_RANGE[1], batch, recipe.level_scaling)
 
 
 def _add_layer(diagram: Diagram, index: int, pictures: dict[str, NDArray]) -> None:
@@ -125,16 +134,18 @@ def _add_sum(diagram: Diagram, index: int) -> None:
 
 
 def _add_level_maps(diagram: Diagram, index: int, pictures: dict[str, NDArray]) -> None:
-    """Draw the two noise level maps and their concatenation with the noisy image."""
+    """Draw the noise level maps and their concatenation with the noisy image."""
     source = diagram.boxes[index - 1]
     _leave_gap(diagram, 0.4)
     left, side = diagram.x, 0.86
-    for symbol, y in zip("ησ", (0.5, -0.5), strict=True):
+    symbols = MAP_SYMBOLS[diagram.layers[index].channels - 1]
+    for number, symbol in enumerate(symbols):
+        y = (len(symbols) - 1) / 2 - number
         diagram.x = left
         diagram.tile(pictures.get(symbol), side, y)
         diagram.axes.text(left + side / 2, y, ESTIMATE_SYMBOLS[symbol], zorder=9, **TILE_LABEL)
     diagram.arrow((source.right, 0), (left, 0))
-    diagram.note(diagram.x - side / 2, -1.12, "noise level\nmaps")
+    diagram.note(diagram.x - side / 2, -1.12, "noise level\nmap" + "s" * (len(symbols) > 1))
     diagram.x += 0.32
     diagram.node(index, 0.0)
     node, image = diagram.boxes[index], diagram.boxes[0]

@@ -13,6 +13,8 @@ COLOURS = {
     "TV": "#999933",
     "DnCNN": "#0072B2",
     "X-ReCNN-style": "#E69F00",
+    "CBDNet": "#EE3377",
+    "SkiDNet-style": "#BBCC33",
     "X-BDCNN (as written)": "#D55E00",
     "X-BDCNN (balanced)": "#882255",
     "X-BDCNN (as written) w/o SSIM loss": "#117733",
@@ -28,7 +30,7 @@ COLOURS = {
 SPARE_COLOURS = ("#AA4499", "#BBBBBB", "#6699CC", "#997700")
 """Colours of labels that are not in `COLOURS`."""
 
-MARKERS = dict(zip(COLOURS, "Pp<>svDo^dX8hH*", strict=True))
+MARKERS = dict(zip(COLOURS, "Pp<>svx+Do^dX8hH*", strict=True))
 """Marker of each method, so that methods differ without colour, too."""
 
 

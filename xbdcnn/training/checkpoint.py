@@ -67,11 +67,17 @@ class Run:
         own = {name: value.shape for name, value in self.network.state_dict().items()}
         return {name: value.shape for name, value in state.items()} == own
 
+    def _is_of(self, identity: dict[str, Any]) -> bool:
+        """Tell whether a checkpoint is of this run; a field that it lacks has its default."""
+        defaults = {"recipe": asdict(type(self.recipe)()), "config": asdict(TrainConfig())}
+        filled = {part: values | identity[part] for part, values in defaults.items()}
+        return identity | filled == self.identity
+
     def load(self, path: Path) -> None:
         """Restore the state of a checkpoint; XbdcnnError if it is damaged or of another run."""
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            if state["identity"] != self.identity or not self._fits(state["network"]):
+            if not self._is_of(state["identity"]) or not self._fits(state["network"]):
                 raise XbdcnnError(
                     f"{path}: checkpoint of another network, configuration, recipe or set of "
                     "images; use another run folder"

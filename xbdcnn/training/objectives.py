@@ -58,14 +58,11 @@ class Objective:
         """Return the loss of a batch, a scalar, and its terms."""
         assert isinstance(self.recipe, Recipe)
         output = forward(_channels_last(batch.noisy))  # image (b, 1, h, w); levels or None
-        levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, self.recipe.level_scaling)
+        levels = true_levels(batch, self.recipe)
         return mixed_loss(output, batch.noisy, batch.clean, levels, self.recipe)
 
     def score(self, network: nn.Module, batch: Batch, device: torch.device) -> Scores:
-        """Return mean PSNR in dB, mean SSIM, and RMS errors of the estimated levels on a batch.
-
-        eta in photons per grey level, sigma in grey levels; only for networks that estimate them.
-        """
+        """Return mean PSNR in dB, mean SSIM, and RMS errors of the estimated levels on a batch."""
         outputs = self._outputs(network, batch, device)
         restored = torch.cat([output.image.float().cpu() for output in outputs])  # (B, 1, H, W)
         restored = restored.clamp(0, 1)
@@ -73,10 +70,7 @@ class Objective:
         scores["val_ssim"] = float(np.mean(ssim(restored, batch.clean)))
         estimates = [output.levels.float().cpu() for output in outputs if output.levels is not None]
         if isinstance(self.recipe, Recipe) and estimates:
-            maps = torch.cat(estimates)  # (B, 2, H, W)
-            eta, sigma = noise.levels_from_maps(maps, self.recipe.level_scaling)
-            scores["val_eta_rmse"] = float((eta - batch.eta).square().mean().sqrt())
-            scores["val_sigma_rmse"] = float((sigma - batch.sigma).square().mean().sqrt())
+            scores |= map_errors(torch.cat(estimates), batch, self.recipe)
         return scores
 
     def _outputs(
@@ -169,6 +163,31 @@ def objective_of(recipe: AnyRecipe) -> Objective:
     if isinstance(recipe, SuccessorRecipe):
         return SuccessorObjective(recipe)
     return EstimatorObjective(recipe) if isinstance(recipe, EstimatorRecipe) else Objective(recipe)
+
+
+def true_levels(batch: Batch, recipe: Recipe) -> Tensor:
+    """Return the maps that an NLE is to estimate, in the recipe's units.
+
+    They are constant maps of eta and sigma, (B, 2, H, W), or the standard deviation of the noise at
+    each pixel, (B, 1, H, W).
+    """
+    if recipe.level_maps == "standard deviation":
+        return noise.standard_deviation_map(batch.clean, batch.eta, batch.sigma)
+    return noise.level_maps(batch.eta, batch.sigma, batch.clean, recipe.level_scaling)
+
+
+def map_errors(maps: Tensor, batch: Batch, recipe: Recipe) -> Scores:
+    """Return the RMS errors of estimated maps, which are shaped like those of `true_levels`.
+
+    val_eta_rmse in photons per grey level and val_sigma_rmse in grey levels, of the mean of each
+    map; val_noise_rmse in grey levels, over the pixels of a map of the standard deviation.
+    """
+    if recipe.level_maps == "standard deviation":
+        errors = {"noise": noise.GREY_LEVELS * (maps - true_levels(batch, recipe))}
+    else:
+        eta, sigma = noise.levels_from_maps(maps, recipe.level_scaling)
+        errors = {"eta": eta - batch.eta, "sigma": sigma - batch.sigma}
+    return {f"val_{name}_rmse": float(e.square().mean().sqrt()) for name, e in errors.items()}
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from xbdcnn.inference.weights import build_network
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, Recipe
 from xbdcnn.study.audit.ledger import Finding
 from xbdcnn.training.batches import Batch, TrainConfig, draw_batch
+from xbdcnn.training.objectives import true_levels
 
 TERMS = ("mse", "ssim", "asymm", "tv")
 READINGS: tuple[losses.Asymmetry, ...] = ("text", "equation", "released")
@@ -29,7 +30,7 @@ def gradient_norms(network: nn.Module, batch: Batch, recipe: Recipe) -> dict[str
         pairs = zip(TERMS, recipe.loss_weights, strict=True)
         mse, ssim, asymm, tv = (weight if name == term else 0.0 for name, weight in pairs)
         term_only = replace(recipe, loss_weights=(mse, ssim, asymm, tv))
-        levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, recipe.level_scaling)
+        levels = true_levels(batch, recipe)
         loss, _ = losses.mixed_loss(
             network(batch.noisy), batch.noisy, batch.clean, levels, term_only
         )
@@ -49,7 +50,7 @@ def norms_over_training(
         batch = draw_batch(pool, recipe, config, step, torch.device("cpu"))
         if step % every == 0:
             yield {"step": step, **gradient_norms(network, batch, recipe)}
-        levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, recipe.level_scaling)
+        levels = true_levels(batch, recipe)
         output = network(batch.noisy)
         loss, _ = losses.mixed_loss(output, batch.noisy, batch.clean, levels, recipe)
         optimizer.zero_grad()
