@@ -448,8 +448,9 @@ fig
 # **Check.** The implied means of ChestX-ray8 and of the paper agree within 15 grey levels.
 
 # %%
-noisy = results.table("table_2").query("method == @scoring.BEFORE").set_index(["eta", "sigma"])
-chestxray8 = implied_means(noisy["psnr"].to_dict())
+rows = results.table("table_2")
+noisy = rows[rows["method"] == scoring.BEFORE].set_index(["eta", "sigma"])["psnr"]
+chestxray8 = implied_means(noisy.to_dict())
 print(f"{source.name}: mean {means.mean():.1f}")
 for name, values in {"Table II": implied, "ten ChestX-ray8 radiographs": chestxray8}.items():
     print(f"implied by {name}: {min(values):.1f} to {max(values):.1f}")
