@@ -32,8 +32,8 @@
 #
 # ## What you need
 #
-# Basic knowledge of convolutions and ReLUs. The notebook takes less than a minute on 2 CPU cores
-# and trains nothing.
+# Basic knowledge of convolutions and ReLUs. The notebook trains nothing; its last line states how
+# long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -54,7 +54,7 @@ from xbdcnn.data import central_crop, find_source
 from xbdcnn.inference.layers import record_layers
 from xbdcnn.inference.pretrained import load_pretrained
 from xbdcnn.inference.weights import build_network
-from xbdcnn.study.notebook import show_source
+from xbdcnn.study.notebook import run_time, show_source
 from xbdcnn.study.profiles import get_profile
 
 # %%
@@ -124,8 +124,8 @@ plotting.save_figure(fig, figures / "03_figure_1", caption, no_data, settings.is
 fig
 
 # %% [markdown]
-# Figure 1 of the paper, generated from the code (no data enters it): the NLE on the left, the U-Net
-# on the right, and above them the connection from the noisy image to the final addition.
+# Figure 1 of the paper, generated from the code (no data enters it). The NLE is on the left, the
+# U-Net on the right, and above them is the connection from the noisy image to the final addition.
 #
 # ### Layer by layer
 #
@@ -335,17 +335,16 @@ plotting.save_figure(fig, figures / "03_receptive_field", caption, facts, smoke=
 fig
 
 # %% [markdown]
-# Left, in white, the receptive field of the architecture (no data); right, at the same scale, the
-# gradient of the shipped weights for one pixel of a noisy test image (profile and data as printed
-# at the top). The right picture is valid for this pixel and this noise only; near an edge it would
-# differ.
+# The left picture shows the receptive field of the architecture in white (no data), the right one,
+# at the same scale, the gradient of the shipped weights for one pixel of a noisy test image (profile
+# and data as printed at the top). The right picture is valid for this pixel and this noise only;
+# near an edge it would differ.
 #
 # ### The residual
 #
-# With the last filter set to zero the residual is zero and the network returns its input. Training
-# starts close to the identity and has to learn only the noise, which is why residual networks
-# denoise well early in training. Here the bias of that filter is set to 0.1, so that a residual of
-# known size and sign must appear.
+# With the last filter set to zero the residual is zero and the network returns its input, so it
+# has to represent only the noise and not the image. Here the bias of that filter is set to 0.1, so
+# that a residual of known size and sign must appear.
 
 # %%
 identity = models.XBDCNN(replace(models.AS_WRITTEN, width=4))
@@ -357,6 +356,22 @@ with torch.no_grad():
 # %% [markdown]
 # The assertion also shows the sign. The paper adds the residual, so $\mathcal R \approx g - f$ is
 # *minus* the noise; the released code subtracts it. A network can learn either equally well.
+#
+# Where does training start? The initial weights are random and not zero. The next cell measures what
+# untrained networks of three seeds add to the noisy image, in grey levels.
+
+# %%
+for seed in range(3):
+    untrained = build_network("xbdcnn", models.AS_WRITTEN, seed).eval()
+    with torch.no_grad():
+        added = 255 * (untrained(noisy).image - noisy)
+    after = metrics.psnr(noisy + added / 255, clean).item()
+    print(f"seed {seed}: mean {added.mean():+.2f}, standard deviation {added.std():.2f}", end="; ")
+    print(f"PSNR {metrics.psnr(noisy, clean).item():.2f} -> {after:.2f} dB")
+
+# %% [markdown]
+# An untrained network shifts the brightness by a constant that depends on the seed and changes
+# little else. It does not start as the identity: its PSNR is below that of its input.
 #
 # We apply the trained network to the noisy patch. Ideally its residual equals the true $g - f$; a
 # correlation of 1 would be a perfect match up to the scale.
@@ -495,3 +510,22 @@ assert difference[:193, :194].max() < 1e-4 < difference.max()
 # every resolution, but has four times as many parameters at half the resolution.
 #
 # </details>
+
+# %% [markdown]
+# ## Take-away
+#
+# - The NLE estimates one map for η and one for σ with five small layers; the NBD, a U-Net of 17
+#   convolutions, receives the image and both maps and predicts a residual that is added to the image.
+# - Nearly all parameters and operations are in the NBD. The NLE sees 11×11 pixels, the whole network
+#   a field about ninety pixels wide.
+# - The text, the drawing and the released code define three slightly different networks. A `Recipe`
+#   has a name for each choice.
+#
+# ## References
+#
+# - O. Ronneberger, P. Fischer, T. Brox, *U-Net: Convolutional networks for biomedical image
+#   segmentation*, MICCAI 2015,
+#   [doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28).
+
+# %%
+print(run_time())

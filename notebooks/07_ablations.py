@@ -33,7 +33,8 @@
 # ## What you need
 #
 # Notebook 06, whose tables are reused here; 04 for the loss terms; and a clone of the repository,
-# which contains the results on ChestX-ray8. About a minute on 2 CPU cores.
+# which contains the results on ChestX-ray8. The last line of the notebook states how long the run
+# took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -46,6 +47,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
+import torch
+from scipy.stats import norm
 
 from xbdcnn import paper, plotting
 from xbdcnn.data import find_source
@@ -54,8 +57,10 @@ from xbdcnn.inference.pretrained import load_pretrained
 from xbdcnn.inference.weights import shipped_path
 from xbdcnn.models import NLE
 from xbdcnn.study import results, scoring, statistics, trials
-from xbdcnn.study.notebook import show_source
+from xbdcnn.study.audit import loss_terms
+from xbdcnn.study.notebook import run_time, show_source
 from xbdcnn.study.profiles import get_profile
+from xbdcnn.training.batches import TrainConfig, as_pool, draw_batch
 
 # %%
 settings = get_profile(profile)
@@ -88,10 +93,13 @@ show_source(NLE)
 # %% [markdown]
 # An ablation is a *paired* experiment: both networks restore the same noisy image, so the influence
 # of the image cancels in the difference. The uncertainty of the mean difference follows from the
-# standard deviation $s$ of the differences over images. Conversely, the number of images that is
-# needed to detect a difference $d$ is
+# standard deviation $s$ of the differences over images. Conversely, the number of images with which a
+# difference $d$ is detected in 80 % of all experiments (a *power* of 80 %) is
 #
-# $$n \approx \left(\frac{1.96\, s}{d}\right)^2 .$$
+# $$n \approx \left(\frac{(z_{0.975} + z_{0.8})\, s}{d}\right)^2
+#   \approx \left(\frac{2.8\, s}{d}\right)^2 .$$
+#
+# With $(1.96\, s/d)^2$ images the 95 % interval would exclude zero in half of the experiments only.
 
 # %%
 show_source(statistics.paired_differences)
@@ -116,10 +124,12 @@ for entry in ablation_entries:
     print(f"{entry.paper_row}: {difference}")
 
 # %% [markdown]
-# Two observations. An SSIM loss whose removal leaves SSIM unchanged probably has no effect: in the
-# published code it compares residuals with a data range of 255, which makes its gradient very small
-# (notebook 04). And the difference of a tenth of a decibel is printed without an interval or a
-# second seed.
+# The difference of a tenth of a decibel is printed without an interval or a second seed. The equal
+# SSIM does not show that the SSIM loss had no effect: our own ablation below leaves SSIM almost
+# unchanged, too, although the gradient of its SSIM term is much larger than that of the squared error.
+# The influence of a term follows from its gradients. In the published code, which compares residuals
+# with a data range of 255, the gradient of the SSIM term is small ([notebook
+# 04](04_losses_and_metrics.ipynb#gradients-of-the-loss-terms)).
 #
 # ### The variants
 #
@@ -211,8 +221,9 @@ assert {label: record[label] for label in variants} == loaded
 # %% [markdown]
 # ### Paired differences
 #
-# Each row is a variant minus the full model, averaged over images, with its 95 % interval. Consider
-# PSNR and SSIM together: a part that improves one of them may reduce the other.
+# Each row is a variant minus the full model, averaged over images, with its 95 % interval over
+# images. It compares two weight files, one training run each. Consider PSNR and SSIM together: a part
+# that improves one of them may reduce the other.
 
 # %%
 differences = statistics.paired_differences(scores, REFERENCE)
@@ -228,15 +239,35 @@ fig
 
 # %% [markdown]
 # Difference of each variant to X-BDCNN (as written) on the same noisy patches, profile and data as
-# printed above. Left of zero means worse than the full model.
+# printed above. A value left of zero means that the variant is worse than the full model.
+#
+# How strong was the SSIM term that the first ablation removed? The next cell computes the gradients of
+# the weighted terms with respect to the parameters of the trained full model, on one batch of noisy
+# patches, and prints the change of SSIM without the SSIM loss.
+
+# %%
+batch = draw_batch(
+    as_pool(source.images("train", 8)),
+    as_written,
+    TrainConfig(batch_size=8, patch_size=64),
+    step=0,
+    device=torch.device("cpu"),
+)
+norms = loss_terms.gradient_norms(variants[REFERENCE].network, batch, as_written)
+print(f"gradient of the SSIM term: {norms['ssim'] / norms['mse']:.3g} times that of the MSE term")
+for row in differences[differences["method"] == ablation_entries[0].label].itertuples():
+    print(f"{row.method}: SSIM {row.ssim:+.4f} [{row.ssim_low:+.4f}, {row.ssim_high:+.4f}]")
 
 # %% [markdown]
+# A term with the larger gradient can be removed and SSIM hardly changes. The equal SSIM of the paper's
+# two rows therefore does not show that its term was without influence.
+#
 # ### Comparison with the paper's claim
 #
 # The next cell prints one sentence per variant, computed from the numbers. It is valid for these
-# weights on these images. "Open" means that the interval includes zero, so that these images do not
-# decide. An ablation that is *worse* than the full model agrees with the paper; one that is
-# *better* contradicts it.
+# weight files on these images. "Open" means that the interval includes zero, so that these images do
+# not decide. An ablation that is *worse* than the full model agrees with the paper's table, one that
+# is *better* disagrees with it. Neither contradicts it, because our weights are not the authors'.
 
 
 # %%
@@ -252,15 +283,16 @@ for row in differences.itertuples():
     print(f"{row.method}: {interval}: {verdict(row)}{claim}")
 
 # %% [markdown]
-# How many images are needed to detect an effect as small as the paper's? The standard deviation $s$
-# of our differences over patches gives an estimate, if patches are counted as images.
+# How many radiographs are needed to detect an effect as small as the paper's with a power of 80 %?
+# The standard deviation $s$ of our differences over radiographs gives an estimate.
 
 # %%
-wide = scores.pivot(index="case", columns="method", values="psnr")
+quantiles = norm.ppf(0.975) + norm.ppf(0.8)
+wide = scores.groupby(["image", "method"])["psnr"].mean().unstack()
 for label in ablations:
     deviation = (wide[label] - wide[REFERENCE]).std()
-    needed = (1.96 * deviation / claims[label]) ** 2
-    print(f"{label}: s = {deviation:.3f} dB, {needed:.0f} patches for {claims[label]:.3f} dB")
+    needed = (quantiles * deviation / claims[label]) ** 2
+    print(f"{label}: s = {deviation:.3f} dB, {needed:.0f} radiographs for {claims[label]:.3f} dB")
 
 # %% [markdown]
 # ### More than one seed
@@ -369,11 +401,11 @@ for (label, level), row in errors.items():
 # The sentences above are the result. They are valid for these weights, which come from the budgets
 # printed with the variants, equal for all but "balanced". Three limitations apply.
 #
-# *Seeds.* An interval over images concerns the difference of **two trained networks**. Training
-# again from another seed gives two other networks, which may differ by as much as the paper's whole
+# *Seeds.* An interval over images concerns the difference of **two weight files**. Training again
+# from another seed gives two others, whose difference may change by more than the paper's whole
 # effect. Our variants share seed and patches, which removes part of this variation but not all: a
 # network without NLE has another first layer, hence other initial weights. A claim about the
-# *part*, rather than about two weight files, needs several seeds. The paper reports none; ours are
+# *part*, and not about two weight files, needs several seeds. The paper reports none; ours are
 # those above, at a small budget.
 #
 # *The meaning of "without".* As written, with sums over pixels and SSIM on the image, the SSIM term
@@ -400,7 +432,8 @@ for term, weight in zip(("mse", "ssim", "asymm", "tv"), lambdas, strict=True):
 for label in ablations:
     row = differences.set_index("method").loc[label]
     sure = not (row["psnr_low"] <= 0 <= row["psnr_high"]) and row["images"] > 1
-    print(f"{label}: {row['psnr']:+.3f} dB, decided by these images: {'yes' if sure else 'no'}")
+    answer = "yes" if sure else "no"
+    print(f"{label}: {row['psnr']:+.3f} dB, decided by these images for these weights: {answer}")
 print("images behind each interval:", differences["images"].max())
 
 # %% [markdown]
@@ -425,3 +458,15 @@ print("images behind each interval:", differences["images"].max())
 # loss early in the training. But not because it *knows the noise level*, since constant maps carry no
 # information about the image. This is why the estimates are examined separately.
 # </details>
+
+# %% [markdown]
+# ## Take-away
+#
+# - The paper's ablations differ from the full model by a tenth of a decibel, without an interval or a
+#   second seed. Training runs of one network from three seeds differ by more.
+# - An interval over images compares two weight files. A statement about a part of the network needs
+#   several training runs; with three seeds both ablations are undecided.
+# - Equal SSIM does not show that an SSIM loss is without effect; its gradients do.
+
+# %%
+print(run_time())

@@ -14,9 +14,9 @@
 # %% [markdown]
 # # 09 Noise explorer
 #
-# This notebook shows one radiograph under interactively chosen noise. One slider sets the number of
-# photons per grey level, η, the other the electronic noise, σ. A network restores the image, and
-# the residual shows what it removed.
+# This notebook shows one radiograph under interactively chosen noise of the paper's model. One slider
+# sets the number of photons per grey level, η, the other the electronic noise, σ. A network restores
+# the image, and the residual shows what it removed.
 #
 # ## What you'll do
 #
@@ -33,7 +33,7 @@
 #
 # Notebook 01 for the noise model. The widget needs a running kernel (JupyterLab, Voilà or Binder);
 # everything else can be read without. `make explore` opens the widget alone, as a page in the
-# browser. About one minute on 2 CPU cores, no download.
+# browser. The notebook needs no download; its last line states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -53,7 +53,7 @@ from xbdcnn.data import builtin_crop, find_source
 from xbdcnn.detector import RADIOGRAPH, detector_noise, displayed_variance, transmission
 from xbdcnn.explorer import State
 from xbdcnn.inference import zoo
-from xbdcnn.study.notebook import show_source
+from xbdcnn.study.notebook import run_time, show_source
 from xbdcnn.study.profiles import get_profile
 
 settings = get_profile(profile)
@@ -71,12 +71,12 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 #
 # $$\operatorname{Var} f = \frac{g}{\eta} + \sigma^2 .$$
 #
-# Both terms are equal at the grey level $g^* = \eta\,\sigma^2$. In brighter pixels quantum noise
-# dominates, in darker ones electronic noise. The two sliders therefore change not only *how much*
-# noise there is but also *where* it is: with a small σ the noise is strongest in the bright bone,
-# with a large σ it is nearly the same in bone and lung. (In the model bone has strong noise because
-# its high grey level stands for many photons. A detector receives *few* photons behind bone; a
-# section below compares the two.)
+# Both terms are equal at the grey level $g^* = \eta\,\sigma^2$. In the model quantum noise dominates
+# in brighter pixels and electronic noise in darker ones. The two sliders change how much noise there
+# is and where it is: with a small σ the noise is strongest in the bright bone, with a large σ it is
+# nearly the same in bone and lung. (In the model bone has strong noise because its high grey level
+# stands for many photons. A detector receives *few* photons behind bone; a section below compares the
+# two.)
 
 # %% tags=["nbval-check-output"]
 for eta, sigma in [(0.4, 5), (0.4, 15), (0.8, 15), (1.9, 20)]:
@@ -399,3 +399,15 @@ pd.DataFrame(rows).round(3)
 # not vanish. Changing the seed distinguishes the two.
 #
 # </details>
+
+# %% [markdown]
+# ## Take-away
+#
+# - In the model quantum noise dominates above the grey level ησ², electronic noise below it.
+# - In a detector with a logarithmic display both noises are strongest in white, where few photons
+#   arrive, and a scintillator correlates the quantum noise.
+# - The residual of a good restoration is white noise. A positive correlation of adjacent pixels shows
+#   removed edges, a negative one noise that was left in the image.
+
+# %%
+print(run_time())

@@ -31,8 +31,8 @@
 #
 # ## What you need
 #
-# Notebooks 01 and 04, some NumPy, a little PyTorch for the last third, pencil and paper. The whole
-# notebook runs in about one minute on 2 CPU cores.
+# Notebooks 01 and 04, some NumPy, a little PyTorch for the last third, pencil and paper. The last
+# line of the notebook states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -53,7 +53,7 @@ from xbdcnn.data import builtin_crop, builtin_fields, find_source
 from xbdcnn.inference.pretrained import load_pretrained
 from xbdcnn.inference.weights import build_network
 from xbdcnn.models import AS_WRITTEN, Denoised, count_parameters
-from xbdcnn.study.notebook import show_source
+from xbdcnn.study.notebook import run_time, show_source
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.training.batches import TrainConfig
 from xbdcnn.training.loop import train
@@ -713,3 +713,19 @@ assert np.mean(gains) > 1, "the gain is too small"
 # training and test set.
 #
 # </details>
+
+# %% [markdown]
+# ## Take-away
+#
+# - A formula tests printed numbers: it shows which rows of a table are impossible and how bright
+#   unpublished images are.
+# - A simulation tests a formula: a missing factor of η changes the variance by far more than chance.
+# - The outcome of a comparison depends on the tuning of the baselines and on the training budget.
+#
+# ## References
+#
+# - F. J. Anscombe, *The transformation of Poisson, binomial and negative-binomial data*, Biometrika
+#   35, 246 (1948), [doi:10.1093/biomet/35.3-4.246](https://doi.org/10.1093/biomet/35.3-4.246).
+
+# %%
+print(run_time())

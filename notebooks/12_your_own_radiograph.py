@@ -42,9 +42,9 @@
 #
 # ## What you need
 #
-# Notebooks 02 and 08; a DICOM file of a projection radiograph if available. About two minutes on 2
-# CPU cores. To use your own file, change `original` below. Long measurements were made once and are
-# read from `figures/chestxray8`.
+# Notebooks 02 and 08; a DICOM file of a projection radiograph if available. To use your own file,
+# change `original` below. Long measurements were made once and are read from `figures/chestxray8`.
+# The last line of the notebook states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -67,7 +67,7 @@ from xbdcnn.data.builtin import builtin_fields, builtin_path
 from xbdcnn.inference.zoo import find_entry
 from xbdcnn.measured_noise import noise_report, trained_noise, training_mismatches
 from xbdcnn.study import dose, no_harm, no_reference, results
-from xbdcnn.study.notebook import expect, show_source
+from xbdcnn.study.notebook import expect, run_time, show_source
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.study.scoring import BEFORE
 from xbdcnn.training import radiograph_noise
@@ -300,9 +300,9 @@ plotting.save_figure(fig, figures / "12_removed", caption, facts, smoke=settings
 fig
 
 # %% [markdown]
-# Above the generalist, below the paper's network; on the right what each removed, both on the same
-# scale. Now in numbers. The restored files are given as functions, since `residual_scores` applies
-# a method itself.
+# The upper row shows the generalist, the lower row the paper's network; the right column shows what
+# each removed, on the same scale. The next cell measures the same. The restored files are given as
+# functions, since `residual_scores` applies a method itself.
 
 # %%
 show_source(no_reference.residual_structure)
@@ -512,8 +512,9 @@ show_source(dose.lower_dose)
 # %% [markdown]
 # The full dose has noise, too, with variance $s^2$; at a fraction $d$ of the dose $(1/d - 1) s^2$ is
 # added. A method that restores the noise-free image keeps an error of $s^2$, that of the reference,
-# and gains $10 \log_{10}(1/d - 1)$ dB: nothing at half the dose, and 18 dB at a 64th. One that keeps
-# a part of the noise, which the reference has as well, can gain more at half the dose. The table has
+# and gains $10 \log_{10}(1/d - 1)$ dB: nothing at half the dose, and 18 dB at a 64th. This is no
+# bound: a method that keeps a part of the noise, which the reference has as well, can gain more
+# ([notebook 02](02_data.ipynb#psnr-against-a-noisy-reference)). The table has
 # the gain in PSNR over the unrestored image, the change of the detectability of a disc, which is 1
 # at the full dose without a method, and the correlation of what was removed with the fine anatomy of
 # the full dose. The noise that was added is independent of the full dose, so at a low dose this
@@ -600,3 +601,16 @@ expect(rmse[GENERALIST] < rmse[BEFORE], f"{GENERALIST} reduces the error {both}"
 # losing half of their contrast costs less than a hundredth of a decibel, while the noise removed elsewhere
 # gains many decibels. PSNR is insensitive to rare structures such as lesions.
 # </details>
+
+# %% [markdown]
+# ## Take-away
+#
+# - Measure the noise of a radiograph before it is denoised. The noise of an ordinary radiograph is
+#   weaker than all training noise of the paper's network, which then removes structure.
+# - Two checks need no clean image: the residual must contain no anatomy, and inserted discs must keep
+#   their contrast.
+# - PSNR and detectability can disagree. A ratio of detectability below 1 is a loss, also if the image
+#   is smoother and has a higher PSNR.
+
+# %%
+print(run_time())

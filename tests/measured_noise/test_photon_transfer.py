@@ -47,6 +47,18 @@ def test_photon_transfer_needs_contrast_and_equal_shapes():
         measured_noise.mean_variance(flat, flat[1:])
 
 
+@pytest.mark.parametrize("eta, sigma", [(0.4, 5.0), (0.8, 10.0), (1.5, 5.0)])
+def test_two_noisy_images_of_one_scene_give_the_levels_without_the_scene(eta, sigma):
+    clean, rng = builtin_crop(512), np.random.default_rng(1)
+    pair = [noise.add_hybrid_noise_numpy(clean, eta, sigma, rng) for _ in range(2)]
+    transfer = measured_noise.two_exposures(*pair)
+    assert transfer.eta == pytest.approx(eta, rel=0.05)
+    assert transfer.sigma == pytest.approx(sigma, abs=0.5)
+    assert transfer.pixels.sum() == clean.size
+    with pytest.raises(XbdcnnError, match="both exposures"):
+        measured_noise.two_exposures(pair[0], pair[1][1:])
+
+
 def test_two_exposures_give_gain_and_readout_noise():
     bins = measured_noise.repeated_exposures(exposures(2, side=512))
     gain, offset = fitted(bins, "affine").parameters

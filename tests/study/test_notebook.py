@@ -137,3 +137,9 @@ def test_a_wrong_statement_about_the_packages_own_images_is_an_error(name, capsy
 def test_a_statement_that_does_not_hold_for_other_images_is_printed(capsys):
     expect(False, "the mean is 140", Source("my radiographs"))
     assert capsys.readouterr().out == "does not hold for these images: the mean is 140\n"
+
+
+def test_the_time_of_a_run_begins_with_the_import(monkeypatch):
+    monkeypatch.setattr(notebook.time, "monotonic", lambda: notebook._IMPORTED + 90)
+    monkeypatch.setattr(notebook, "usable_cores", lambda: 3)
+    assert notebook.run_time() == "time of this run: 1.5 minutes, 3 CPU cores"

@@ -15,6 +15,7 @@ from xbdcnn.measured_noise.photon_transfer import (
     mean_variance,
     repeated_exposures,
     single_exposure,
+    two_exposures,
 )
 from xbdcnn.measured_noise.report import (
     CLEAR_MARGIN,
@@ -55,4 +56,5 @@ __all__ = [
     "single_exposure",
     "trained_noise",
     "training_mismatches",
+    "two_exposures",
 ]

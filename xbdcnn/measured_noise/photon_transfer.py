@@ -73,13 +73,35 @@ def mean_variance(
     mean = np.bincount(group, level, bins)[used] / count[used]
     bias = np.bincount(group, error, bins)[used] / count[used]
     variance = np.bincount(group, error**2, bins)[used] / count[used] - bias**2
+    return _with_fitted_line(mean, variance, count[used])
+
+
+def two_exposures(
+    first: NDArray[np.floating], second: NDArray[np.floating], bins: int = 64
+) -> PhotonTransfer:
+    """Estimate eta and sigma from two noisy images of one scene; needs no clean image.
+
+    The scene cancels in the difference, so that Var(f) = Var(first - second) / 2, in bins of equal
+    number of pixels by the mean of both. The line is fitted as by `mean_variance`. Images (H, W) in
+    [0, 1]; XbdcnnError if their shapes differ or fewer than two bins are left. J. R. Janesick,
+    Photon Transfer, SPIE 2007.
+    """
+    _require(first.shape == second.shape, "pair")
+    found = repeated_exposures(GREY_LEVELS * np.stack([first, second]).astype(np.float64), bins)
+    return _with_fitted_line(found.signal, found.variance, found.samples.astype(np.int64))
+
+
+def _with_fitted_line(
+    mean: NDArray[np.float64], variance: NDArray[np.float64], pixels: NDArray[np.int64]
+) -> PhotonTransfer:
+    """Fit variance = mean / eta + sigma^2 to the bins that clipping does not change."""
     spread = 4 * np.sqrt(variance)
     free = (mean > spread) & (mean < GREY_LEVELS - spread) & (variance > 0)
     _require(free.sum() >= 2, "contrast")
-    precision = np.sqrt(count[used][free]) / variance[free]
+    precision = np.sqrt(pixels[free]) / variance[free]
     slope, intercept = np.polyfit(mean[free], variance[free], 1, w=precision)
     eta = 1 / slope if slope > 0 else np.inf
-    return PhotonTransfer(mean, variance, count[used], eta, float(np.sqrt(max(intercept, 0.0))))
+    return PhotonTransfer(mean, variance, pixels, eta, float(np.sqrt(max(intercept, 0.0))))
 
 
 def repeated_exposures(frames: Values, bins: int = 16) -> NoiseBins:
@@ -164,6 +186,7 @@ def equal_groups(signal: Values, bins: int) -> list[NDArray[np.intp]]:
 _ERRORS = {
     "shape": "clean and noisy image must have the same shape",
     "contrast": "too few grey levels free of clipping to fit a line; use a larger region",
+    "pair": "both exposures must have the same shape",
     "frames": "give at least two exposures as one array (n, H, W)",
     "level": "each exposure must have a positive mean; do not subtract dark frames from themselves",
     "image": "give one image (H, W) of at least 2x2 pixels",

@@ -32,12 +32,13 @@ LOSS_TERMS = {
 def photon_transfer_plot(transfer: PhotonTransfer, eta: float, sigma: float) -> Figure:
     """Var f = g / eta + sigma^2: noise variance against mean grey level, a straight line.
 
-    transfer: from `measured_noise.mean_variance`; eta, sigma: true values, for the dashed line.
+    transfer: from `measured_noise.two_exposures` or `measured_noise.mean_variance`; eta, sigma: true
+    values, for the dashed line.
     """
     figure = new_figure(6.2, 3.8, layout="constrained")
     axes = figure.subplots()
     area = 6 + 60 * transfer.pixels / transfer.pixels.max()
-    label = "measured (area: pixels)"
+    label = "measured (area: number of values)"
     axes.scatter(transfer.mean, transfer.variance, area, "#56B4E9", ec="white", lw=0.4, label=label)
     grey = np.array([0.0, GREY_LEVELS])
     for name, levels, colour, line in (

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from xbdcnn._common.machine import usable_cores
 from xbdcnn.data.source import Source
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 OWN_SOURCES = ("built-in radiograph", "ChestX-ray8 sample")
 """Names of the sources on which the statements of the notebooks were verified."""
+
+_IMPORTED = time.monotonic()
 
 _DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
@@ -55,3 +59,9 @@ def expect(holds: bool, statement: str, source: Source) -> None:
     if source.name in OWN_SOURCES and not holds:
         raise AssertionError(f"does not hold: {statement}")
     print(f"{'holds' if holds else 'does not hold for these images'}: {statement}")
+
+
+def run_time() -> str:
+    """State the minutes since this module was imported, which a notebook does first, and cores."""
+    minutes = (time.monotonic() - _IMPORTED) / 60
+    return f"time of this run: {minutes:.1f} minutes, {usable_cores()} CPU cores"
