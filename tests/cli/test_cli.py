@@ -502,10 +502,11 @@ def test_train_then_evaluate_with_those_weights(tmp_path, monkeypatch):
 
 
 def test_every_network_is_trained_with_its_budget(tmp_path, monkeypatch):
-    seen = {}
+    seen, started = {}, []
 
-    def train_named(name, source, config, folder, width, count, pool):
+    def train_named(name, source, config, folder, width, count, pool, initial):
         seen[name] = (config.patches, config.batch_size)
+        started.append((initial, config.learning_rates[0]))
         return Path(folder) / "weights"
 
     monkeypatch.setattr("xbdcnn.training.named.train_named", train_named)
@@ -518,7 +519,10 @@ def test_every_network_is_trained_with_its_budget(tmp_path, monkeypatch):
         "xbdcnn-as-written": (budget, 16),
     }
     run("train", "xbdcnn", "--patches", "32", "--batch-size", "4", "--folder", tmp_path)
-    assert seen["xbdcnn"] == (32, 4)
+    assert seen["xbdcnn"] == (32, 4) and started[-1] == (None, 1e-3)
+    options = ("--initial", tmp_path / "first.safetensors", "--learning-rate", "5e-4")
+    run("train", "xbdcnn", *options, "--folder", tmp_path)
+    assert started[-1] == (tmp_path / "first.safetensors", 5e-4)
 
 
 def test_trials_use_the_given_budget(tmp_path, monkeypatch):

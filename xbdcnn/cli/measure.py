@@ -77,8 +77,8 @@ def train(
         side, per_image = config.patch_size, chosen.patches_per_image
         pool = training_pool(source, store, chosen.images, per_image, side)
         before = _modified(target / "log.csv")
-        count = chosen.train_images
-        path = train_named(name, source, config, target, width, count, pool=pool, initial=initial)
+        most = chosen.train_images
+        path = train_named(name, source, config, target, width, most, pool=pool, initial=initial)
         earlier = before is not None and before == _modified(target / "log.csv")
         when = "earlier, no step was left" if earlier else f"after {config.steps} steps"
         result = f"training finished {when}; weights: {path}"

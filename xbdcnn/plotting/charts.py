@@ -32,8 +32,8 @@ LOSS_TERMS = {
 def photon_transfer_plot(transfer: PhotonTransfer, eta: float, sigma: float) -> Figure:
     """Var f = g / eta + sigma^2: noise variance against mean grey level, a straight line.
 
-    transfer: from `measured_noise.two_exposures` or `measured_noise.mean_variance`; eta, sigma: true
-    values, for the dashed line.
+    transfer: from `measured_noise.two_exposures` or `measured_noise.mean_variance`; eta, sigma:
+    true values, for the dashed line.
     """
     figure = new_figure(6.2, 3.8, layout="constrained")
     axes = figure.subplots()
