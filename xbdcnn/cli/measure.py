@@ -31,7 +31,9 @@ def train(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Patches per optimisation step.")
     ] = None,
-    width: Annotated[int | None, typer.Option(min=1, help="Channels of an X-BDCNN layer.")] = None,
+    width: Annotated[
+        int | None, typer.Option(min=1, help="Channels of X-BDCNN and of DnCNN; 64 is full width.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of initial weights, patches and noise.")
     ] = None,
@@ -77,8 +79,8 @@ def train(
         side, per_image = config.patch_size, chosen.patches_per_image
         pool = training_pool(source, store, chosen.images, per_image, side)
         before = _modified(target / "log.csv")
-        count = chosen.train_images
-        path = train_named(name, source, config, target, width, count, pool=pool, initial=initial)
+        images = chosen.train_images
+        path = train_named(name, source, config, target, width, images, pool=pool, initial=initial)
         earlier = before is not None and before == _modified(target / "log.csv")
         when = "earlier, no step was left" if earlier else f"after {config.steps} steps"
         result = f"training finished {when}; weights: {path}"

@@ -73,7 +73,8 @@ def train_named(
         source: radiographs; its `val` split chooses the weights that are kept.
         config: budget and optimiser, the same for networks that are to be compared.
         folder: where checkpoint.pt, log.csv and the finished <name>.safetensors go.
-        width: channels of an X-BDCNN at full resolution, None for the recipe's own.
+        width: channels of an X-BDCNN at full resolution or of DnCNN, see `build_network`; None for
+            the recipe's own.
         count: largest number of training radiographs, all of which are held in memory.
         progress: show a progress bar.
         pool: stored patches to train on instead of radiographs, see `training_pool`.
@@ -88,7 +89,8 @@ def train_named(
     """
     chosen = find_entry(name)
     recipe = with_width(chosen.recipe, width)
-    network, before = build_network(chosen.architecture, recipe, config.seed), {}
+    network = build_network(chosen.architecture, recipe, config.seed)
+    before: dict[str, float] = {}
     if initial:
         network, before = load_initial(initial, chosen.architecture, recipe)
         config = replace(config, initial=sha256_of(initial))
@@ -138,7 +140,7 @@ def load_initial(
 
 
 def with_width(recipe: AnyRecipe, width: int | None) -> AnyRecipe:
-    """Return the recipe of an X-BDCNN with another width, any other recipe unchanged."""
+    """Return the recipe of a network of the paper's tables with another width, others unchanged."""
     return replace(recipe, width=width) if width and isinstance(recipe, Recipe) else recipe
 
 
