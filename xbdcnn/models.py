@@ -83,7 +83,7 @@ BALANCED = replace(
     loss_weights=(1.0, 1e-4, 0.1, 0.01),
 )
 """The paper's network and its four loss terms, reweighted. The training runs that led to these
-weights are not on record; the series "recipe" of `study.trials` compares them with others."""
+weights are not on record; the series "recipe" of `study.series` compares them with others."""
 
 WITHOUT_SSIM = replace(AS_WRITTEN, loss_weights=(0.4, 0.0, 0.5, 0.05))
 """Ablation of Table I: X-BDCNN without the SSIM loss."""

@@ -11,7 +11,7 @@ from xbdcnn.cli import names
 from xbdcnn.inference import precision, weights, zoo
 from xbdcnn.study.audit.experiments import EXPERIMENTS
 from xbdcnn.study.profiles import PROFILES
-from xbdcnn.study.trials import SERIES
+from xbdcnn.study.series import SERIES
 
 HEAVY = ("torch", "pandas", "matplotlib", "papermill", "pydicom")
 

@@ -120,7 +120,8 @@ def trials(
     """Train small networks that differ in one choice each, and tabulate their PSNR."""
     require_known("series", series, SERIES)
     from xbdcnn.data.source import find_source
-    from xbdcnn.study.trials import BUDGET, run_series
+    from xbdcnn.study.series import BUDGET
+    from xbdcnn.study.trials import run_series
 
     budget = _with_options(BUDGET, patches=patches, batch_size=batch_size)
     table = run_series(series, find_source(data), folder, output, seed or [0], budget)
