@@ -64,7 +64,7 @@ COSINE = {name: getattr(BUDGET, name) for name in PAPER_RATES}
 """Change of `PAPER_RATES` back to the learning rates that all networks of the tables share."""
 
 CLIPPED = {"clip_norm": 1.0}
-GREY = {"loss_scale": GREY_LEVELS}
+GREY: dict[str, Any] = {"loss_scale": GREY_LEVELS}
 
 
 def reading(label: str, config: dict[str, Any] | None = None, **recipe: Any) -> Trial:
