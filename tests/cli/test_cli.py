@@ -504,7 +504,7 @@ def test_train_then_evaluate_with_those_weights(tmp_path, monkeypatch):
 def test_every_network_is_trained_with_its_budget(tmp_path, monkeypatch):
     seen = {}
 
-    def train_named(name, source, config, folder, width, count, pool):
+    def train_named(name, source, config, folder, width, count, pool, initial):
         seen[name] = (config.patches, config.batch_size)
         return Path(folder) / "weights"
 
@@ -536,6 +536,31 @@ def test_trials_use_the_given_budget(tmp_path, monkeypatch):
     assert seen == [("choices", [0, 2], 64, 4), ("recipe", [0], 24_000, 16)]
     result = run("trials", "colour")
     assert result.exit_code == 2 and "recipe, ablation, choices" in result.output
+
+
+def test_seeds_are_trained_with_the_given_options(tmp_path, monkeypatch):
+    seen = []
+
+    def run_seeds(source, folder, output, networks, seeds, width, budget, profile):
+        seen.append((list(networks), list(seeds), width, budget.patches, profile.name))
+        return pd.DataFrame()
+
+    monkeypatch.setattr("xbdcnn.study.seeds.runs.run_seeds", run_seeds)
+    options = ["--network", "dncnn", "--seed", "7", "--width", "64", "--patches", "160"]
+    result = run("seeds", *options, "--profile", "smoke", "-o", tmp_path)
+    assert result.exit_code == 0 and str(tmp_path) in result.stdout
+    assert run("seeds").exit_code == 0
+    five = ["xbdcnn-as-written", "xbdcnn-without-ssim", "xbdcnn-without-nle", "xbdcnn-as-released"]
+    assert seen == [
+        (["dncnn"], [7], 64, 160, "smoke"),
+        ([*five, "dncnn"], [0, 1, 2, 3, 4], 32, 100_000, "cpu"),
+    ]
+
+
+def test_merging_seeds_trains_nothing(tmp_path):
+    result = run("seeds", "--merge", tmp_path, "-o", tmp_path / "all")
+    assert result.exit_code == 1 and "not there; name an output folder" in errors(result)[0]
+    assert not (tmp_path / "all").exists()
 
 
 def test_audit_runs_the_requested_experiments(tmp_path, monkeypatch):

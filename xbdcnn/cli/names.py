@@ -41,6 +41,8 @@ NETWORKS = (
     "generalist",
     "tiny",
 )
+SCALABLE = tuple(name for name in NETWORKS if name not in ("specialist", "generalist", "tiny"))
+"""Networks with one width, from which that of each layer follows."""
 DEFAULT_NETWORK = "generalist"
 ESTIMATORS = ("levels",)
 """Networks that can be trained and restore nothing."""
