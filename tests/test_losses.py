@@ -307,6 +307,33 @@ def test_mixed_loss_is_the_weighted_sum(recipe: Recipe) -> None:
         torch.testing.assert_close(terms[name], term.detach())
 
 
+def test_on_grey_levels_only_the_squared_error_is_larger() -> None:
+    """255^2 = 65,025-fold; SSIM with its constants, and the level maps, are the same."""
+    noisy, clean, levels = problem(AS_WRITTEN)
+    output = XBDCNN(replace(AS_WRITTEN, width=4))(noisy)
+    grey = replace(AS_WRITTEN, loss_scale=255.0)
+    _, unit = mixed_loss(output, noisy, clean, levels, AS_WRITTEN)
+    total, terms = mixed_loss(output, noisy, clean, levels, grey)
+    torch.testing.assert_close(terms["mse"], mse_loss(255 * output.image, 255 * clean).detach())
+    torch.testing.assert_close(terms["mse"], 65_025 * unit["mse"])
+    assert all(torch.equal(terms[name], unit[name]) for name in ("ssim", "asymm", "tv"))
+    expected = sum(w * terms[n] for w, n in zip(grey.loss_weights, TERMS, strict=True))
+    torch.testing.assert_close(total.detach(), expected)
+    ratios = [
+        mixed_loss(output, noisy, clean, levels, replace(recipe, fidelity="relative"))[1]["mse"]
+        for recipe in (AS_WRITTEN, grey)
+    ]
+    assert ratios[0] == ratios[1]
+
+
+def test_ssim_loss_is_the_same_on_every_scale() -> None:
+    """C1 and C2 grow with the square of the data range, as do the products of Eq. 7."""
+    x, y = tensor(2, 1, 14, 13), tensor(2, 1, 14, 13, seed=1)
+    unit, grey = ssim_loss(x, y), ssim_loss(255 * x, 255 * y, data_range=255.0)
+    torch.testing.assert_close(grey, unit)
+    assert abs(ssim_loss(x, y, data_range=255.0) - unit) > 0.1 * unit
+
+
 def test_ssim_operands() -> None:
     noisy, clean, restored = (tensor(1, 1, 4, 4, seed=seed) for seed in range(3))
     assert losses.ssim_operands(restored, noisy, clean, AS_WRITTEN) == (restored, clean)

@@ -18,7 +18,7 @@ from xbdcnn._common.provenance import provenance
 from xbdcnn.inference import weights, zoo
 from xbdcnn.study import results
 from xbdcnn.study.audit.level_estimates import level_errors
-from xbdcnn.study.audit.recipe_choices import UNITS
+from xbdcnn.study.trainings import training_row
 
 
 def ship(path: Path | str, name: str) -> Path:
@@ -35,20 +35,11 @@ def ship(path: Path | str, name: str) -> Path:
 def record(path: Path | str, folder: Path = results.FOLDER) -> Path:
     """Add a training run to trainings.csv in `folder`, whether its weights are shipped or not.
 
-    One row per network and seed: budget and core hours, those of a run that it started from
-    included, width, validation scores, and provenance of the weight file with its SHA-256. A row
-    of the same network and seed is replaced.
+    One row per network and seed, see `training_row`. A row of the same network and seed is
+    replaced.
     """
-    header, target = weights.read_weights(path)[1], folder / "trainings.csv"
-    known, budget = header["provenance"], header["budget"]
-    row = {"network": header["name"], "seed": budget["seed"], "patches": budget["patches"]}
-    row |= {"patch_size": budget["patch_size"], "width": header["recipe"].get("width")}
-    row |= {
-        "core_hours": round(header["cpu_seconds"] / 3600, 2) if "cpu_seconds" in header else None
-    }
-    row |= {name: score for name, score in header["scores"].items() if name in UNITS}
-    row |= {"commit": known["commit"], "data_sha256": known["data_sha256"], "time": known["time"]}
-    table = pd.DataFrame([row | {"sha256": sha256_of(path)}])
+    target = folder / "trainings.csv"
+    table = pd.DataFrame([training_row(path)])
     if target.exists():
         table = pd.concat([pd.read_csv(target), table])
     write_csv(table.drop_duplicates(["network", "seed"], keep="last"), target)

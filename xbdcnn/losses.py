@@ -126,6 +126,10 @@ def mixed_loss(
         noisy, clean: (B, 1, H, W) in [0, 1].
         levels: true noise level maps, shaped like those of the network and in the same units.
         recipe: weights and readings. A network without level maps has the first two terms only.
+            With a `loss_scale` of s the images of Eq. 5 are in [0, s], so that L_MSE is s^2 times
+            as large. L_SSIM is the same on every scale, since C1 and C2 of Eq. 7 grow with the
+            square of the data range; so is `relative_mse_loss`. L_asymm and L_TV compare level
+            maps, whose units are a choice of their own, `level_scaling`.
 
     Returns:
         The weighted sum, and each term before weighting, detached, by name.
@@ -138,7 +142,8 @@ def mixed_loss(
     if recipe.fidelity == "relative":
         terms = {"mse": relative_mse_loss(output.image, noisy, clean)}
     else:
-        terms = {"mse": mse_loss(output.image, clean, recipe.reduction)}
+        squared_error = mse_loss(output.image, clean, recipe.reduction)
+        terms = {"mse": recipe.loss_scale**2 * squared_error}
     if recipe.loss_weights[1]:
         terms["ssim"] = ssim_loss(
             *ssim_operands(output.image, noisy, clean, recipe),

@@ -52,6 +52,8 @@ class Recipe:
     """Sum over pixels (Eq. 3, 5, 6) or mean (released code)."""
     fidelity: Literal["absolute", "relative"] = "absolute"
     """Squared error of Eq. 5, or its ratio to the noise energy, `losses.relative_mse_loss`."""
+    loss_scale: float = 1.0
+    """White in Eq. 5, which the paper does not state: 1, or 255 as for its noise levels."""
     tv_reduction: Literal["sum", "mean", "released"] = "sum"
     """Norm of Eq. 4, its mean, or the per-pixel mean summed over the batch (released code)."""
     ssim_domain: Literal["image", "residual"] = "image"
@@ -83,7 +85,7 @@ BALANCED = replace(
     loss_weights=(1.0, 1e-4, 0.1, 0.01),
 )
 """The paper's network and its four loss terms, reweighted. The training runs that led to these
-weights are not on record; the series "recipe" of `study.trials` compares them with others."""
+weights are not on record; the series "recipe" of `study.series` compares them with others."""
 
 WITHOUT_SSIM = replace(AS_WRITTEN, loss_weights=(0.4, 0.0, 0.5, 0.05))
 """Ablation of Table I: X-BDCNN without the SSIM loss."""
@@ -203,8 +205,7 @@ class XBDCNN(nn.Module):
             maps = self.nle(padded) if levels is None else pad_to_multiple(levels, 4)
             inputs = torch.cat([padded, maps.to(padded.dtype)], dim=1)  # (B, 1 + M, H', W')
         restored = padded + self.nbd(inputs)  # (B, 1, H', W')
-        height, width = noisy.shape[-2:]
-        crop = (..., slice(height), slice(width))  # back to (H, W)
+        crop = (..., slice(noisy.shape[-2]), slice(noisy.shape[-1]))  # back to (H, W)
         return Denoised(restored[crop], None if maps is None else maps[crop])
 
 

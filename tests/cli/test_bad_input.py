@@ -545,6 +545,7 @@ OTHER_USAGE_ERRORS = {
     "train with a typo": (["train", "xbdcnnn"], "choose from dncnn"),
     "evaluate with a typo": (["evaluate", "--profile", "cpuu"], "choose from smoke, quick"),
     "series with a typo": (["trials", "recipes"], "choose from"),
+    "seeds of a network without a width": (["seeds", "--network", "tiny"], "choose from dncnn"),
     "no such notebook": (["reproduce", "--only", "77"], "choose from 00_start_here"),
     "no patches": (["train", "dncnn", "--patches", "0"], "--patches"),
 }

@@ -542,6 +542,31 @@ def test_trials_use_the_given_budget(tmp_path, monkeypatch):
     assert result.exit_code == 2 and "recipe, ablation, choices" in result.output
 
 
+def test_seeds_are_trained_with_the_given_options(tmp_path, monkeypatch):
+    seen = []
+
+    def run_seeds(source, folder, output, networks, seeds, width, budget, profile):
+        seen.append((list(networks), list(seeds), width, budget.patches, profile.name))
+        return pd.DataFrame()
+
+    monkeypatch.setattr("xbdcnn.study.seeds.runs.run_seeds", run_seeds)
+    options = ["--network", "dncnn", "--seed", "7", "--width", "64", "--patches", "160"]
+    result = run("seeds", *options, "--profile", "smoke", "-o", tmp_path)
+    assert result.exit_code == 0 and str(tmp_path) in result.stdout
+    assert run("seeds").exit_code == 0
+    five = ["xbdcnn-as-written", "xbdcnn-without-ssim", "xbdcnn-without-nle", "xbdcnn-as-released"]
+    assert seen == [
+        (["dncnn"], [7], 64, 160, "smoke"),
+        ([*five, "dncnn"], [0, 1, 2, 3, 4], 32, 100_000, "cpu"),
+    ]
+
+
+def test_merging_seeds_trains_nothing(tmp_path):
+    result = run("seeds", "--merge", tmp_path, "-o", tmp_path / "all")
+    assert result.exit_code == 1 and "not there; name an output folder" in errors(result)[0]
+    assert not (tmp_path / "all").exists()
+
+
 def test_audit_runs_the_requested_experiments(tmp_path, monkeypatch):
     table = pd.DataFrame({"method": ["X-BDCNN"]})
     monkeypatch.setattr(

@@ -102,6 +102,7 @@ def test_load_radiograph_needs_the_core_installation_only(tmp_path):
         ["reproduce", "--profile", "smoke"],
         ["train", "dncnn", "--profile", "smoke"],
         ["trials", "recipe"],
+        ["seeds"],
         ["evaluate", "--profile", "smoke"],
         ["audit", "calibration"],
         ["fetch-sample"],

@@ -9,9 +9,10 @@ import pytest
 
 from xbdcnn.cli import names
 from xbdcnn.inference import precision, weights, zoo
+from xbdcnn.models import Recipe
 from xbdcnn.study.audit.experiments import EXPERIMENTS
 from xbdcnn.study.profiles import PROFILES
-from xbdcnn.study.trials import SERIES
+from xbdcnn.study.series import SERIES
 
 HEAVY = ("torch", "pandas", "matplotlib", "papermill", "pydicom")
 
@@ -53,6 +54,7 @@ def test_help_loads_nothing_heavy(command):
         ["train", "unet"],
         ["train", "dncnn", "--profile", "huge"],
         ["trials", "recipes"],
+        ["seeds", "--network", "tiny"],
         ["evaluate", "--profile", "huge"],
         ["audit", "everything"],
         ["reproduce", "--profile", "huge"],
@@ -76,5 +78,6 @@ def test_names_are_those_of_the_definitions():
     assert list(names.SERIES) == list(SERIES)
     assert list(names.EXPERIMENTS) == list(EXPERIMENTS)
     assert [*names.NETWORKS, *names.ESTIMATORS] == [*zoo.ZOO, *zoo.ESTIMATORS]
+    assert list(names.SCALABLE) == [n for n, e in zoo.ZOO.items() if isinstance(e.recipe, Recipe)]
     assert names.DEFAULT_NETWORK == weights.DEFAULT
     assert names.shipped_networks() == zoo.shipped_names()

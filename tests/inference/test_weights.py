@@ -18,6 +18,7 @@ from xbdcnn.inference.weights import (
     build_network,
     level_error,
     load_network,
+    read_weights,
     recipe_from,
     save_weights,
     shipped_path,
@@ -44,6 +45,13 @@ def test_round_trip_keeps_weights_to_half_precision(weights):
         torch.testing.assert_close(loaded.state_dict()[name], value, rtol=1e-3, atol=1e-6)
 
 
+def test_files_from_before_a_field_was_added_have_its_default(weights):
+    header = {"architecture": "xbdcnn", "recipe": vars(SMALL).copy()}
+    del header["recipe"]["loss_scale"]
+    assert recipe_from(header) == SMALL
+    assert "loss_scale" not in read_weights(shipped_path("xbdcnn"))[1]["recipe"]
+
+
 def test_batch_norm_statistics_keep_full_precision(tmp_path):
     network = build_network("xrecnn", zoo.MSE_ONLY)
     statistics = {n: b for n, b in network.named_buffers() if b.is_floating_point()}
@@ -55,6 +63,25 @@ def test_batch_norm_statistics_keep_full_precision(tmp_path):
     for name, buffer in loaded.named_buffers():
         if name in statistics:
             assert torch.equal(buffer, statistics[name])
+
+
+@pytest.mark.parametrize(("architecture", "channels"), [("dncnn", 32), ("xrecnn", 24)])
+def test_baselines_have_half_the_channels_at_half_width(tmp_path, architecture, channels):
+    half, path = replace(zoo.MSE_ONLY, width=32), tmp_path / "half.safetensors"
+    network = build_network(architecture, half)
+    assert len(network.residual[0].weight) == channels
+    save_weights(network, path, architecture, half)
+    loaded, header = load_network(path)
+    assert len(loaded.residual[0].weight) == channels and recipe_from(header) == half
+
+
+@pytest.mark.parametrize("architecture", ["dncnn", "xrecnn"])
+def test_baselines_of_full_width_load_whatever_their_header_states(tmp_path, architecture):
+    """As written by version 0.1.0, which had no other width."""
+    path, network = tmp_path / "old.safetensors", build_network(architecture, zoo.MSE_ONLY)
+    save_weights(network, path, architecture, replace(zoo.MSE_ONLY, width=32))
+    loaded, _ = load_network(path)
+    assert loaded.residual[0].weight.shape == network.residual[0].weight.shape
 
 
 def test_initial_weights_depend_on_the_seed_only():

@@ -11,7 +11,8 @@ import pytest
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import find_source
 from xbdcnn.models import BALANCED
-from xbdcnn.study.trials import BUDGET, SERIES, Trial, effects, run_series
+from xbdcnn.study.series import BUDGET, PAPER_RATES, SERIES, Trial
+from xbdcnn.study.trials import effects, run_series
 from xbdcnn.training import loop
 
 TINY = replace(BUDGET, patches=8, patch_size=16, batch_size=4, validate_every=1, precision="no")
@@ -66,6 +67,31 @@ def test_each_ablation_changes_one_field():
 def test_each_successor_trial_changes_one_choice():
     first, *others = SERIES["successor"]
     assert all(len(different(first, trial)) == 1 for trial in others)
+
+
+def test_each_reading_changes_what_its_label_says():
+    first, *others = SERIES["reading"]
+    assert first.network == "xbdcnn-as-written" and not first.recipe and first.config == PAPER_RATES
+    words = {
+        "loss_scale": "0-255",
+        "level_scaling": "equal units",
+        "schedule": "cosine",
+        "learning_rates": "cosine",
+        "clip_norm": "clipped",
+        "reduction": "means",
+        "tv_reduction": "means",
+    }
+    for trial in others:
+        expected = {key for key, word in words.items() if word in trial.label}
+        assert expected and different(first, trial) == expected
+    assert first.settings(BUDGET, 0)[0].loss_scale == 1.0
+
+
+def test_readings_are_trained_as_long_as_their_decision_needs():
+    """At least 20,000 patches of 64 x 64 at half width by default."""
+    for trial in SERIES["reading"]:
+        recipe, config = trial.settings(BUDGET, 0)
+        assert config.patches >= 20_000 and config.patch_size == 64 and recipe.width == 32
 
 
 def test_choices_cover_the_difference_between_text_and_released_code():

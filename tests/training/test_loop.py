@@ -196,6 +196,19 @@ def test_checkpoint_of_another_run_is_rejected(tmp_path, changed):
         train(network, recipe, images, ramps(), config, tmp_path, progress=False)
 
 
+def test_checkpoint_from_before_a_setting_was_added_had_its_default(tmp_path):
+    network = build_network("xbdcnn", SMALL)
+    train(network, SMALL, ramps(), ramps(), CONFIG, tmp_path, progress=False)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["identity"]["recipe"]["loss_scale"], state["identity"]["config"]["initial"]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    again = train(network, SMALL, ramps(), ramps(), CONFIG, tmp_path, progress=False)
+    assert again["step"].iloc[-1] == CONFIG.steps
+    grey = replace(SMALL, loss_scale=255.0)
+    with pytest.raises(XbdcnnError, match="checkpoint of another"):
+        train(network, grey, ramps(), ramps(), CONFIG, tmp_path, progress=False)
+
+
 def test_damaged_checkpoint_is_rejected_by_name(tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(XbdcnnError, match=r"checkpoint\.pt: damaged checkpoint"):

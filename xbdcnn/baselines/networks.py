@@ -189,12 +189,16 @@ def _two_layers(inputs: int, width: int) -> nn.Sequential:
     return nn.Sequential(_conv_norm_relu(inputs, 2 * width), _conv_norm_relu(2 * width, width))
 
 
-BASELINES: dict[str, type[nn.Module]] = {
-    "dncnn": DnCNN,
-    "xrecnn": XReCNNStyle,
-    "skidnet": SkiDNetStyle,
-}
-"""Networks by the name of their architecture in weight files."""
+def build_baseline(architecture: str, width: int) -> nn.Module:
+    """Build "dncnn", "xrecnn" or "skidnet" as large as its own width is relative to 64 channels.
+
+    Their own widths are 64, 48 and 32 channels; width: that of an X-BDCNN to compare with.
+    """
+    if architecture == "dncnn":
+        return DnCNN(width=width)
+    if architecture == "xrecnn":
+        return XReCNNStyle(width=3 * (width // 4))
+    return SkiDNetStyle(width=width // 2)
 
 
 def _he_init(network: nn.Module, last: nn.Conv2d) -> None:

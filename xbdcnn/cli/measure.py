@@ -31,7 +31,9 @@ def train(
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Patches per optimisation step.")
     ] = None,
-    width: Annotated[int | None, typer.Option(min=1, help="Channels of an X-BDCNN layer.")] = None,
+    width: Annotated[
+        int | None, typer.Option(min=1, help="Channels of X-BDCNN and of DnCNN; 64 is full width.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of initial weights, patches and noise.")
     ] = None,
@@ -77,8 +79,8 @@ def train(
         side, per_image = config.patch_size, chosen.patches_per_image
         pool = training_pool(source, store, chosen.images, per_image, side)
         before = _modified(target / "log.csv")
-        most = chosen.train_images
-        path = train_named(name, source, config, target, width, most, pool=pool, initial=initial)
+        images = chosen.train_images
+        path = train_named(name, source, config, target, width, images, pool=pool, initial=initial)
         earlier = before is not None and before == _modified(target / "log.csv")
         when = "earlier, no step was left" if earlier else f"after {config.steps} steps"
         result = f"training finished {when}; weights: {path}"
@@ -118,7 +120,8 @@ def trials(
     """Train small networks that differ in one choice each, and tabulate their PSNR."""
     require_known("series", series, SERIES)
     from xbdcnn.data.source import find_source
-    from xbdcnn.study.trials import BUDGET, run_series
+    from xbdcnn.study.series import BUDGET
+    from xbdcnn.study.trials import run_series
 
     budget = _with_options(BUDGET, patches=patches, batch_size=batch_size)
     table = run_series(series, find_source(data), folder, output, seed or [0], budget)

@@ -12,7 +12,7 @@ from xbdcnn.cli.reporting import UsageError
 
 PROFILES = ("smoke", "quick", "cpu", "paper")
 PRECISIONS = ("auto", "fp32", "bf16")
-SERIES = ("recipe", "ablation", "choices", "successor")
+SERIES = ("recipe", "ablation", "choices", "successor", "reading")
 EXPERIMENTS = (
     "calibration",
     "levels",
@@ -43,6 +43,8 @@ NETWORKS = (
     "generalist",
     "tiny",
 )
+SCALABLE = tuple(name for name in NETWORKS if name not in ("specialist", "generalist", "tiny"))
+"""Networks with one width, from which that of each layer follows."""
 DEFAULT_NETWORK = "generalist"
 ESTIMATORS = ("levels",)
 """Networks that can be trained and restore nothing."""

@@ -36,7 +36,9 @@ REMEDIES = {
 CONTINUED = {
     "denoise": "restored files are kept; continue with --resume",
     "evaluate": "continue with --resume",
-    **dict.fromkeys(("train", "trials"), "run it again to continue from the last checkpoint"),
+    **dict.fromkeys(
+        ("train", "trials", "seeds"), "run it again to continue from the last checkpoint"
+    ),
     "reproduce": "run it again to continue after the last finished notebook",
     **dict.fromkeys(("fetch-sample", "fetch-exposures"), "run it again to continue"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,8 @@ _READ_ERRORS = (
 def build_network(architecture: str, recipe: AnyRecipe, seed: int = 0) -> nn.Module:
     """Build an untrained network; `seed` determines its initial weights.
 
+    DnCNN has the width of the recipe, the others in proportion, see `networks.build_baseline`.
+
     Raises:
         XbdcnnError: the architecture is not one of `ARCHITECTURES`.
     """
@@ -63,12 +65,12 @@ def build_network(architecture: str, recipe: AnyRecipe, seed: int = 0) -> nn.Mod
         torch.manual_seed(seed)
         if architecture in _SUCCESSORS:
             return _SUCCESSORS[architecture][1](recipe)
+        assert isinstance(recipe, Recipe)
         if architecture == "xbdcnn":
-            assert isinstance(recipe, Recipe)
             return XBDCNN(recipe)
-        from xbdcnn.baselines import networks
+        from xbdcnn.baselines.networks import build_baseline
 
-        return networks.BASELINES[architecture]()
+        return build_baseline(architecture, recipe.width)
 
 
 def save_weights(
@@ -156,7 +158,7 @@ def load_network(path: Path | str) -> tuple[nn.Module, dict[str, Any]]:
     try:
         # On the meta device no memory is allocated, even if a damaged header has a huge width.
         with torch.device("meta"):
-            network = build_network(header["architecture"], recipe_from(header))
+            network = build_network(header["architecture"], _recipe_of(state, header))
         network.load_state_dict(state, assign=True)
     except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()
@@ -166,6 +168,17 @@ def load_network(path: Path | str) -> tuple[nn.Module, dict[str, Any]]:
     if any(not value.isfinite().all() for value in state.values()):
         raise XbdcnnError(f"{path}: holds NaN or infinity; train it again")
     return network.eval(), header
+
+
+def _recipe_of(state: dict[str, Tensor], header: dict[str, Any]) -> AnyRecipe:
+    """Return the recipe of a header, with the full width for tensors of a baseline that have it.
+
+    Headers of version 0.1.0 may state another, although these networks then had no other width.
+    """
+    recipe, full = recipe_from(header), {"dncnn": 64, "xrecnn": 48}.get(header["architecture"])
+    if full and isinstance(recipe, Recipe) and len(state["residual.0.weight"]) == full:
+        return replace(recipe, width=Recipe().width)
+    return recipe
 
 
 def recipe_from(header: dict[str, Any]) -> AnyRecipe:

@@ -1,11 +1,19 @@
-"""Statistics of scores: means with bootstrap intervals, paired differences, Student's t."""
+"""Statistics of scores: means with bootstrap intervals, paired differences, Student's t.
+
+References:
+    Satterthwaite, An approximate distribution of estimates of variance components, Biometrics
+    Bulletin 2(6), 1946.
+    Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1(2), 2007.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import bootstrap, t
 
 from xbdcnn._common.errors import XbdcnnError
@@ -71,3 +79,66 @@ def student_interval(values: Iterable[float]) -> tuple[float, float]:
         return np.nan, np.nan
     half_width = t.ppf(0.975, len(sample) - 1) * sample.std(ddof=1) / np.sqrt(len(sample))
     return float(sample.mean() - half_width), float(sample.mean() + half_width)
+
+
+class CrossedMean(NamedTuple):
+    """A mean over seeds and images with its 95 % interval, each of shape (...)."""
+
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    seed_sd: NDArray[np.float64]
+    """Estimated standard deviation between seeds, of their means over all possible images."""
+    image_sd: NDArray[np.float64]
+    """Estimated standard deviation between images, of their means over all possible seeds."""
+
+
+def crossed_interval(values: ArrayLike) -> CrossedMean:
+    """Return the mean of (..., seeds, images) and its 95 % interval over seeds and images.
+
+    Model: y_si = m + a_s + b_i + e_si, where every seed meets every image and all terms are random,
+    so that the interval holds for other seeds and other images. From the mean squares A between
+    seeds, B between images and E of the rest, the variance of the mean of S x I values is estimated
+    as (A + B - E) / (S I), at least max(A, B) / (S I), and its degrees of freedom after
+    Satterthwaite (1946). All are nan for fewer than two seeds or images.
+
+    A bootstrap of seeds and images (Owen 2007) has too narrow percentile intervals for five seeds:
+    it multiplies the variance between seeds by 4/5, and its quantiles are those of a normal
+    distribution instead of Student's with four degrees of freedom. In the simulation of
+    tests/study/test_statistics.py its 95 % intervals cover the mean in 84 to 92 % of cases, this
+    one in 94 to 96 % (more if neither seeds nor images differ). If most of the variance is that of
+    the seeds, it covers 88 % for exponentially distributed effects of five seeds, and 89 % for
+    normally distributed ones of two seeds.
+    """
+    y = np.asarray(values, np.float64)
+    seeds, images = y.shape[-2:]
+    if min(seeds, images) < 2:
+        none = np.full(y.shape[:-2], np.nan)
+        return CrossedMean(y.mean((-2, -1)), none, none, none, none)
+    between_seeds, between_images, rest = _mean_squares(y)
+    largest = np.maximum(between_seeds, between_images)
+    total = np.maximum(between_seeds + between_images - rest, largest)
+    spread = between_seeds**2 / (seeds - 1) + between_images**2 / (images - 1)
+    spread += rest**2 / ((seeds - 1) * (images - 1))
+    freedom = total**2 / np.maximum(spread, np.finfo(float).tiny)
+    quantile = t.ppf(0.975, np.maximum(freedom, min(seeds, images) - 1))
+    mean, half_width = y.mean((-2, -1)), quantile * np.sqrt(total / (seeds * images))
+    seed_sd = np.sqrt(np.maximum(between_seeds - rest, 0) / images)
+    image_sd = np.sqrt(np.maximum(between_images - rest, 0) / seeds)
+    return CrossedMean(mean, mean - half_width, mean + half_width, seed_sd, image_sd)
+
+
+def _mean_squares(y: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray]:
+    """Mean squares between seeds, between images and of the rest, (...), for (..., S, I)."""
+    seeds, images = y.shape[-2:]
+    mean = y.mean((-2, -1), keepdims=True)
+    by_seed = y.mean(-1, keepdims=True) - mean  # (..., S, 1)
+    by_image = y.mean(-2, keepdims=True) - mean  # (..., 1, I)
+    rest = y - mean - by_seed - by_image  # (..., S, I)
+    sums = [np.square(part).sum((-2, -1)) for part in (by_seed, by_image, rest)]
+    free_seeds, free_images = seeds - 1, images - 1
+    return (
+        images * sums[0] / free_seeds,
+        seeds * sums[1] / free_images,
+        sums[2] / (free_seeds * free_images),
+    )

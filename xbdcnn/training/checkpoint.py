@@ -25,7 +25,8 @@ class Run:
     """Everything that changes during training, saved as one checkpoint.
 
     images: digest of the training images, see `pool_digest`. A checkpoint is loaded only into a
-    run of the same configuration, recipe, images and network.
+    run of the same configuration, recipe, images and network. Settings that it lacks, since they
+    are newer than it, had their default values.
     """
 
     def __init__(
@@ -67,17 +68,16 @@ class Run:
         own = {name: value.shape for name, value in self.network.state_dict().items()}
         return {name: value.shape for name, value in state.items()} == own
 
-    def _is_of(self, identity: dict[str, Any]) -> bool:
-        """Tell whether a checkpoint is of this run; a field that it lacks has its default."""
-        defaults = {"recipe": asdict(type(self.recipe)()), "config": asdict(TrainConfig())}
-        filled = {part: values | identity[part] for part, values in defaults.items()}
-        return identity | filled == self.identity
+    def _is_same(self, identity: dict[str, Any]) -> bool:
+        """Tell whether the identity in a checkpoint is that of this run, see the class."""
+        defaults = {"config": asdict(TrainConfig()), "recipe": asdict(type(self.recipe)())}
+        return identity | {n: d | identity[n] for n, d in defaults.items()} == self.identity
 
     def load(self, path: Path) -> None:
         """Restore the state of a checkpoint; XbdcnnError if it is damaged or of another run."""
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            if not self._is_of(state["identity"]) or not self._fits(state["network"]):
+            if not (self._is_same(state["identity"]) and self._fits(state["network"])):
                 raise XbdcnnError(
                     f"{path}: checkpoint of another network, configuration, recipe or set of "
                     "images; use another run folder"

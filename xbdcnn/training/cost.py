@@ -76,7 +76,7 @@ def predict_cost(
         name: a network of `zoo.ZOO`.
         source: radiographs; a few are enough.
         config: budget; its batch is divided among the processes that a launcher has started.
-        width: channels of an X-BDCNN.
+        width: channels of an X-BDCNN or of DnCNN.
         count: number of radiographs of the whole run.
         patches_per_image: stored patches of each radiograph; None to train from memory.
     """

@@ -75,7 +75,8 @@ def train_named(
         source: radiographs; its `val` split chooses the weights that are kept.
         config: budget and optimiser, the same for networks that are to be compared.
         folder: where checkpoint.pt, log.csv and the finished <name>.safetensors go.
-        width: channels of an X-BDCNN at full resolution, None for the recipe's own.
+        width: channels of an X-BDCNN at full resolution or of DnCNN, see `build_network`; None for
+            the recipe's own.
         count: largest number of training radiographs, all of which are held in memory.
         progress: show a progress bar.
         pool: stored patches to train on instead of radiographs, see `training_pool`.
@@ -155,7 +156,7 @@ def training_facts(
 
 
 def with_width(recipe: AnyRecipe, width: int | None) -> AnyRecipe:
-    """Return the recipe of an X-BDCNN with another width, any other recipe unchanged."""
+    """Return the recipe of a network of the paper's tables with another width, others unchanged."""
     return replace(recipe, width=width) if width and isinstance(recipe, Recipe) else recipe
 
 

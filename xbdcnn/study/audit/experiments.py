@@ -29,7 +29,7 @@ from xbdcnn.study.audit import (
 from xbdcnn.study.detectors import measure_detectors
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.study.scoring import table_1_cases
-from xbdcnn.study.trials import BUDGET
+from xbdcnn.study.series import BUDGET
 from xbdcnn.training.batches import TrainConfig
 
 PROFILE = get_profile("cpu")

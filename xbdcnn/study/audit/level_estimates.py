@@ -86,13 +86,14 @@ def _total(eta: float, sigma: float, brightness: float) -> float:
 def error_statistics(table: pd.DataFrame, by: Sequence[str] = ("method",)) -> pd.DataFrame:
     """Compute bias, RMSE, correlation and slope of the estimates in `calibration`.
 
-    Returns one row per group and level. `of a constant` is the RMSE of the constant estimate that
-    equals the mean of the true levels. `median error` is that of the absolute errors and includes
-    infinite estimates; all other columns use the finite ones, whose number is `cases`.
+    Returns one row per group and level that the table has. `of a constant` is the RMSE of the
+    constant estimate that equals the mean of the true levels. `median error` is that of the
+    absolute errors and includes infinite estimates; all other columns use the finite ones, whose
+    number is `cases`.
     """
     rows = []
     for key, group in table.groupby(list(by), sort=False):
-        for level in (*LEVELS, "total"):
+        for level in [level for level in (*LEVELS, "total") if level in table]:
             estimates = group[[level, f"est_{level}"]].dropna()
             finite = estimates[np.isfinite(estimates[f"est_{level}"])]
             if len(finite) < 3:

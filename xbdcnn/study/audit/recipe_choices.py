@@ -7,7 +7,8 @@ import pandas as pd
 from xbdcnn import paper
 from xbdcnn.study.audit.ledger import Finding, Verdict
 from xbdcnn.study.results import table
-from xbdcnn.study.trials import SERIES, effects
+from xbdcnn.study.series import SERIES
+from xbdcnn.study.trials import effects
 
 TRIALS = SERIES["choices"]
 

@@ -1,0 +1,1 @@
+"""Networks trained with several seeds each, scored on the cases of Tables I and II."""

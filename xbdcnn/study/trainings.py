@@ -1,0 +1,29 @@
+"""The record of a training run: budget, time, validation scores and provenance of its weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from xbdcnn._common.files import sha256_of
+from xbdcnn.inference.weights import read_weights
+from xbdcnn.study.audit.recipe_choices import UNITS
+
+
+def training_row(path: Path | str) -> dict[str, Any]:
+    """Return one row of trainings.csv from the header of a weight file.
+
+    network, seed, patches, patch_size, width (channels; None for a network without one width),
+    core_hours (None if unknown), the scores of `recipe_choices.UNITS` that the run has, commit and
+    time of the run, data_sha256, and the sha256 of the file. XbdcnnError if it is unreadable.
+    """
+    header = read_weights(path)[1]
+    known, budget = header["provenance"], header["budget"]
+    row = {"network": header["name"], "seed": budget["seed"], "patches": budget["patches"]}
+    row |= {"patch_size": budget["patch_size"], "width": header["recipe"].get("width")}
+    row |= {
+        "core_hours": round(header["cpu_seconds"] / 3600, 2) if "cpu_seconds" in header else None
+    }
+    row |= {name: score for name, score in header["scores"].items() if name in UNITS}
+    row |= {"commit": known["commit"], "data_sha256": known["data_sha256"], "time": known["time"]}
+    return row | {"sha256": sha256_of(path)}
