@@ -72,9 +72,9 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # $$f = p + n, \qquad \eta\, p \sim \text{Poisson}(\eta\, g), \qquad n \sim \mathcal N(0, \sigma^2).$$
 #
 # Here $g$ is the noise-free image and $f$ the observed one; η is the number of photons per grey
-# level, and σ is given in grey levels of the 8-bit scale. A small η means strong noise. In this model
-# white pixels receive the most photons; in a radiograph they receive the fewest
-# ([notebook 01](01_noise_synthesis.ipynb#where-are-the-photons)).
+# level, and σ is given in grey levels of the 8-bit scale. A small η means strong noise. In this
+# model white pixels receive the most photons; in a radiograph they receive the fewest ([notebook
+# 01](01_noise_synthesis.ipynb#where-are-the-photons)).
 
 # %%
 show_source(noise.add_hybrid_noise)
@@ -99,8 +99,8 @@ show_source(Pretrained.denoise)
 #
 # The image below is a real chest radiograph that is installed with the package. It does not come
 # from the collection that the shipped network was trained on, but from another hospital and another
-# detector. In the paper's model we simulate about a fifth of the photons of the least noisy training
-# images and add electronic noise.
+# detector. In the paper's model we simulate about a fifth of the photons of the least noisy
+# training images and add electronic noise.
 
 # %%
 eta, sigma = 0.4, 10.0
@@ -118,9 +118,9 @@ plotting.save_figure(fig, figures / "00_hero", caption, hero_facts, smoke=settin
 fig
 
 # %% [markdown]
-# The built-in radiograph in three parts: with the noise of the paper's model, as the network restores
-# it, and without added noise; then the same detail of all three. The network received only the noisy
-# image. In the restored detail the noise is removed, and so are the finest lines.
+# The built-in radiograph in three parts: with the noise of the paper's model, as the network
+# restores it, and without added noise; then the same detail of all three. The network received only
+# the noisy image. In the restored detail the noise is removed, and so are the finest lines.
 #
 # **Check.** The restoration removes at least three quarters of the squared error (6 dB).
 
@@ -314,10 +314,10 @@ for name, value in {**run_facts, **versions}.items():
 #
 # - The paper makes three claims, about the noise model, the noise level estimate and the SSIM loss.
 #   Each has an experiment in the paper and a notebook here.
-# - In every row of a network the paper prints SNR above PSNR, which is impossible. Our tables show the
-#   printed and the corrected values side by side.
-# - The total noise of an image is estimated well, its two components are not. A higher PSNR does not
-#   imply a better diagnosis.
+# - In every row of a network the paper prints SNR above PSNR, which is impossible. Our tables show
+#   the printed and the corrected values side by side.
+# - The total noise of an image is estimated well, its two components are not. A higher PSNR does
+#   not imply a better diagnosis.
 
 # %%
 print(run_time())

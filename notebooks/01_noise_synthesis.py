@@ -20,7 +20,7 @@
 #
 # ## What you'll do
 #
-# You follow the photons through a chest and measure the noise of real detectors. Then you add the
+# You compute the photons behind a chest and measure the noise of real detectors. Then you add the
 # paper's noise to a clean radiograph, verify its mean and variance, recover η and σ from two noisy
 # exposures of one scene by the photon transfer method, and test which interpretation of η agrees
 # with the paper.
@@ -72,8 +72,8 @@ print(facts, "(a smoke test: the numbers mean little)" if smoke else "")
 # %% [markdown]
 # ## Where are the photons?
 #
-# The paper draws the photons of a pixel from its grey level. Before we follow it, we follow the
-# photons: from the tube through the patient to the detector and onto the display. The share of the
+# The paper draws the photons of a pixel from its grey level. Before we use this model, we compute
+# the photons from the tube through the patient to the detector and their display. The share of the
 # photons that pass the patient without being absorbed or scattered, the transmission, follows the
 # law of Beer and Lambert.
 
@@ -485,8 +485,8 @@ for count in (2, len(flats)):
 
 # %% [markdown]
 # Two exposures of a patient are not suited to this measurement, because the patient moves: every
-# edge would count as noise ([Task 9](10_exercises.ipynb)). In a simulation the clean image is known,
-# and one noisy image is enough; `measured_noise.mean_variance` takes both and is used in the
+# edge would count as noise ([Task 9](10_exercises.ipynb)). In a simulation the clean image is
+# known, and one noisy image is enough; `measured_noise.mean_variance` takes both and is used in the
 # exercises.
 
 # %% [markdown]
@@ -526,10 +526,10 @@ plotting.save_figure(fig, figures / "01_clipping", caption, facts | {"data": "gr
 fig
 
 # %% [markdown]
-# Left, the mean error: at black the noise can only increase a value and at white only decrease it,
-# which shifts the mean by several grey levels. Right, the standard deviation: the solid lines leave
-# the dashed theory where the noise reaches a limit of the scale, about fifty grey levels below
-# white. A denoiser that assumes the unclipped model would be wrong there; a network learns from
+# The left panel shows the mean error: at black the noise can only increase a value and at white
+# only decrease it, which shifts the mean by several grey levels. The right panel shows the standard
+# deviation: the solid lines deviate from the dashed theory where the noise reaches a limit of the
+# scale, about fifty grey levels below white. A denoiser that assumes the unclipped model would be wrong there; a network learns from
 # clipped images.
 #
 # On the built-in radiograph only a small share of the pixels is clipped, because most of its pixels
@@ -853,12 +853,12 @@ print(f"noisy PSNRs of ChestX-ray8 differ from the printed ones by at most {larg
 # ## Take-away
 #
 # - White pixels of a radiograph receive few photons, while the paper's model gives them many. On a
-#   logarithmic display the variance rises towards white in both, linearly in Eq. 1 and faster in the
-#   measurement.
-# - In Eq. 1 η is the number of photons per grey level, σ is the electronic noise in grey levels, and
-#   Var f = g/η + σ². Two exposures of one scene give both without a noise-free image.
-# - Of five interpretations of η only this one gives a possible and nearly constant mean grey level in
-#   the nine cells of Table II.
+#   logarithmic display the variance rises towards white in both, linearly in Eq. 1 and faster in
+#   the measurement.
+# - In Eq. 1 η is the number of photons per grey level, σ is the electronic noise in grey levels,
+#   and Var f = g/η + σ². Two exposures of one scene give both without a noise-free image.
+# - Of five interpretations of η only this one gives a possible and nearly constant mean grey level
+#   in the nine cells of Table II.
 #
 # ## References
 #

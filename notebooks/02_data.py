@@ -583,9 +583,9 @@ for measured in (stored, extremity):
 #
 # ### PSNR against a noisy reference
 #
-# First the two cases of the theory, on a uniform scene. The reference has residual noise of one grey
-# level; noise of four strengths is added to it. Three estimates are compared with the reference: the
-# true scene, the noisy image itself, and the best mixture of both.
+# First the two cases of the theory, on a uniform scene. The reference has residual noise of one
+# grey level; noise of four strengths is added to it. Three estimates are compared with the
+# reference: the true scene, the noisy image itself, and the best mixture of both.
 
 # %%
 rng, rows = np.random.default_rng(0), {}

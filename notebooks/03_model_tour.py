@@ -336,9 +336,9 @@ fig
 
 # %% [markdown]
 # The left picture shows the receptive field of the architecture in white (no data), the right one,
-# at the same scale, the gradient of the shipped weights for one pixel of a noisy test image (profile
-# and data as printed at the top). The right picture is valid for this pixel and this noise only;
-# near an edge it would differ.
+# at the same scale, the gradient of the shipped weights for one pixel of a noisy test image
+# (profile and data as printed at the top). The right picture is valid for this pixel and this noise
+# only; near an edge it would differ.
 #
 # ### The residual
 #
@@ -357,8 +357,8 @@ with torch.no_grad():
 # The assertion also shows the sign. The paper adds the residual, so $\mathcal R \approx g - f$ is
 # *minus* the noise; the released code subtracts it. A network can learn either equally well.
 #
-# Where does training start? The initial weights are random and not zero. The next cell measures what
-# untrained networks of three seeds add to the noisy image, in grey levels.
+# Where does training start? The initial weights are random and not zero. The next cell measures
+# what untrained networks of three seeds add to the noisy image, in grey levels.
 
 # %%
 for seed in range(3):
@@ -515,9 +515,10 @@ assert difference[:193, :194].max() < 1e-4 < difference.max()
 # ## Take-away
 #
 # - The NLE estimates one map for η and one for σ with five small layers; the NBD, a U-Net of 17
-#   convolutions, receives the image and both maps and predicts a residual that is added to the image.
-# - Nearly all parameters and operations are in the NBD. The NLE sees 11×11 pixels, the whole network
-#   a field about ninety pixels wide.
+#   convolutions, receives the image and both maps and predicts a residual that is added to the
+#   image.
+# - Nearly all parameters and operations are in the NBD. The NLE sees 11×11 pixels, the whole
+#   network a field about ninety pixels wide.
 # - The text, the drawing and the released code define three slightly different networks. A `Recipe`
 #   has a name for each choice.
 #

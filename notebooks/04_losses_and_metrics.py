@@ -25,13 +25,13 @@
 #
 # ## What you'll learn
 #
-# Why the choice between sums and means matters once terms are added, how to measure the influence of
-# a loss term, why SNR never exceeds PSNR, and why an SSIM value needs its conventions.
+# Why the choice between sums and means matters once terms are added, how to measure the influence
+# of a loss term, why SNR never exceeds PSNR, and why an SSIM value needs its conventions.
 #
 # ## What you need
 #
-# Derivatives and logarithms, and a clone of the repository. The last line of the notebook states how
-# long the run took.
+# Derivatives and logarithms, and a clone of the repository. The last line of the notebook states
+# how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -202,8 +202,8 @@ plotting.save_figure(fig, figures / "04_asymmetry", caption, no_data, smoke=sett
 fig
 
 # %% [markdown]
-# Eq. 3 in its three readings; no data enters. Text and equation mirror each other and have one
-# minimum, at the true level. The released weight $|\alpha - \text{relu}(\tilde l - \hat l)|$ has a
+# Eq. 3 in its three readings; no data enters. The curves of text and equation are mirror images
+# and have one minimum, at the true level. The released weight $|\alpha - \text{relu}(\tilde l - \hat l)|$ has a
 # second zero, at $\tilde l - \alpha$.
 #
 # Gradient descent shows the consequence. No network is needed: the parameter is the estimate
@@ -373,10 +373,10 @@ expect(ratios["AS_RELEASED"][:, 1].max() < 0.1, "MSE dominates as released", sou
 expect(ratios["BALANCED"][:, 1].max() < 0.1, "MSE dominates when balanced, too", source)
 
 # %% [markdown]
-# These ratios hold for images in [0, 1] inside the loss, which is an assumption of ours: the paper
-# states the noise on the scale of 255 grey levels and never the scale of the loss. On 0 to 255 the
-# squared error would be $255^2$ times larger, while SSIM with the data range 255 would not change.
-# The ratio as written would then be:
+# These ratios hold for images in [0, 1] inside the loss, which is an assumption of ours: the levels
+# of the noise are on the scale of 255 grey levels (notebook 01), and the paper never states the
+# scale of the loss. On 0 to 255 the squared error would be $255^2$ times larger, while SSIM with
+# the data range 255 would not change. The ratio as written would then be:
 
 # %%
 print(", ".join(f"{ratio:.2g}" for ratio in ratios["AS_WRITTEN"][:, 1] / 255**2))
@@ -406,19 +406,19 @@ for data_range in (1.0, 255.0):
 
 # %% [markdown]
 # The paper's ablation without the SSIM loss has the same SSIM as the full model. That does not show
-# that the term had no influence. In our training runs as written, where the SSIM term has by far the
-# larger gradient, its removal leaves SSIM almost unchanged, too ([notebook
+# that the term had no influence. In our training runs as written, where the SSIM term has by far
+# the larger gradient, its removal leaves SSIM almost unchanged, too ([notebook
 # 07](07_ablations.ipynb#paired-differences)). The influence of a term follows from its gradients
 # only.
 #
 # ### The recipe BALANCED
 #
 # The recipe `BALANCED` keeps the network and all four terms and changes weights, units and
-# reductions. All terms are means, so that they do not depend on patch and batch size. λ₂ is so small
-# that the MSE term dominates, as the check above shows. The level maps are divided by the upper limit
-# of their range, because otherwise the η map is tens of times larger than the σ map and the squared
-# error is almost insensitive to σ. The name refers to the two levels; the four terms do not have
-# equal influence.
+# reductions. All terms are means, so that they do not depend on patch and batch size. λ₂ is so
+# small that the MSE term dominates, as the check above shows. The level maps are divided by the
+# upper limit of their range, because otherwise the η map is tens of times larger than the σ map and
+# the squared error is almost insensitive to σ. The name refers to the two levels; the four terms do
+# not have equal influence.
 
 # %%
 for scaling in ("released", "unit"):
@@ -589,8 +589,8 @@ expect(of_windows < by_range[2] - by_range[1], "windows change it less", source)
 #
 # `AS_WRITTEN` follows the text, and its SSIM term dominates for images in [0, 1]; `AS_RELEASED`
 # follows the code, in which the SSIM term is weak and the noise level can stay below the true one.
-# Both were trained and are compared in notebooks 05 and 11. `BALANCED` is our own recipe and labelled
-# so; its SSIM term is weak, too.
+# Both were trained and are compared in notebooks 05 and 11. `BALANCED` is our own recipe and
+# labelled so; its SSIM term is weak, too.
 #
 # On the metrics the result is certain. SNR ≤ PSNR follows from the definitions, the constant gap of
 # 4.2829 dB corresponds to ordinary chest radiographs, and so X-BDCNN's PSNR in Table I is 41.11 dB,

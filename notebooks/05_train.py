@@ -33,8 +33,8 @@
 #
 # Notebooks 03 and 04. With profile `quick` the notebook trains a half-width network for a hundred
 # steps as a demonstration: the tables use the shipped weights. The profiles `cpu` and `paper` train
-# every network of the tables; `xbdcnn train --estimate` predicts their time on your machine. The last
-# line of the notebook states how long the run took.
+# every network of the tables; `xbdcnn train --estimate` predicts their time on your machine. The
+# last line of the notebook states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -464,10 +464,10 @@ print(f"difference {balanced.val_psnr - released.val_psnr:+.2f} dB, one training
 # Short training runs at half width on the same number of pixels, each with one change to the trial
 # "first guess", scored on the validation radiographs by `xbdcnn trials recipe` at the budget below.
 # There is one seed each, so small differences are not significant: [notebook
-# 07](07_ablations.ipynb#more-than-one-seed) measures how much one network differs between seeds. The
-# training runs by which the weights of X-BDCNN (balanced) were selected are not on record. The runs
-# below do not single them out: compare the rows "a tenth of SSIM, ten times the levels" and "best
-# weights" with those of the first guess at as many patches per step.
+# 07](07_ablations.ipynb#more-than-one-seed) measures how much one network differs between seeds.
+# The training runs by which the weights of X-BDCNN (balanced) were selected are not on record. The
+# runs below do not single them out: compare the rows "a tenth of SSIM, ten times the levels" and
+# "best weights" with those of the first guess at as many patches per step.
 
 # %%
 search, record = results.table("trials_recipe"), results.facts("trials_recipe")
@@ -530,9 +530,9 @@ averaging.gains(averaged).round(3).add_suffix(" versions", axis=1)
 # %% [markdown]
 # ## Discussion
 #
-# Our budgets and the paper's differ, which has to be considered when PSNRs are compared. The compared
-# rows show the *order* of one training run of each method at equal budget; another seed can change
-# it. With a GPU the full protocol can be run with the same code by the profile `paper`.
+# Our budgets and the paper's differ, which has to be considered when PSNRs are compared. The
+# compared rows show the *order* of one training run of each method at equal budget; another seed
+# can change it. With a GPU the full protocol can be run with the same code by the profile `paper`.
 #
 # There are two deliberate departures from the paper. The paper splits *patches* into training,
 # validation and test set, so that each test patch has patches of the same radiograph in training;
@@ -576,8 +576,8 @@ averaging.gains(averaged).round(3).add_suffix(" versions", axis=1)
 #   data, and an interrupted training run ends with the same weights as an uninterrupted one.
 # - The shipped networks saw about one percent of the paper's pixels or less. Their absolute PSNR
 #   cannot be compared with the paper's.
-# - One training run per recipe does not show which recipe is best: the recipe as released reaches the
-#   validation PSNR of X-BDCNN (balanced) with fewer patches.
+# - One training run per recipe does not show which recipe is best: the recipe as released reaches
+#   the validation PSNR of X-BDCNN (balanced) with fewer patches.
 #
 # ## References
 #

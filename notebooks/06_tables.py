@@ -109,8 +109,8 @@ print(f"root mean square of the images, in grey levels: {255 * 10 ** (-gaps.mean
 # %% [markdown]
 # **Check.** The root mean square of ten ChestX-ray8 radiographs, from their scores on file, is
 # similar. (The images of this run are not used: the fields of the built-in radiograph were chosen
-# for their brightness. The gap in Table I varies between rows, because the released script pools its
-# SNR over batches; see notebook 04.)
+# for their brightness. The gap in Table I varies between rows, because the released script pools
+# its SNR over batches; see notebook 04.)
 
 # %%
 rms = rms_of_images(results.table("table_2_results"))
@@ -215,10 +215,10 @@ print(f"that of the paper {0.7 * paper.PATCHES * sum(paper.EPOCHS):,.0f}.")
 # absolute numbers of the paper is between very unequal training runs.
 #
 # The rows of our tables: "X-BDCNN (as written)" is trained as the paper's text describes, and
-# "X-BDCNN (balanced)" is the same architecture with other loss weights, under which the squared error
-# dominates (notebook 04), and a longer training. It is not shown to be the best recipe (notebook 05).
-# "X-ReCNN-style" is a reconstruction from a brief description, because X-ReCNN was not
-# published in full. The "successors" are not in the paper. They keep its idea, a part that
+# "X-BDCNN (balanced)" is the same architecture with other loss weights, under which the squared
+# error dominates (notebook 04), and a longer training. It is not shown to be the best recipe
+# (notebook 05). "X-ReCNN-style" is a reconstruction from a brief description, because X-ReCNN was
+# not published in full. The "successors" are not in the paper. They keep its idea, a part that
 # estimates the noise level and a part that denoises given the level, in a smaller network: the
 # *specialist* was trained on the paper's noise only, the *generalist* on the noise of radiographs
 # from none to stronger than the paper's, correlated noise included, and *tiny* likewise with fewer
@@ -567,8 +567,8 @@ print("training seeds:", ", ".join(map(str, sorted(trainings["seed"].unique())))
 # of each disputed choice.
 #
 # Each network was trained with one seed. An interval over images describes the uncertainty for
-# these weight files and not for the methods; the difference between training runs with several seeds
-# is measured in [notebook 07](07_ablations.ipynb#more-than-one-seed).
+# these weight files and not for the methods; the difference between training runs with several
+# seeds is measured in [notebook 07](07_ablations.ipynb#more-than-one-seed).
 
 # %% [markdown]
 # ## Two questions
@@ -597,10 +597,10 @@ print("training seeds:", ", ".join(map(str, sorted(trainings["seed"].unique())))
 # %% [markdown]
 # ## Take-away
 #
-# - SNR and PSNR are exchanged in every row of a network; the correction changes the order of BM3D and
-#   X-ReCNN, and of the two ablations.
-# - Our noisy images have the printed PSNR within a few tenths of a decibel, so the task is that of the
-#   paper. Our networks, trained on about one percent of its pixels, gain less than it reports.
+# - SNR and PSNR are exchanged in every row of a network; the correction changes the order of BM3D
+#   and X-ReCNN, and of the two ablations.
+# - Our noisy images have the printed PSNR within a few tenths of a decibel, so the task is that of
+#   the paper. Our networks, trained on about one percent of its pixels, gain less than it reports.
 # - An interval over images, paired image by image, compares weight files. A statement about methods
 #   needs several training runs.
 #
@@ -614,8 +614,8 @@ print("training seeds:", ", ".join(map(str, sorted(trainings["seed"].unique())))
 #   [doi:10.1109/TIP.2012.2202675](https://doi.org/10.1109/TIP.2012.2202675).
 # - A. Buades, B. Coll, J.-M. Morel, *A non-local algorithm for image denoising* (NLM), CVPR 2005,
 #   [doi:10.1109/CVPR.2005.38](https://doi.org/10.1109/CVPR.2005.38).
-# - L. I. Rudin, S. Osher, E. Fatemi, *Nonlinear total variation based noise removal algorithms* (TV),
-#   Physica D 60, 259 (1992),
+# - L. I. Rudin, S. Osher, E. Fatemi, *Nonlinear total variation based noise removal algorithms*
+#   (TV), Physica D 60, 259 (1992),
 #   [doi:10.1016/0167-2789(92)90242-F](<https://doi.org/10.1016/0167-2789(92)90242-F>).
 # - K. Zhang, W. Zuo, Y. Chen, D. Meng, L. Zhang, *Beyond a Gaussian denoiser: Residual learning of
 #   deep CNN for image denoising* (DnCNN), IEEE Trans. Image Process. 26, 3142 (2017),

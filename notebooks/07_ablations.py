@@ -93,8 +93,8 @@ show_source(NLE)
 # %% [markdown]
 # An ablation is a *paired* experiment: both networks restore the same noisy image, so the influence
 # of the image cancels in the difference. The uncertainty of the mean difference follows from the
-# standard deviation $s$ of the differences over images. Conversely, the number of images with which a
-# difference $d$ is detected in 80 % of all experiments (a *power* of 80 %) is
+# standard deviation $s$ of the differences over images. Conversely, the number of images with which
+# a difference $d$ is detected in 80 % of all experiments (a *power* of 80 %) is
 #
 # $$n \approx \left(\frac{(z_{0.975} + z_{0.8})\, s}{d}\right)^2
 #   \approx \left(\frac{2.8\, s}{d}\right)^2 .$$
@@ -126,9 +126,9 @@ for entry in ablation_entries:
 # %% [markdown]
 # The difference of a tenth of a decibel is printed without an interval or a second seed. The equal
 # SSIM does not show that the SSIM loss had no effect: our own ablation below leaves SSIM almost
-# unchanged, too, although the gradient of its SSIM term is much larger than that of the squared error.
-# The influence of a term follows from its gradients. In the published code, which compares residuals
-# with a data range of 255, the gradient of the SSIM term is small ([notebook
+# unchanged, too, although the gradient of its SSIM term is much larger than that of the squared
+# error. The influence of a term follows from its gradients. In the published code, which compares
+# residuals with a data range of 255, the gradient of the SSIM term is small ([notebook
 # 04](04_losses_and_metrics.ipynb#gradients-of-the-loss-terms)).
 #
 # ### The variants
@@ -222,8 +222,8 @@ assert {label: record[label] for label in variants} == loaded
 # ### Paired differences
 #
 # Each row is a variant minus the full model, averaged over images, with its 95 % interval over
-# images. It compares two weight files, one training run each. Consider PSNR and SSIM together: a part
-# that improves one of them may reduce the other.
+# images. It compares two weight files, one training run each. Consider PSNR and SSIM together: a
+# part that improves one of them may reduce the other.
 
 # %%
 differences = statistics.paired_differences(scores, REFERENCE)
@@ -241,9 +241,9 @@ fig
 # Difference of each variant to X-BDCNN (as written) on the same noisy patches, profile and data as
 # printed above. A value left of zero means that the variant is worse than the full model.
 #
-# How strong was the SSIM term that the first ablation removed? The next cell computes the gradients of
-# the weighted terms with respect to the parameters of the trained full model, on one batch of noisy
-# patches, and prints the change of SSIM without the SSIM loss.
+# How strong was the SSIM term that the first ablation removed? The next cell computes the gradients
+# of the weighted terms with respect to the parameters of the trained full model, on one batch of
+# noisy patches, and prints the change of SSIM without the SSIM loss.
 
 # %%
 batch = draw_batch(
@@ -259,15 +259,16 @@ for row in differences[differences["method"] == ablation_entries[0].label].itert
     print(f"{row.method}: SSIM {row.ssim:+.4f} [{row.ssim_low:+.4f}, {row.ssim_high:+.4f}]")
 
 # %% [markdown]
-# A term with the larger gradient can be removed and SSIM hardly changes. The equal SSIM of the paper's
-# two rows therefore does not show that its term was without influence.
+# A term with the larger gradient can be removed and SSIM hardly changes. The equal SSIM of the
+# paper's two rows therefore does not show that its term was without influence.
 #
 # ### Comparison with the paper's claim
 #
 # The next cell prints one sentence per variant, computed from the numbers. It is valid for these
-# weight files on these images. "Open" means that the interval includes zero, so that these images do
-# not decide. An ablation that is *worse* than the full model agrees with the paper's table, one that
-# is *better* disagrees with it. Neither contradicts it, because our weights are not the authors'.
+# weight files on these images. "Open" means that the interval includes zero, so that these images
+# do not decide. An ablation that is *worse* than the full model agrees with the paper's table, one
+# that is *better* disagrees with it. Neither contradicts it, because our weights are not the
+# authors'.
 
 
 # %%
@@ -462,8 +463,8 @@ print("images behind each interval:", differences["images"].max())
 # %% [markdown]
 # ## Take-away
 #
-# - The paper's ablations differ from the full model by a tenth of a decibel, without an interval or a
-#   second seed. Training runs of one network from three seeds differ by more.
+# - The paper's ablations differ from the full model by a tenth of a decibel, without an interval or
+#   a second seed. Training runs of one network from three seeds differ by more.
 # - An interval over images compares two weight files. A statement about a part of the network needs
 #   several training runs; with three seeds both ablations are undecided.
 # - Equal SSIM does not show that an SSIM loss is without effect; its gradients do.

@@ -190,8 +190,9 @@ fig
 
 # %% [markdown]
 # Figure 2 of the paper, reproduced on an image of the data source and with the profile printed at
-# the top; PSNR and SSIM (data range 1) are given in each panel. The panels are smaller than the image,
-# here and in the file. The next cell prints the pixels of a panel and of the enlarged detail.
+# the top; PSNR and SSIM (data range 1) are given in each panel. The panels are smaller than the
+# image, here and in the file. The next cell prints the pixels of a panel and of the enlarged
+# detail.
 
 # %%
 panel = fig.axes[1].get_position().width * Image.open(saved[0]).width
@@ -199,12 +200,12 @@ print(f"a panel has about {panel:.0f} pixels for {clean.shape[1]} of the image, 
 print(f"its enlarged detail about {INSET * panel:.0f} for {size}")
 
 # %% [markdown]
-# Where a panel has fewer pixels than the image, its noise is averaged and looks weaker than it is. Use
-# the enlarged detail for noise and the panel for structure. Follow a thin line, a rib's edge or a
-# vessel, from the clean reference through a row. Is it continuous? In the flat grey between the ribs,
-# a mottled surface is noise that was blurred instead of removed. In the dark lung, where the quantum
-# noise of the model is weak, look for residual electronic noise. Then compare the rightmost column
-# with the leftmost: a blind network has to adapt to the different noise without being told.
+# Where a panel has fewer pixels than the image, its noise is averaged and looks weaker than it is.
+# Use the enlarged detail for noise and the panel for structure. Follow a thin line, a rib's edge or
+# a vessel, from the clean reference through a row. Is it continuous? In the flat grey between the
+# ribs, a mottled surface is noise that was blurred instead of removed. In the dark lung, where the
+# quantum noise of the model is weak, look for residual electronic noise. Then compare the rightmost
+# column with the leftmost: a blind network has to adapt to the different noise without being told.
 #
 # ### The numbers of the panels
 
@@ -315,12 +316,12 @@ print(f"largest offset in brightness: {largest} ({named['offset'][largest]:+.2f}
 print(f"highest mean PSNR, {balanced} included: {best.idxmax()} ({best.max():.2f} dB)")
 
 # %% [markdown]
-# Where these results disagree with the paper, two things differ besides the image: our
-# X-ReCNN-style network is a reconstruction from a short description, and the weights come from the
-# budget printed above. Where they agree, this is still the result of one radiograph.
+# If these results disagree with the paper, two things differ besides the image: our X-ReCNN-style
+# network is a reconstruction from a short description, and the weights are of the budget printed
+# above, from one training run each. If they agree, it is the result of one radiograph.
 #
 # These numbers do not show one risk: a denoiser can produce structure that is not in the data.
-# Where a structure is hidden by noise, a network fills in what is typical of its training images.
+# Where noise conceals a structure, a network inserts what is typical of its training images.
 # The result looks plausible, but it does not replace a sufficient dose. These networks are for
 # study, not for diagnosis.
 
@@ -352,8 +353,8 @@ print(f"highest mean PSNR, {balanced} included: {best.idxmax()} ({best.max():.2f
 #
 # - One radiograph at four noise levels is an illustration; intervals over radiographs are in
 #   notebook 06.
-# - The residual shows what was removed: in noise without structure its spectrum is flat, and missing
-#   power at low frequencies is noise that was left in the image.
+# - The residual shows what was removed: in noise without structure its spectrum is flat, and
+#   missing power at low frequencies is noise that was left in the image.
 # - Error maps and the numbers for spots, detail and offset show errors that PSNR does not
 #   distinguish.
 

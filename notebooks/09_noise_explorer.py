@@ -14,9 +14,9 @@
 # %% [markdown]
 # # 09 Noise explorer
 #
-# This notebook shows one radiograph under interactively chosen noise of the paper's model. One slider
-# sets the number of photons per grey level, η, the other the electronic noise, σ. A network restores
-# the image, and the residual shows what it removed.
+# This notebook shows one radiograph under interactively chosen noise of the paper's model. One
+# slider sets the number of photons per grey level, η, the other the electronic noise, σ. A network
+# restores the image, and the residual shows what it removed.
 #
 # ## What you'll do
 #
@@ -71,12 +71,12 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 #
 # $$\operatorname{Var} f = \frac{g}{\eta} + \sigma^2 .$$
 #
-# Both terms are equal at the grey level $g^* = \eta\,\sigma^2$. In the model quantum noise dominates
-# in brighter pixels and electronic noise in darker ones. The two sliders change how much noise there
-# is and where it is: with a small σ the noise is strongest in the bright bone, with a large σ it is
-# nearly the same in bone and lung. (In the model bone has strong noise because its high grey level
-# stands for many photons. A detector receives *few* photons behind bone; a section below compares the
-# two.)
+# Both terms are equal at the grey level $g^* = \eta\,\sigma^2$. In the model quantum noise
+# dominates in brighter pixels and electronic noise in darker ones. The two sliders change how much
+# noise there is and where it is: with a small σ the noise is strongest in the bright bone, with a
+# large σ it is nearly the same in bone and lung. (In the model bone has strong noise because its
+# high grey level stands for many photons. A detector receives *few* photons behind bone; a section
+# below compares the two.)
 
 # %% tags=["nbval-check-output"]
 for eta, sigma in [(0.4, 5), (0.4, 15), (0.8, 15), (1.9, 20)]:
@@ -406,8 +406,8 @@ pd.DataFrame(rows).round(3)
 # - In the model quantum noise dominates above the grey level ησ², electronic noise below it.
 # - In a detector with a logarithmic display both noises are strongest in white, where few photons
 #   arrive, and a scintillator correlates the quantum noise.
-# - The residual of a good restoration is white noise. A positive correlation of adjacent pixels shows
-#   removed edges, a negative one noise that was left in the image.
+# - The residual of a good restoration is white noise. A positive correlation of adjacent pixels
+#   shows removed edges, a negative one noise that was left in the image.
 
 # %%
 print(run_time())

@@ -719,7 +719,8 @@ assert np.mean(gains) > 1, "the gain is too small"
 #
 # - A formula tests printed numbers: it shows which rows of a table are impossible and how bright
 #   unpublished images are.
-# - A simulation tests a formula: a missing factor of η changes the variance by far more than chance.
+# - A simulation tests a formula: a missing factor of η changes the variance by far more than
+#   chance.
 # - The outcome of a comparison depends on the tuning of the baselines and on the training budget.
 #
 # ## References

@@ -607,10 +607,10 @@ expect(rmse[GENERALIST] < rmse[BEFORE], f"{GENERALIST} reduces the error {both}"
 #
 # - Measure the noise of a radiograph before it is denoised. The noise of an ordinary radiograph is
 #   weaker than all training noise of the paper's network, which then removes structure.
-# - Two checks need no clean image: the residual must contain no anatomy, and inserted discs must keep
-#   their contrast.
-# - PSNR and detectability can disagree. A ratio of detectability below 1 is a loss, also if the image
-#   is smoother and has a higher PSNR.
+# - Two checks need no clean image: the residual must contain no anatomy, and inserted discs must
+#   keep their contrast.
+# - PSNR and detectability can disagree. A ratio of detectability below 1 is a loss, also if the
+#   image is smoother and has a higher PSNR.
 
 # %%
 print(run_time())

@@ -91,9 +91,10 @@ def exposures(source: Source) -> pd.DataFrame:
 def weak_noise(source: Source, count: int = 10, side: int = 512) -> pd.DataFrame:
     """Measure PSNR under weak to strong noise, white and correlated, on references with less noise.
 
-    The noise of the test radiographs themselves limits the PSNR at weak noise. The mean of 2x2
-    pixels halves it if it is white; the references are the means of the central fields of `side`
-    pixels. Returns the rows of `out_of_range.evaluate_conditions`.
+    At weak noise the noise of the test radiographs themselves decides their PSNR: a method that
+    removes it, too, scores lower than one that keeps it. The mean of 2x2 pixels halves it if it is
+    white; the references are the means of the central fields of `side` pixels. Returns the rows of
+    `out_of_range.evaluate_conditions`.
     """
     references = [halved(central_crop(image, side)) for image in source.images("test", count)]
     methods = collect_methods(tuple(CLASSICAL), PRECISION, only=WEAK_NOISE_METHODS)
