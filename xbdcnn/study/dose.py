@@ -113,8 +113,8 @@ def dose_scores(
 
     The full dose has noise of its own: the noise-free image differs from it, and a method that
     keeps a part of the noise can score higher than the noise-free image. Discs of `radius` pixels
-    and `contrast` grey levels are inserted before the method. A method that has to be told the noise
-    levels estimates them, or is bound to them, one call for each fraction.
+    and `contrast` grey levels are inserted before the method. A method that has to be told the
+    noise levels estimates them, or is bound to them, one call for each fraction.
 
     Returns:
         One row per case and method: image, fraction, method;
