@@ -30,6 +30,14 @@ After batch normalisation the activations have unit variance, and He initialisat
 layer would yield a residual as large as the image.
 """
 
+OUTPUT_SCALE = 0.01
+"""Factor of the last layer of `SkiDNetStyle`, which has 49w weights.
+
+Their gradients have mostly one sign, since the features are not negative. Without the factor the
+first steps of Adam, which change every weight by the learning rate, add far more error than the
+noise, and the network takes hundreds of steps to recover.
+"""
+
 
 class DnCNN(nn.Module):
     """DnCNN: g_hat = f - R(f) with a plain stack of convolutions R (Zhang et al. 2017, Sec. III).
@@ -137,8 +145,9 @@ class SkiDNetStyle(nn.Module):
     and w = `width` channels: conv to w; three times x + conv(conv(x)), over 2w to w channels, then
     max pooling; conv; three times nearest-neighbour upsampling to u, then u + conv(conv([u, s])),
     where s is the sum before the pooling of that resolution; a 7 x 7 convolution to one channel.
-    There are 279w^2 + 98w + 1 parameters (288,833 by default). Ours: no bias before a batch norm,
-    and the border of an image is mirrored until its sides are multiples of 8.
+    There are 279w^2 + 98w + 1 parameters (288,833 by default). Ours: no bias before a batch norm, a
+    factor of the last layer, `OUTPUT_SCALE`, which changes how it is trained and not what it can
+    represent, and the border of an image is mirrored until its sides are multiples of 8.
 
     Raises:
         XbdcnnError: the width is below 1.
@@ -153,7 +162,7 @@ class SkiDNetStyle(nn.Module):
         self.bottom = _conv_norm_relu(width, width)
         self.decoder = nn.ModuleList(_two_layers(2 * width, width) for _ in range(3))
         self.last = nn.Conv2d(width, 1, 7, padding=3)
-        _he_init(self, last=self.last)
+        _he_init(self, last=self.last, scale=LAST_LAYER_SCALE / OUTPUT_SCALE)
 
     def residual(self, noisy: Tensor) -> Tensor:
         """Predict the noise (B, 1, H, W) of a batch (B, 1, H, W), H and W multiples of 8."""
@@ -166,7 +175,7 @@ class SkiDNetStyle(nn.Module):
         for block, encoded in zip(self.decoder, reversed(sums), strict=True):
             enlarged = F.interpolate(features, scale_factor=2.0)
             features = enlarged + block(torch.cat([enlarged, encoded], dim=1))
-        return self.last(features)  # (B, 1, H, W)
+        return OUTPUT_SCALE * self.last(features)  # (B, 1, H, W)
 
     def forward(self, noisy: Tensor) -> Denoised[Tensor]:
         """Restore a batch (B, 1, H, W) in [0, 1] with H, W >= 16; the output is not clipped.
@@ -201,12 +210,12 @@ def build_baseline(architecture: str, width: int) -> nn.Module:
     return SkiDNetStyle(width=width // 2)
 
 
-def _he_init(network: nn.Module, last: nn.Conv2d) -> None:
-    """Draw filters from N(0, 2 / fan_in) (He et al. 2015), scaled down in `last`; biases are 0."""
+def _he_init(network: nn.Module, last: nn.Conv2d, scale: float = LAST_LAYER_SCALE) -> None:
+    """Draw filters from N(0, 2 / fan_in) (He et al. 2015), `last` times `scale`; biases are 0."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
     with torch.no_grad():
-        last.weight.mul_(LAST_LAYER_SCALE)
+        last.weight.mul_(scale)
