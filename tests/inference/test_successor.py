@@ -13,6 +13,7 @@ from xbdcnn.data.builtin import builtin_crop
 from xbdcnn.inference.pretrained import Levels, Pretrained, load_pretrained
 from xbdcnn.inference.successor import PretrainedSuccessor
 from xbdcnn.inference.weights import build_network, load_network, save_weights, shipped_path
+from xbdcnn.inference.zoo import MSE_ONLY
 from xbdcnn.level_estimator import EstimatorRecipe
 from xbdcnn.metrics import psnr
 from xbdcnn.models import BALANCED
@@ -97,7 +98,7 @@ def test_given_levels_replace_those_of_an_x_bdcnn():
 
 
 def test_a_network_without_a_level_input_refuses_levels():
-    network = Pretrained(build_network("dncnn", BALANCED).eval(), BALANCED, {"name": "dncnn"})
+    network = Pretrained(build_network("dncnn", MSE_ONLY).eval(), MSE_ONLY, {"name": "dncnn"})
     with pytest.raises(XbdcnnError, match="'dncnn' takes no noise level"):
         network.restore(IMAGE, levels=Levels(1.0, 5.0))
 
