@@ -41,7 +41,7 @@ def seeds(
     merge: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Output folder of another session or machine, whose runs are added; repeatable. "
+            help="Output folder of another process or machine, whose runs are added; repeatable. "
             "Nothing is trained."
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""Rows of finished training runs in a folder, which many sessions and machines can add to."""
+"""Rows of finished training runs in a folder, which many processes and machines can add to."""
 
 from __future__ import annotations
 
