@@ -523,6 +523,8 @@ def test_every_network_is_trained_with_its_budget(tmp_path, monkeypatch):
     options = ("--initial", tmp_path / "first.safetensors", "--learning-rate", "5e-4")
     run("train", "xbdcnn", *options, "--folder", tmp_path)
     assert started[-1] == (tmp_path / "first.safetensors", 5e-4)
+    run("train", "xbdcnn", "--learning-rate", "0", "--folder", tmp_path)
+    assert started[-1] == (None, 0.0)
 
 
 def test_trials_use_the_given_budget(tmp_path, monkeypatch):

@@ -65,7 +65,7 @@ def train(
     main = this_process().is_main_process
     budget = budget_of(name, chosen.train)
     config = _with_options(budget, patches=patches, batch_size=batch_size, seed=seed)
-    if learning_rate:
+    if learning_rate is not None:
         config = replace(config, learning_rates=(learning_rate, config.learning_rates[1]))
     source, target = find_source(data), folder or Path("runs") / name
     width = width or chosen.width
