@@ -97,8 +97,9 @@ def test_given_levels_replace_those_of_an_x_bdcnn():
     assert network.restore(IMAGE, levels=given).levels == pytest.approx(given, rel=1e-5)
 
 
-def test_a_network_without_a_level_input_refuses_levels():
-    network = Pretrained(build_network("dncnn", MSE_ONLY).eval(), MSE_ONLY, {"name": "dncnn"})
+@pytest.mark.parametrize("recipe", [MSE_ONLY, BALANCED])
+def test_a_network_without_a_level_input_refuses_levels(recipe):
+    network = Pretrained(build_network("dncnn", recipe).eval(), recipe, {"name": "dncnn"})
     with pytest.raises(XbdcnnError, match="'dncnn' takes no noise level"):
         network.restore(IMAGE, levels=Levels(1.0, 5.0))
 

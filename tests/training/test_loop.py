@@ -13,7 +13,7 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import sha256_of
 from xbdcnn.data import find_source
 from xbdcnn.inference import zoo
-from xbdcnn.inference.weights import build_network, load_network, read_weights
+from xbdcnn.inference.weights import build_network, load_network, read_weights, shipped_path
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, BALANCED, XBDCNN
 from xbdcnn.noise import add_hybrid_noise
 from xbdcnn.training import batches, loop, named, objectives
@@ -279,5 +279,7 @@ def test_a_run_that_starts_from_weights_adds_what_was_spent_before(tmp_path, mon
     assert header["earlier"] == [earlier["budget"]]
     assert header["curve"]["patches"] == [16, 32, 48, 64]
     assert header["cpu_seconds"] > earlier["cpu_seconds"] and header["scores"]["step"] > 4
+    with pytest.raises(XbdcnnError, match="records no cpu_seconds"):
+        train_named("dncnn", source, CONFIG, tmp_path / "d", initial=shipped_path("dncnn"))
     with pytest.raises(XbdcnnError, match="weights of another network or recipe"):
         train_named("dncnn", source, CONFIG, tmp_path / "c", initial=first)

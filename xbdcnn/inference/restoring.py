@@ -172,7 +172,8 @@ class Pretrained:
     @property
     def _knows_eta_and_sigma(self) -> bool:
         """Whether the network estimates eta and sigma; CBDNet estimates their joint effect."""
-        return self.recipe.use_nle and self.recipe.level_maps == "eta and sigma"
+        has_nle = getattr(self.network, "nle", None) is not None
+        return has_nle and self.recipe.level_maps == "eta and sigma"
 
     def _told_levels(self, image: NDArray, levels: Levels | None) -> Tensor | None:
         """Noise level maps (1, 2, 1, 1) of given levels; None lets the network estimate them."""

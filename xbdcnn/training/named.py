@@ -116,9 +116,12 @@ def load_initial(
 ) -> tuple[nn.Module, dict[str, Any]]:
     """Load the weights that a run starts from, and their header.
 
-    XbdcnnError if they are unreadable or of another architecture or recipe.
+    XbdcnnError if they are unreadable, of another architecture or recipe, or of a version that did
+    not record what was spent on them.
     """
     network, header = load_network(path)
+    if missing := {"budget", "curve", *TIME_COLUMNS} - header.keys():
+        raise XbdcnnError(f"{path}: records no {', '.join(sorted(missing))}; train it again first")
     if header["architecture"] != architecture or recipe_from(header) != recipe:
         raise XbdcnnError(f"{path}: weights of another network or recipe; choose others")
     return network, header
