@@ -94,6 +94,17 @@ def test_readings_are_trained_as_long_as_their_decision_needs():
         assert config.patches >= 20_000 and config.patch_size == 64 and recipe.width == 32
 
 
+def test_dncnn_trials_change_only_the_optimiser():
+    """One choice each, but one that combines two others."""
+    first, *others = SERIES["dncnn"]
+    assert not first.recipe and not first.config
+    changed = {trial.label: different(first, trial) for trial in others}
+    assert set().union(*changed.values()) == {"ema", "clip_norm", "batch_size", "learning_rates"}
+    assert [label for label, choices in changed.items() if len(choices) > 1] == [
+        "8 per step, averaged weights"
+    ]
+
+
 def test_choices_cover_the_difference_between_text_and_released_code():
     """Every field in which the two recipes differ is also changed by itself."""
     first, *others = SERIES["choices"]

@@ -12,7 +12,7 @@ from xbdcnn.cli.reporting import UsageError
 
 PROFILES = ("smoke", "quick", "cpu", "paper")
 PRECISIONS = ("auto", "fp32", "bf16")
-SERIES = ("recipe", "ablation", "choices", "successor", "reading")
+SERIES = ("recipe", "ablation", "choices", "successor", "reading", "dncnn")
 EXPERIMENTS = (
     "calibration",
     "levels",

@@ -72,6 +72,11 @@ def reading(label: str, config: dict[str, Any] | None = None, **recipe: Any) -> 
     return Trial(label, BASELINE, recipe, PAPER_RATES | (config or {}))
 
 
+def dncnn(label: str, **config: Any) -> Trial:
+    """Return a trial of DnCNN with another budget or optimiser."""
+    return Trial(label, "dncnn", config=config)
+
+
 def specialist(label: str, config: dict[str, Any] | None = None, **recipe: Any) -> Trial:
     """Return a trial of the successor that is trained on the noise of the paper."""
     return Trial(label, "specialist", recipe, SUCCESSOR | (config or {}))
@@ -151,7 +156,15 @@ SERIES: dict[str, tuple[Trial, ...]] = {
         ),
         reading("cosine, clipped, equal units", COSINE | CLIPPED, level_scaling="unit"),
     ),
+    "dncnn": (
+        dncnn("DnCNN"),
+        dncnn("averaged weights (EMA 0.99)", ema=0.99),
+        dncnn("gradient norm clipped to 1", **CLIPPED),
+        dncnn("8 patches per step", batch_size=8),
+        dncnn("8 per step, averaged weights", batch_size=8, ema=0.99),
+        dncnn("twice the learning rate", learning_rates=(2e-3, 2e-5)),
+    ),
 }
 """Series by name: the search for a recipe, the ablations of Table I, each ambiguous choice of the
-paper changed by itself, sizes and recipes of the successor, and what the text leaves open about the
-training of X-BDCNN as written, by itself and combined."""
+paper changed by itself, sizes and recipes of the successor, what the text leaves open about the
+training of X-BDCNN as written, by itself and combined, and optimisers for DnCNN."""
