@@ -21,7 +21,7 @@
 #
 # ## What you'll do
 #
-# You draw Fig. 1 from the network itself, list its layers with their parameters and operations,
+# You write the two subnetworks in three cells, draw Fig. 1 from the network itself, list its layers with their parameters and operations,
 # measure its receptive field, examine a residual, and compare the readings of the architecture.
 #
 # ## What you'll learn
@@ -42,11 +42,14 @@ output = "../reproduction"
 
 # %%
 from dataclasses import asdict, replace
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
+from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from xbdcnn import metrics, models, noise, plotting
@@ -78,13 +81,29 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # pooling: the output has the size of the image, with one map for η and one for σ, although the true
 # levels are constant over an image.
 
+
 # %%
-show_source(models.NLE)
+class NLE(nn.Module):
+    """Noise level estimation: (B, 1, H, W) noisy -> (B, 2, H, W) maps of eta and sigma."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(1, 32, kernel_size=3, padding=1)
+        self.middle = nn.ModuleList(nn.Conv2d(32, 32, 3, padding=1) for _ in range(3))
+        self.last = nn.Conv2d(32, 2, kernel_size=3, padding=1)
+
+    def forward(self, noisy):
+        skip = features = F.relu(self.first(noisy))
+        for layer in self.middle:
+            features = F.relu(layer(features))
+        return F.relu(self.last(features + skip))
+
 
 # %% [markdown]
-# The initial bias of the last layer, the middle of each range, is our choice. A final ReLU has no
-# gradient where its output is zero, so a network whose initial output is zero for every image could
-# not learn.
+# The code of these cells is yours to change; a check below compares it with the package. One detail
+# is left out here: the package sets the initial bias of the last layer to the middle of the range
+# of each level. A final ReLU has no gradient where its output is zero, so a network whose initial
+# output is zero for every image could not learn.
 #
 # The second function is the denoiser. The paper writes it as a *residual*, a correction that is
 # added to the input:
@@ -96,12 +115,69 @@ show_source(models.NLE)
 # them. Pooling enlarges the receptive field and reduces the number of operations; the skip
 # connections retain fine detail.
 
+
 # %%
-show_source(models.NBD)
+def block(inputs, outputs, layers):
+    """Stack 3 x 3 convolutions, each followed by a ReLU; the first changes the channels."""
+    channels = [inputs] + [outputs] * layers
+    stack = [(nn.Conv2d(c, d, 3, padding=1), nn.ReLU()) for c, d in pairwise(channels)]
+    return nn.Sequential(*chain.from_iterable(stack))
+
 
 # %% [markdown]
-# The network concatenates the image and its two level maps, and adds the residual to the image. An
-# image whose sides are not multiples of 4 is padded by reflection first and cropped afterwards.
+# `block` gives the stacks between two changes of resolution. With it the U-Net is one line per
+# step:
+
+
+# %%
+class NBD(nn.Module):
+    """Non-blind denoising: (B, 3, H, W) noisy image and maps -> (B, 1, H, W) residual."""
+
+    def __init__(self):
+        super().__init__()
+        self.enter, self.down1, self.down2 = block(3, 64, 2), block(64, 128, 3), block(128, 256, 6)
+        self.up1, self.decode1 = nn.ConvTranspose2d(256, 128, 2, stride=2), block(128, 128, 3)
+        self.up2, self.decode2 = nn.ConvTranspose2d(128, 64, 2, stride=2), block(64, 64, 2)
+        self.output = nn.Conv2d(64, 1, kernel_size=3, padding=1)
+
+    def forward(self, inputs):
+        full = self.enter(inputs)
+        half = self.down1(F.avg_pool2d(full, 2))
+        quarter = self.down2(F.avg_pool2d(half, 2))
+        half = self.decode1(self.up1(quarter) + half)
+        full = self.decode2(self.up2(half) + full)
+        return self.output(full)
+
+
+# %% [markdown]
+# The network concatenates the image and its two level maps, and adds the residual to the image.
+
+
+# %%
+def restore(noisy, nle, nbd):
+    """Restore (B, 1, H, W) images; return them and the level maps (B, 2, H, W)."""
+    levels = nle(noisy)
+    return noisy + nbd(torch.cat([noisy, levels], dim=1)), levels
+
+
+# %% [markdown]
+# **Check.** With the same weights, the network of these three cells and `models.XBDCNN` of the
+# package must return the same image and the same maps.
+
+# %%
+nle, nbd = NLE(), NBD()
+packaged = build_network("xbdcnn", models.AS_WRITTEN).eval()
+nle.load_state_dict(packaged.nle.state_dict())
+nbd.load_state_dict(packaged.nbd.state_dict())
+image = torch.rand(2, 1, 32, 48, generator=torch.Generator().manual_seed(0))
+with torch.no_grad():
+    for typed, expected in zip(restore(image, nle, nbd), packaged(image), strict=True):
+        torch.testing.assert_close(typed, expected)
+
+# %% [markdown]
+# The package's version also takes any size: an image whose sides are not multiples of 4 is padded by
+# reflection first and cropped afterwards. It can be told the levels, and has a field for each
+# choice on which text and code disagree (see the recipes below).
 
 # %%
 show_source(models.XBDCNN.forward)
@@ -116,8 +192,7 @@ show_source(models.XBDCNN.forward)
 # resolution, thickness is the number of channels. A change of the code changes the drawing.
 
 # %%
-written = build_network("xbdcnn", models.AS_WRITTEN).eval()
-fig = plotting.figure_1(written)
+fig = plotting.figure_1(packaged)
 caption = "Fig. 1: X-BDCNN as the text describes it, drawn from the operations it performs."
 no_data = facts | {"data": "none"}
 plotting.save_figure(fig, figures / "03_figure_1", caption, no_data, settings.is_smoke, svg=True)
@@ -134,7 +209,7 @@ fig
 # execution.
 
 # %%
-filters = [layer for layer in record_layers(written, side=128) if layer.weight]
+filters = [layer for layer in record_layers(packaged, side=128) if layer.weight]
 rows = [(f.weight.removesuffix(".weight"), f.kind, f.kernel, f.channels, f.side) for f in filters]
 layers = pd.DataFrame(rows, columns=["layer", "kind", "k", "channels", "side"]).set_index("layer")
 
@@ -144,7 +219,7 @@ layers = pd.DataFrame(rows, columns=["layer", "kind", "k", "channels", "side"]).
 # (`up`) operate at the resolution of their input, which has a quarter of the output pixels.
 
 # %% tags=["nbval-check-output"]
-weights = np.array([written.get_parameter(f.weight).numel() for f in filters])
+weights = np.array([packaged.get_parameter(f.weight).numel() for f in filters])
 pixels = np.array([(f.side // 2 if f.kind == "up" else f.side) ** 2 for f in filters])
 layers["parameters"] = weights + layers["channels"]
 layers["GFLOP"] = 2e-9 * weights * pixels
@@ -187,12 +262,12 @@ def gflop(network, side=128):
 
 # %% tags=["nbval-check-output"]
 released = build_network("xbdcnn", models.AS_RELEASED).eval()
-for name, network in {"as written": written, "as released": released}.items():
+for name, network in {"as written": packaged, "as released": released}.items():
     print(f"{name}: {models.count_parameters(network):,} parameters, {gflop(network):.2f} GFLOP")
 
 # %%
-assert layers["parameters"].sum() == models.count_parameters(written) == 4_363_171
-assert np.isclose(layers["GFLOP"].sum(), gflop(written))
+assert layers["parameters"].sum() == models.count_parameters(packaged) == 4_363_171
+assert np.isclose(layers["GFLOP"].sum(), gflop(packaged))
 assert models.count_parameters(released) == 4_344_163 and round(gflop(released), 2) == 18.44
 
 # %% [markdown]

@@ -20,7 +20,7 @@
 #
 # ## What you'll do
 #
-# You read Eq. 3 to 8 next to their code, follow gradient descent on each reading of Eq. 3, compare
+# You write Eq. 3 to 8 as code that you can change, follow gradient descent on each reading of Eq. 3, compare
 # the magnitudes of the four terms, and prove that two columns are exchanged.
 #
 # ## What you'll learn
@@ -45,6 +45,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from torch.nn import functional as F
 
 from xbdcnn import losses, metrics, models, noise, paper, plotting
 from xbdcnn.baselines.classical import CLASSICAL
@@ -76,13 +77,22 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 # $$\mathcal L_{asymm} = \sum |\alpha - \beta|\,\bigl(\hat l_{\sigma,\eta} - \tilde l_{\sigma,\eta}\bigr)^2,
 #   \qquad \beta = 1 \text{ if } \hat l - \tilde l > 0, \text{ else } 0. \tag{3}$$
 
+
 # %%
-show_source(losses.asymmetric_loss)
+def asymmetric_loss(estimated, true, alpha=0.3):
+    """Eq. 3 of maps (B, 2, H, W), read as the text describes it: underestimates weigh 0.7."""
+    beta = (estimated < true).float()
+    return ((alpha - beta).abs() * (estimated - true) ** 2).sum() / len(true)
+
 
 # %% [markdown]
-# With α = 0.3 the equation gives an *over*estimate the weight 0.7. The sentence after it states the
-# opposite: α is below 0.5 "because it can impose more penalty to under-estimation error". The
-# published code differs from both: its β is the size of the underestimate instead of 0 or 1.
+# The code of this and the following cells is yours to change; a check below compares it with the
+# package.
+#
+# With α = 0.3 the equation as printed gives an *over*estimate the weight 0.7. The sentence after it
+# states the opposite: α is below 0.5 "because it can impose more penalty to under-estimation
+# error", and the cell above follows it. The published code differs from both: its β is the size of
+# the underestimate instead of 0 or 1. The package has all three readings:
 
 # %%
 show_source(losses.asymmetry_weight)
@@ -95,8 +105,12 @@ show_source(losses.asymmetry_weight)
 #
 # $$\mathcal L_{TV} = \|\nabla_h \hat l_{\sigma,\eta}\|_2^2 + \|\nabla_v \hat l_{\sigma,\eta}\|_2^2. \tag{4}$$
 
+
 # %%
-show_source(losses.tv_loss)
+def tv_loss(levels):
+    """Eq. 4 of maps (B, 2, H, W): squared differences of adjacent pixels in both directions."""
+    return (levels.diff(dim=-1).square().sum() + levels.diff(dim=-2).square().sum()) / len(levels)
+
 
 # %% [markdown]
 # ### Eq. 5: mean squared error
@@ -107,12 +121,16 @@ show_source(losses.tv_loss)
 # this term alone the factor would only rescale the gradient, to which Adam is insensitive; added to
 # other terms it determines their relative weight.
 
+
 # %%
-show_source(losses.mse_loss)
+def mse_loss(restored, clean):
+    """Eq. 5 of images (B, 1, H, W): the sum over the pixels, averaged over the batch."""
+    return (restored - clean).square().sum() / len(clean)
+
 
 # %% [markdown]
-# One function makes this choice for every term. Its "sum" is still averaged over the batch, because
-# the paper's equations are written for one image.
+# All terms are averaged over the batch, because the paper's equations are written for one image. In
+# the package one function chooses between the sum and the mean over pixels:
 
 # %%
 show_source(losses.reduce)
@@ -121,9 +139,6 @@ show_source(losses.reduce)
 # ### Eq. 6 and 7: structural similarity
 #
 # $$\mathcal L_{SSIM} = \sum_{\mathbf x \in \Omega} 1 - SSIM\bigl(\hat g(\mathbf x), g(\mathbf x)\bigr) \tag{6}$$
-
-# %%
-show_source(losses.ssim_loss)
 
 # %% [markdown]
 # SSIM compares local means, variances and the covariance, weighted by a small Gaussian window:
@@ -137,14 +152,43 @@ show_source(losses.ssim_loss)
 # below.
 
 # %%
-show_source(metrics.ssim_map)
+position = torch.arange(11) - 5.0
+bell = torch.exp(-(position**2) / (2 * 1.5**2))
+window = (torch.outer(bell, bell) / bell.sum() ** 2)[None, None]
+
+
+def local_mean(image):
+    """Gaussian mean, 11 x 11 pixels, of (B, 1, H, W); the image is mirrored at its borders."""
+    for dim in (-2, -1):
+        first, last = image.narrow(dim, 0, 5).flip(dim), image.narrow(dim, -5, 5).flip(dim)
+        image = torch.cat([first, image, last], dim)
+    return F.conv2d(image, window)
+
 
 # %% [markdown]
-# The window is applied as two matrix products, one per axis, which is much faster on a CPU than a
-# convolution with a single channel.
+# The window above has a standard deviation of 1.5 pixels. The local variances and the covariance
+# are means of products minus products of means.
+
 
 # %%
-show_source(metrics.window_mean)
+def ssim_map(x, y, c1=0.01**2, c2=0.03**2):
+    """Eq. 7 at every pixel of two images (B, 1, H, W) in [0, 1]."""
+    mean_x, mean_y = local_mean(x), local_mean(y)
+    var_x, var_y = local_mean(x * x) - mean_x**2, local_mean(y * y) - mean_y**2
+    covariance = local_mean(x * y) - mean_x * mean_y
+    brightness = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    return brightness * (2 * covariance + c2) / (var_x + var_y + c2)
+
+
+# %% [markdown]
+# The loss of Eq. 6 sums the distance from 1 over the pixels.
+
+
+# %%
+def ssim_loss(restored, clean):
+    """Eq. 6 of images (B, 1, H, W) in [0, 1]: the sum over the pixels, averaged over the batch."""
+    return (1 - ssim_map(restored, clean)).sum() / len(clean)
+
 
 # %% [markdown]
 # ### Eq. 8: the weighted sum
@@ -153,11 +197,32 @@ show_source(metrics.window_mean)
 #   + \lambda_3 \mathcal L_{asymm} + \lambda_4 \mathcal L_{TV},
 #   \qquad \lambda = (0.4,\ 0.6,\ 0.5,\ 0.05). \tag{8}$$
 
+
 # %%
-show_source(losses.mixed_loss)
+def weighted_loss(restored, clean, estimated, true, weights=(0.4, 0.6, 0.5, 0.05)):
+    """Eq. 8: the weighted sum, and its four terms."""
+    terms = [mse_loss(restored, clean), ssim_loss(restored, clean)]
+    terms += [asymmetric_loss(estimated, true), tv_loss(estimated)]
+    return sum(w * term for w, term in zip(weights, terms, strict=True)), terms
+
 
 # %% [markdown]
-# A recipe (notebook 03) sets the weights and the reading of each term. The released code computes
+# **Check.** The four terms and their sum must equal those of the package, here for random images
+# and maps.
+
+# %%
+random = torch.Generator().manual_seed(0)
+restored, clean = (torch.rand(2, 1, 32, 40, generator=random) for _ in range(2))
+estimated, true = (torch.rand(2, 2, 32, 40, generator=random) for _ in range(2))
+total, terms = weighted_loss(restored, clean, estimated, true)
+output_of_network = models.Denoised(restored, estimated)
+expected = losses.mixed_loss(output_of_network, restored, clean, true, models.AS_WRITTEN)
+torch.testing.assert_close(total, expected[0])
+torch.testing.assert_close(terms, list(expected[1].values()))
+print(f"loss {total:.1f}; terms", {name: round(v.item(), 1) for name, v in expected[1].items()})
+
+# %% [markdown]
+# The package's `mixed_loss` does the same for any recipe. A recipe (notebook 03) sets the weights and the reading of each term. The released code computes
 # SSIM of residuals instead of images; this function makes that choice:
 
 # %%
