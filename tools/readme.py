@@ -1,4 +1,4 @@
-"""Update the results and the audit in README.md from figures/chestxray8 and the ledger.
+"""Update the findings, the table and the list of notebooks in README.md from figures/.
 
 python tools/readme.py --write | --check
 """
@@ -7,62 +7,82 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from findings import findings
 
+from xbdcnn.baselines.classical import CLASSICAL
 from xbdcnn.inference.zoo import ZOO
-from xbdcnn.study.audit.ledger import anchor
-from xbdcnn.study.audit.physical_noise import cost_text, mean_gains
 from xbdcnn.study.results import FOLDER as RESULTS
 from xbdcnn.study.scoring import BEFORE
-from xbdcnn.study.statistics import paired_differences
+from xbdcnn.study.trainings import paper_share
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-BEST, RIVAL = "X-BDCNN (balanced)", "GAT+BM3D"
-START, END = "<!-- results: written by tools/readme.py -->", "<!-- end of results -->"
-AUDIT_START, AUDIT_END = "<!-- audit: written by tools/readme.py -->", "<!-- end of audit -->"
 
-POINTS = {
-    "SNR and PSNR columns": "04_losses_and_metrics",
-    "SSIM convention": "04_losses_and_metrics",
-    "Meaning of eta": "01_noise_synthesis",
-    "Noise model follows the physics": "01_noise_synthesis",
-    "Noise is independent between pixels": "01_noise_synthesis",
-    "Levels of the paper against real radiographs": "11_audit",
-    "Weight of Eq. 3 in the released code": "04_losses_and_metrics",
-    "Strength of the SSIM loss": "04_losses_and_metrics",
-    "Ablation: no SSIM loss": "07_ablations",
-    "Ablation: no NLE": "07_ablations",
-    "The NLE of X-BDCNN (as written)": "11_audit",
-    "Split of patches, not of patients": "02_data",
-    "Outside the trained range, X-BDCNN (balanced)": "11_audit",
+METHODS = (
+    "Successor (specialist)",
+    "Successor (generalist)",
+    "X-BDCNN (balanced)",
+    "X-BDCNN (as written)",
+    "X-ReCNN-style",
+    "DnCNN",
+    "GAT+BM3D",
+    "BM3D",
+)
+"""Rows of the table, at most eight; all methods are in Tables I and II in figures/chestxray8."""
+
+NOTEBOOKS = {
+    "00_start_here": ("00_hero", "the paper in one figure, how to use this project"),
+    "01_noise_synthesis": ("01_grid", "Eq. 1–2, where the photons are, noise of real detectors"),
+    "02_data": ("02_patches", "radiographs, ChestX-ray8, splits and leakage"),
+    "03_model_tour": ("03_figure_1", "the network typed in three cells, Fig. 1 drawn from it"),
+    "04_losses_and_metrics": ("04_asymmetry", "Eq. 3–8 typed, PSNR, SNR, SSIM, conventions"),
+    "05_train": ("05_strip", "a training loop to edit, resumed training, budgets"),
+    "06_tables": ("06_table_2", "Tables I and II: printed, corrected, ours"),
+    "07_ablations": ("07_ablations", "the effects of the SSIM loss and of the NLE"),
+    "08_figure_2": ("08_figure_2", "the methods side by side on one radiograph"),
+    "09_noise_explorer": ("09_noisy", "the effects of η and σ, interactively"),
+    "10_exercises": ("10_correlated_noise", "tasks with automatic checks"),
+    "11_audit": ("11_out_of_range", "every disputed point of the paper, with its verdict"),
+    "12_your_own_radiograph": ("12_removed", "DICOM in and out, two checks of the residual"),
 }
-"""Points of the ledger in the README, and the notebook that treats each of them."""
+"""Figure and content of each notebook."""
 
 
 def result_table(folder: Path = RESULTS) -> str:
-    """Render PSNR of Table I, and PSNR of Table II averaged over its cells, as Markdown."""
-    first = pd.read_csv(folder / "table_1.csv").set_index("method")
-    cells = pd.read_csv(folder / "table_2.csv")
-    second = cells.groupby("method", sort=False)[["corrected_psnr", "psnr"]].mean()
+    """Render PSNR of Table I for `METHODS` as Markdown, best first."""
+    table = pd.read_csv(folder / "table_1.csv").set_index("method").loc[list(METHODS)]
+    table = table.sort_values("psnr", ascending=False)
+    budgets = training_budgets(folder)
     columns = {
-        "PSNR in dB": first.index,
-        "Table I, paper": first["printed_psnr"].map(number),
-        "Table I, paper corrected": first["corrected_psnr"].map(number),
-        "**Table I, ours**": [interval(row) for row in first.itertuples()],
-        "Table II, paper corrected": second["corrected_psnr"].reindex(first.index).map(number),
-        "**Table II, ours**": second["psnr"].reindex(first.index).map(number),
+        "method": table.index,
+        "told the noise?": ["η and σ" if method in CLASSICAL else "no" for method in table.index],
+        "paper, corrected": table["corrected_psnr"].map(number),
+        "**ours**, [interval], budget": [
+            f"**{row.psnr:.2f}** {interval(row)}, {budgets.get(row.Index, 'not trained')}"
+            for row in table.itertuples()
+        ],
     }
     return pd.DataFrame(columns).to_markdown(index=False, disable_numparse=True)
 
 
+def training_budgets(folder: Path = RESULTS) -> dict[str, str]:
+    """Return the training pixels of each network in percent of the paper's, by its label."""
+    runs = pd.read_csv(folder / "trainings.csv")
+    return {
+        ZOO[run.network].label: f"{paper_share(run.patches, run.patch_size):.2g} %"
+        for run in runs.itertuples()
+    }
+
+
 def interval(row: Any) -> str:
-    """Format a mean PSNR with its 95 % interval."""
-    return f"{row.psnr:.2f} [{row.psnr_low:.2f}, {row.psnr_high:.2f}]"
+    """Format the 95 % interval of a mean PSNR."""
+    return f"[{row.psnr_low:.2f}, {row.psnr_high:.2f}]"
 
 
 def number(value: float) -> str:
@@ -71,111 +91,58 @@ def number(value: float) -> str:
 
 
 def sources(folder: Path = RESULTS) -> str:
-    """Describe the data, the profile and the sample sizes behind the numbers."""
-    facts = json.loads((folder / "table_1.json").read_text())
-    first, second = (pd.read_csv(folder / f"table_{n}_results.csv") for n in (1, 2))
-    return (
-        f"*Ours: {facts['data']}, profile {facts['profile']}, one training run per network. Table "
-        f"I: {first['case'].nunique()} patches of {first['image'].nunique()} {facts['unit']}, 95 % "
-        f"intervals over {facts['unit']}. Table II: {second['image'].nunique()} {facts['unit']}, "
-        f"mean of the nine cells. Commit {facts['commit']}. SNR, SSIM, times and single cells: "
-        "[Table I](figures/chestxray8/table_1.md), [Table II](figures/chestxray8/table_2.md). The "
-        "same tables for the built-in radiograph: [Table I](figures/table_1.md), "
-        "[Table II](figures/table_2.md).*"
-    )
-
-
-def summary_lines(folder: Path = RESULTS) -> str:
-    """State the order of the methods, and how the networks compare: `lead` to `physics`."""
+    """Describe the scores, the data, the sample sizes and the order of the methods."""
     facts = [json.loads((folder / f"table_{n}.json").read_text()) for n in (1, 2)]
-    orders = [f"- Table {'I' * n}: {f['ordering']}" for n, f in enumerate(facts, start=1)]
-    return "\n".join(
-        [*orders, *(f"- {line(folder)}" for line in (lead, gain, successors, physics))]
-    )
-
-
-def lead(folder: Path) -> str:
-    """State the lead of the best X-BDCNN over GAT+BM3D in the cells of Table II."""
-    results = pd.read_csv(folder / "table_2_results.csv")
-    rows = results[results["method"].isin([BEST, RIVAL])]
-    cells = paired_differences(rows, RIVAL, ["eta", "sigma"])
-    ahead, leads = (cells["psnr_low"] > 0).sum(), cells["psnr"]
+    first = pd.read_csv(folder / "table_1_results.csv")
+    noisy = pd.read_csv(folder / "table_1.csv").set_index("method").loc[BEFORE]
     return (
-        f"The PSNR of {BEST}, which is blind, minus that of {RIVAL}, which is given η and σ, is "
-        f"{leads.min():+.2f} to {leads.max():+.2f} dB in the cells of Table II, with an interval "
-        f"above zero in {ahead} of {len(cells)}."
+        f"*Mean PSNR in dB of Table I: {first['case'].nunique()} patches of "
+        f"{first['image'].nunique()} {facts[0]['unit']} of the {facts[0]['data']}, noisy "
+        f"{noisy.psnr:.2f} dB (paper {noisy.corrected_psnr:.2f}). Intervals: 95 % over "
+        f"{facts[0]['unit']}, one training run per network, so that they compare weight files and "
+        "not methods. Budget: training pixels in percent of the paper's. Commit "
+        f"{facts[0]['commit']}. All methods, SNR, SSIM and times: "
+        "[Table I](figures/chestxray8/table_1.md), [Table II](figures/chestxray8/table_2.md).*\n\n"
+        f"Table I: {facts[0]['ordering']} Table II: {facts[1]['ordering']}"
     )
 
 
-def gain(folder: Path) -> str:
-    """Compare the gain of the best network over the noisy image with that of the paper."""
-    table = pd.read_csv(folder / "table_2.csv").set_index(["eta", "sigma", "method"])
-    noisy = table["corrected_psnr"].xs(BEFORE, level="method")
-    printed = table["corrected_psnr"].xs(BEST, level="method") - noisy
-    excess = table["gain"].xs(BEST, level="method") - printed
-    return (
-        "Its gain over the noisy image differs from that of X-BDCNN in the paper (corrected) by "
-        f"{excess.min():+.2f} to {excess.max():+.2f} dB; it is at least as large in "
-        f"{(excess >= 0).sum()} of {len(excess)} cells."
-    )
+def notebook_table(folder: Path = ROOT / "figures") -> str:
+    """List the notebooks with the minutes that their last published run took."""
+    runs = json.loads((folder / "provenance.json").read_text())["notebooks"]
+    rows = []
+    for stem, (figure, content) in NOTEBOOKS.items():
+        title = re.search(r"^# # (.+)$", source(stem), re.MULTILINE)[1]
+        picture = f'<img src="figures/{figure}.png" alt="{content}" height="60">'
+        rows.append((f"[{title}](notebooks/{stem}.ipynb)", content, minutes(runs[stem]), picture))
+    table = pd.DataFrame(rows, columns=["notebook", "content", "time", ""])
+    return table.to_markdown(index=False, disable_numparse=True)
 
 
-def successors(folder: Path) -> str:
-    """State how the successors compare with the best X-BDCNN and with one another in Table II."""
-    results = pd.read_csv(folder / "table_2_results.csv")
-    specialist, generalist = (ZOO[name].label for name in ("specialist", "generalist"))
-    texts = []
-    for method, rival in ((specialist, BEST), (generalist, specialist)):
-        rows = results[results["method"].isin([method, rival])]
-        mean = paired_differences(rows, rival).iloc[0]
-        cells = paired_differences(rows, rival, ["eta", "sigma"])
-        ahead = (cells["psnr_low"] > 0).sum()
-        texts.append(
-            f"{method} minus {rival} is {mean.psnr:+.2f} dB [{mean.psnr_low:+.2f}, "
-            f"{mean.psnr_high:+.2f}] in Table II, with an interval above zero in {ahead} of "
-            f"{len(cells)} cells"
-        )
-    return f"{'; '.join(texts)} (one training run each)."
+def source(stem: str) -> str:
+    """Return the source of a notebook."""
+    return (ROOT / "notebooks" / f"{stem}.py").read_text(encoding="utf-8")
 
 
-def physics(folder: Path) -> str:
-    """State what physically made noise of equal PSNR costs the best network."""
-    rows = pd.read_csv(folder / "audit_physical_noise.csv")
-    text = cost_text(mean_gains(rows), BEST)
-    return f"{text[0].upper()}{text[1:]} ([11](notebooks/11_audit.ipynb))."
+def minutes(run: dict[str, Any]) -> str:
+    """Format the time of a run in minutes, one decimal below ten."""
+    time = run["seconds"] / 60
+    return f"{time:.1f} min" if time < 10 else f"{time:.0f} min"
 
 
-def audit_lines(folder: Path = ROOT / "figures") -> str:
-    """Render the `POINTS` of the ledger as a Markdown list: verdict, short evidence, links."""
-    ledger = pd.read_csv(folder / "ledger.csv").set_index("point")
-    lines = [audit_line(point, ledger.loc[point]) for point in POINTS]
-    counts = ", ".join(f"{n} {verdict}" for verdict, n in ledger["verdict"].value_counts().items())
-    rest = (
-        f"All {len(ledger)} points ({counts}) are in the [ledger](figures/ledger.md), which "
-        "[notebook 11](notebooks/11_audit.ipynb) writes."
-    )
-    return "\n".join([*lines, "", rest])
-
-
-def audit_line(point: str, row: pd.Series) -> str:
-    """Render one item of `audit_lines`, with the evidence up to its first semicolon."""
-    notebook, evidence = POINTS[point], row["evidence"].split(";")[0]
-    return (
-        f"1. [{point}](figures/ledger.md#{anchor(point)}): **{row['verdict']}**. "
-        f"{evidence[0].upper()}{evidence[1:]} "
-        f"([{notebook[:2]}](notebooks/{notebook}.ipynb))"
-    )
+def sections() -> dict[str, str]:
+    """Return the generated parts of the README by name."""
+    table = f"{result_table()}\n\n{sources()}"
+    return {"findings": findings(RESULTS), "table": table, "notebooks": notebook_table()}
 
 
 def filled(text: str) -> str:
-    """Return the README with its results and its audit updated from figures/."""
-    before, rest = text.split(AUDIT_START)
-    text = f"{before}{AUDIT_START}\n\n{audit_lines()}\n\n{AUDIT_END}{rest.split(AUDIT_END)[1]}"
-    before, rest = text.split(START)
-    after = rest.split(END)[1]
-    return (
-        f"{before}{START}\n\n{result_table()}\n\n{summary_lines()}\n\n{sources()}\n\n{END}{after}"
-    )
+    """Return the README with its generated sections, each between two comments, updated."""
+    for name, content in sections().items():
+        start, end = (f"<!-- {edge} of {name}, by tools/readme.py -->" for edge in ("start", "end"))
+        before, rest = text.split(start)
+        text = f"{before}{start}\n\n{content}\n\n{end}{rest.split(end)[1]}"
+    return text
 
 
 def main() -> int:

@@ -6,13 +6,16 @@ import re
 import subprocess
 import sys
 
+import findings
 import pandas as pd
 import pytest
 import readme
 from paths import ROOT
 
+from xbdcnn.study.results import FOLDER
+
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-LINKS = sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT)))
+LINKS = sorted(set(re.findall(r"\]\(([^)#]+)\)", TEXT)) | set(re.findall(r'src="([^"]+)"', TEXT)))
 
 
 def test_results_are_those_in_figures():
@@ -21,20 +24,38 @@ def test_results_are_those_in_figures():
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_an_altered_number_is_detected():
-    altered = re.sub(r"\d\d\.\d\d", "99.99", TEXT, count=1)
+@pytest.mark.parametrize("number", [r"\d\d\.\d\d dB", r"\*\*\d\d\.\d\d\*\*", r"\d\.\d min"])
+def test_an_altered_number_is_detected(number):
+    """In the findings, in the table and in the list of notebooks."""
+    altered = re.sub(number, "99.99", TEXT, count=1)
     assert altered != TEXT and readme.filled(altered) == TEXT
 
 
-def test_the_lines_follow_the_ledger(tmp_path):
-    ledger = pd.DataFrame({"point": list(readme.POINTS), "verdict": "confirmed"})
-    ledger = ledger.assign(evidence="4 of 5; and more").sort_values("point")
-    ledger.to_csv(tmp_path / "ledger.csv", index=False)
-    lines = readme.audit_lines(tmp_path).splitlines()
-    assert [line[:2] for line in lines].count("1.") == len(readme.POINTS)
-    assert all(text in lines[0] for text in ("**confirmed**. 4 of 5 (", "#snr-and-psnr-columns"))
-    ledger.assign(verdict="contradicted").to_csv(tmp_path / "ledger.csv", index=False)
-    assert "**contradicted**" in readme.audit_lines(tmp_path)
+def test_the_table_is_short_and_best_first():
+    header, _, *rows = readme.result_table().splitlines()
+    assert len(rows) <= 8 and header.count("|") == 5
+    scores = [float(re.search(r"\*\*(\d+\.\d+)\*\*", row)[1]) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    told = {row.split("|")[1].strip(): row.split("|")[2].strip() for row in rows}
+    assert told["GAT+BM3D"] == "η and σ" and told["DnCNN"] == "no"
+
+
+def test_findings_follow_the_files(tmp_path):
+    table = pd.read_csv(FOLDER / "table_1.csv")
+    table.loc[table["method"] == "BM3D", "psnr"] -= 2
+    table.to_csv(tmp_path / "table_1.csv", index=False)
+    assert findings.weak_bm3d(tmp_path) != findings.weak_bm3d(FOLDER)
+    trials = pd.read_csv(FOLDER / "trials_ablation.csv")
+    full = trials["trial"] == trials["trial"].iloc[0]
+    trials.loc[full, "val_psnr"] = trials.loc[full, "val_psnr"].mean() + 50
+    trials.loc[~full, "val_psnr"] = 0
+    trials.to_csv(tmp_path / "trials_ablation.csv", index=False)
+    assert findings.parts(tmp_path).count("a gain") == 2
+
+
+def test_every_notebook_is_listed():
+    stems = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
+    assert list(readme.NOTEBOOKS) == stems
 
 
 @pytest.mark.parametrize("link", [link for link in LINKS if "://" not in link and link[:2] != ".."])

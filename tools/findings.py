@@ -1,0 +1,114 @@
+"""The findings in README.md, one sentence each, computed from figures/chestxray8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from xbdcnn import paper
+from xbdcnn.inference.zoo import ZOO
+from xbdcnn.study.audit.physical_noise import mean_gains
+from xbdcnn.study.scoring import BEFORE
+from xbdcnn.study.seeds.effects import order
+from xbdcnn.study.statistics import paired_differences
+from xbdcnn.study.trials import effects
+
+BALANCED, GENERALIST = (ZOO[name].label for name in ("xbdcnn", "generalist"))
+RIVAL = "GAT+BM3D"
+WORDS = {"higher": "a loss", "lower": "a gain", "undecided": "undecided"}
+"""Effect of a part, by the order of the network without it relative to the full one."""
+BLURRED = "logarithmic display, blur 1 px"
+"""Physically made noise that is correlated over one pixel, see `study.audit.physical_noise`."""
+
+
+def findings(folder: Path) -> str:
+    """Render all findings as a Markdown list."""
+    x_bdcnn = f"**X-BDCNN and its parts.** {rank(folder)} {parts(folder)}"
+    sentences = (columns(), noise(folder), weak_bm3d(folder), x_bdcnn, discs(folder))
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def columns() -> str:
+    """State that SNR and PSNR are exchanged in the rows of the networks."""
+    printed = paper.TABLE_1["X-BDCNN"]
+    true = paper.corrected(printed)
+    return (
+        f"**The columns SNR and PSNR of the paper are exchanged.** X-BDCNN's printed PSNR of "
+        f"{printed.psnr:.2f} dB is its SNR; its PSNR is {true.psnr:.2f} dB "
+        f"({notebook('04_losses_and_metrics')})."
+    )
+
+
+def noise(folder: Path) -> str:
+    """State how well the noise of Table II is reproduced, and that its physics is not."""
+    table = pd.read_csv(folder / "table_2.csv")
+    noisy = table[table["method"] == BEFORE]
+    excess = noisy["psnr"] - noisy["corrected_psnr"]
+    return (
+        "**The noise of the paper can be reproduced, its photon physics cannot.** The PSNR of our "
+        f"noisy images exceeds the printed one by {excess.min():.2f} to {excess.max():.2f} dB in "
+        "the cells of Table II. But white means few photons in these radiographs, so that their "
+        f"quantum noise follows another law than Eq. 1 ({notebook('01_noise_synthesis')})."
+    )
+
+
+def weak_bm3d(folder: Path) -> str:
+    """State what BM3D gains in the paper and here."""
+    table = pd.read_csv(folder / "table_1.csv").set_index("method")
+    printed = table.loc["BM3D", "corrected_psnr"] - table.loc[BEFORE, "corrected_psnr"]
+    ours = table.loc["BM3D", "psnr"] - table.loc[BEFORE, "psnr"]
+    return (
+        f"**The paper's BM3D is about {ours - printed:.0f} dB too weak.** In Table I it gains "
+        f"{printed:.1f} dB over the noisy images, here {ours:.1f} dB ([ledger](figures/ledger.md))."
+    )
+
+
+def rank(folder: Path) -> str:
+    """State the lead of the best X-BDCNN over GAT+BM3D in the cells of Table II."""
+    results = pd.read_csv(folder / "table_2_results.csv")
+    rows = results[results["method"].isin([BALANCED, RIVAL])]
+    cells = paired_differences(rows, RIVAL, ["eta", "sigma"])
+    leads, ahead = cells["psnr"], (cells["psnr_low"] > 0).sum()
+    return (
+        f"{BALANCED} minus {RIVAL}, which is told the noise levels, is {leads.min():+.2f} to "
+        f"{leads.max():+.2f} dB in the cells of Table II, with an interval over images above zero "
+        f"in {ahead} of {len(cells)} (one training run; {notebook('06_tables')})."
+    )
+
+
+def parts(folder: Path) -> str:
+    """State what the SSIM loss and the noise level estimator bring, with intervals over seeds."""
+    by_seed = effects(pd.read_csv(folder / "trials_ablation.csv"))
+    ssim, nle = (
+        f"{-row.effect:+.2f} dB [{-row.high:+.2f}, {-row.low:+.2f}], "
+        f"{WORDS[order(row.low, row.high)]}"
+        for row in by_seed.itertuples()
+    )
+    return (
+        f"The SSIM loss changes PSNR by {ssim}, the noise level estimation by {nle} "
+        f"({by_seed['seeds'].max()} seeds at a small budget, 95 % intervals over seeds; "
+        f"{notebook('07_ablations')})."
+    )
+
+
+def discs(folder: Path) -> str:
+    """State what denoising does to faint discs, and to correlated noise."""
+    rows = pd.read_csv(folder / "audit_discs.csv")
+    rows = rows[rows["origin"] == "test radiographs"]
+    kept = rows.groupby("method")["detectability"].median()
+    gains = mean_gains(pd.read_csv(folder / "audit_physical_noise.csv"))
+    blurred = gains[gains["noise"] == BLURRED].groupby("method")["gain"].mean()
+    checks, physics = notebook("12_your_own_radiograph"), notebook("11_audit")
+    return (
+        "**Ordinary radiographs are not the paper's test images.** The median faint disc keeps "
+        f"{kept[BALANCED]:.2f} of its detectability in an ordinary radiograph that X-BDCNN "
+        f"restores, {kept[GENERALIST]:.2f} with our generalist ({checks}); noise that the detector "
+        f"correlates over one pixel is reduced by {blurred[BALANCED]:.1f} and "
+        f"{blurred[GENERALIST]:.1f} dB ({physics})."
+    )
+
+
+def notebook(stem: str) -> str:
+    """Return a Markdown link to a notebook, with its number as text."""
+    return f"[{stem[:2]}](notebooks/{stem}.ipynb)"
