@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from xbdcnn.inference.zoo import ZOO
-from xbdcnn.study.audit.ledger import anchor
+from xbdcnn.study.audit.ledger import anchor, counts
 from xbdcnn.study.audit.physical_noise import cost_text, mean_gains
 from xbdcnn.study.results import FOLDER as RESULTS
 from xbdcnn.study.scoring import BEFORE
@@ -30,6 +30,8 @@ POINTS = {
     "SNR and PSNR columns": "04_losses_and_metrics",
     "SSIM convention": "04_losses_and_metrics",
     "Meaning of eta": "01_noise_synthesis",
+    "Argument for the NLE": "11_audit",
+    "Gain of BM3D": "11_audit",
     "Noise model follows the physics": "01_noise_synthesis",
     "Noise is independent between pixels": "01_noise_synthesis",
     "Levels of the paper against real radiographs": "11_audit",
@@ -149,10 +151,9 @@ def audit_lines(folder: Path = ROOT / "figures") -> str:
     """Render the `POINTS` of the ledger as a Markdown list: verdict, short evidence, links."""
     ledger = pd.read_csv(folder / "ledger.csv").set_index("point")
     lines = [audit_line(point, ledger.loc[point]) for point in POINTS]
-    counts = ", ".join(f"{n} {verdict}" for verdict, n in ledger["verdict"].value_counts().items())
     rest = (
-        f"All {len(ledger)} points ({counts}) are in the [ledger](figures/ledger.md), which "
-        "[notebook 11](notebooks/11_audit.ipynb) writes."
+        f"All {len(ledger)} points ({counts(ledger)}) are in the [ledger](figures/ledger.md), "
+        "which [notebook 11](notebooks/11_audit.ipynb) writes."
     )
     return "\n".join([*lines, "", rest])
 

@@ -27,14 +27,14 @@ def test_an_altered_number_is_detected():
 
 
 def test_the_lines_follow_the_ledger(tmp_path):
-    ledger = pd.DataFrame({"point": list(readme.POINTS), "verdict": "confirmed"})
+    ledger = pd.DataFrame({"point": list(readme.POINTS), "verdict": "consistent"})
     ledger = ledger.assign(evidence="4 of 5; and more").sort_values("point")
     ledger.to_csv(tmp_path / "ledger.csv", index=False)
     lines = readme.audit_lines(tmp_path).splitlines()
     assert [line[:2] for line in lines].count("1.") == len(readme.POINTS)
-    assert all(text in lines[0] for text in ("**confirmed**. 4 of 5 (", "#snr-and-psnr-columns"))
-    ledger.assign(verdict="contradicted").to_csv(tmp_path / "ledger.csv", index=False)
-    assert "**contradicted**" in readme.audit_lines(tmp_path)
+    assert all(text in lines[0] for text in ("**consistent**. 4 of 5 (", "#snr-and-psnr-columns"))
+    ledger.assign(verdict="self-contradiction").to_csv(tmp_path / "ledger.csv", index=False)
+    assert "**self-contradiction**" in readme.audit_lines(tmp_path)
 
 
 @pytest.mark.parametrize("link", [link for link in LINKS if "://" not in link and link[:2] != ".."])
