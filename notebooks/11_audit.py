@@ -98,6 +98,7 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 TABLES = ["table_1", "table_2", "trials_choices", "trials_ablation"]
 TABLES += [f"audit_{n}" for n in ("calibration", "levels", "out_of_range", "leakage", "residual")]
 TABLES += [f"audit_{n}" for n in ("physical_noise", "detectors", "weak_noise", "whole_levels")]
+TABLES += [name for name in (recipe_choices.READING,) if results.available(name)]
 stored = {name: results.table(name) for name in TABLES}
 for name, table in stored.items():
     print(f"{name:18s} {len(table):6,} rows, {results.source_line(name)}")
@@ -423,12 +424,16 @@ fig
 # A term whose curve is far below another has little influence, whatever its λ. According to the
 # text the SSIM term preserves the structure of the image; if its curve is below that of the squared
 # error, it can contribute little. (That an ablation leaves SSIM unchanged is no such argument:
-# [notebook 07](07_ablations.ipynb#paired-differences).) Two more points concern the other terms:
-# the units of the maps, and whether a term grows with the batch size.
+# [notebook 07](07_ablations.ipynb#paired-differences).) Three more points concern the relative
+# weight of the terms: the scale of the images, on which only the squared error depends, the units
+# of the maps, and whether a term grows with the batch size. The effect of the scale was measured
+# with the learning rates of the paper (`xbdcnn trials reading`); if that table does not exist, the
+# ledger says so.
 
 # %%
 note(
     loss_terms.ssim_loss_strength(norms, effect("SSIM of residuals, range 255")),
+    loss_terms.loss_scale(recipe_choices.reading_text("loss on 0-255", full)),
     loss_terms.scale_of_the_maps(effect("level maps in equal units")),
     loss_terms.batch_factor(effect=effect("means instead of sums", "TV summed over the batch")),
 )

@@ -125,6 +125,9 @@ def test_findings_about_the_loss():
     assert loss_terms.batch_factor(8).verdict == "text and code differ"
     assert "8 equal patches is 8.0 times" in loss_terms.batch_factor(8).evidence
     assert loss_terms.batch_factor(8, effect="none").effect == "none"
+    assert loss_terms.loss_scale().verdict == "not stated, inferred"
+    assert "the MSE term is 65,025 times as large" in loss_terms.loss_scale().evidence
+    assert loss_terms.loss_scale(white=1.0).verdict == "consistent"
 
 
 def test_eq_3_favours_large_eta_unless_over_estimation_costs_more():
@@ -284,6 +287,22 @@ def test_one_of_fourteen_intervals_is_not_significant_by_itself():
     assert "over 3 seeds, not significant among 14 choices" in effect
     sure = recipe_choices.effect_text("no NLE", trainings(0.3), trainings(0.3))
     assert "not significant" not in sure
+
+
+def test_the_effect_of_the_loss_scale_is_read_once_it_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    text = recipe_choices.reading_text("loss on 0-255", trainings(0.0))
+    assert text.startswith("not measured") and "`xbdcnn trials reading`" in text
+    psnr = {("as written", 0): 37.0, ("as written", 1): 38.0}
+    psnr |= {("loss on 0-255", 0): 38.5, ("loss on 0-255", 1): 39.7}
+    rows = [
+        {"trial": trial, "seed": seed, "val_psnr": value, "val_ssim": 0.9}
+        | {"val_eta_rmse": 0.4, "val_sigma_rmse": 5.0}
+        for (trial, seed), value in psnr.items()
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "trials_reading.csv", index=False)
+    text = recipe_choices.reading_text("loss on 0-255", trainings(0.0))
+    assert text.startswith("PSNR +1.60 dB [+0.33, +2.87] over 2 seeds")
 
 
 # Estimators.

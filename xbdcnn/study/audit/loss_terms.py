@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from xbdcnn import losses, noise, paper
 from xbdcnn.inference.weights import build_network
-from xbdcnn.models import AS_RELEASED, AS_WRITTEN, Recipe
+from xbdcnn.models import AS_RELEASED, AS_WRITTEN, Denoised, Recipe
 from xbdcnn.study.audit.ledger import Finding
 from xbdcnn.training.batches import Batch, TrainConfig, draw_batch
 from xbdcnn.training.objectives import true_levels
@@ -191,6 +191,32 @@ def scale_of_the_maps(effect: str = "–") -> Finding:
         f"estimate in the released units; {share['unit']:.0%} in equal units",
         effect=effect,
         verdict="not stated, inferred" if share["released"] > 0.9 else "consistent",
+        confidence="certain",
+    )
+
+
+def loss_scale(effect: str = "–", white: float = noise.GREY_LEVELS) -> Finding:
+    """Compute how the MSE term of Eq. 8 grows if the images in the loss are not in [0, 1].
+
+    white: white in the loss, 255 for the grey levels in which the noise is stated.
+    """
+    clean, levels = torch.full((1, 1, 16, 16), 0.5), torch.ones(1, 2, 16, 16)
+    recipes = [AS_WRITTEN, replace(AS_WRITTEN, loss_scale=white)]
+    output = Denoised(clean + 0.1, levels)
+    unit, other = (losses.mixed_loss(output, clean, clean, levels, r)[1] for r in recipes)
+    growth = float(other["mse"] / unit["mse"])
+    return Finding(
+        point="Scale of the images in the loss",
+        part="text, equations and code",
+        claim="noise levels are on the scale 0 to 255; the scale of the images in the loss is not "
+        "stated",
+        equation="Eq. 5 depends on the scale, the other terms do not",
+        released="[0, 1], the noisy images being divided by 255 (`utils`)",
+        choice="[0, 1]; `Recipe.loss_scale` for any other",
+        evidence=f"with images from 0 to {white:g} the MSE term is {growth:,.0f} times as large as "
+        "with images from 0 to 1, at equal weights of the four terms",
+        effect=effect,
+        verdict="not stated, inferred" if growth > 2 else "consistent",
         confidence="certain",
     )
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from xbdcnn import paper
 from xbdcnn.study.audit.ledger import Finding, measured
-from xbdcnn.study.results import table
+from xbdcnn.study.results import available, table
 from xbdcnn.study.series import SERIES
 from xbdcnn.study.trials import effects
 
@@ -66,6 +66,20 @@ def effect_text(trial: str, trained: pd.DataFrame, full: pd.DataFrame) -> str:
                 text += f" at half width and {row['full_width']:+.2f}{unit} at full width"
         parts.append(text)
     return ", ".join(parts)
+
+
+READING = "trials_reading"
+"""Table of the trials of what the text leaves open about the training of X-BDCNN as written."""
+
+
+def reading_text(trial: str, full: pd.DataFrame) -> str:
+    """Describe the effect of a trial of the series "reading", or state that it is not measured."""
+    if not available(READING):
+        return (
+            f"not measured: figures/chestxray8 has no {READING}.csv, which `xbdcnn trials reading` "
+            "writes"
+        )
+    return effect_text(trial, table(READING), full)
 
 
 def interval_text(row: pd.Series, compared: int = 1) -> str:
