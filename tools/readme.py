@@ -17,6 +17,7 @@ from findings import findings
 
 from xbdcnn.baselines.classical import CLASSICAL
 from xbdcnn.inference.zoo import ZOO
+from xbdcnn.study.audit.ledger import counts
 from xbdcnn.study.results import FOLDER as RESULTS
 from xbdcnn.study.scoring import BEFORE
 from xbdcnn.study.trainings import paper_share
@@ -130,10 +131,21 @@ def minutes(run: dict[str, Any]) -> str:
     return f"{time:.1f} min" if time < 10 else f"{time:.0f} min"
 
 
+def ledger_line(folder: Path = ROOT / "figures") -> str:
+    """Count the points of the ledger by verdict, with a link."""
+    ledger = pd.read_csv(folder / "ledger.csv")
+    return (
+        f"The [ledger](figures/ledger.md) has {len(ledger)} points ({counts(ledger)}): arithmetic "
+        "with the printed tables, the text against equations and released code, and our own "
+        "measurements, which agree, disagree or are too weak."
+    )
+
+
 def sections() -> dict[str, str]:
     """Return the generated parts of the README by name."""
+    found = f"{findings(RESULTS)}\n\n{ledger_line()}"
     table = f"{result_table()}\n\n{sources()}"
-    return {"findings": findings(RESULTS), "table": table, "notebooks": notebook_table()}
+    return {"findings": found, "table": table, "notebooks": notebook_table()}
 
 
 def filled(text: str) -> str:

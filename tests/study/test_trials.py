@@ -137,7 +137,10 @@ def test_effects_are_paired_by_seed():
     assert row["trial"] == "better" and row["seeds"] == 2
     assert row["effect"] == pytest.approx(0.5)
     assert row["low"] == pytest.approx(0.5 - 12.706 * 0.1, abs=1e-3)
-    assert pd.isna(effects(table[table["seed"] == 0])["low"].iloc[0])
+    # The mean is five times its standard error: p of Student's t with one degree of freedom.
+    assert row["p"] == pytest.approx(0.1257, abs=1e-4)
+    (once,) = effects(table[table["seed"] == 0]).to_dict("records")
+    assert pd.isna(once["low"]) and pd.isna(once["p"])
 
 
 def test_unknown_series_lists_the_names(tmp_path):

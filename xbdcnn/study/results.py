@@ -21,6 +21,11 @@ def table(name: str) -> pd.DataFrame:
     return pd.read_csv(_existing(f"{name}.csv"))
 
 
+def available(name: str) -> bool:
+    """Tell whether a table has been measured and committed."""
+    return (FOLDER / f"{name}.csv").exists()
+
+
 def facts(name: str) -> dict[str, Any]:
     """Read the provenance of a committed table: data, budget, seeds, versions, commit, time.
 

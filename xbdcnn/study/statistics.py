@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import bootstrap, t
+from scipy.stats import bootstrap, t, ttest_1samp
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.study.scoring import SCORES
@@ -142,3 +142,9 @@ def _mean_squares(y: NDArray[np.float64]) -> tuple[NDArray, NDArray, NDArray]:
         seeds * sums[1] / free_images,
         sums[2] / (free_seeds * free_images),
     )
+
+
+def student_p(values: Iterable[float]) -> float:
+    """Return the two-sided p of the mean against 0 by Student's t; nan for fewer than 2 values."""
+    sample = np.asarray(list(values), np.float64)
+    return float(ttest_1samp(sample, 0.0).pvalue) if len(sample) > 1 else np.nan

@@ -18,7 +18,7 @@ from xbdcnn.data.source import Source
 from xbdcnn.inference.weights import build_network
 from xbdcnn.inference.zoo import find_entry
 from xbdcnn.study.series import BUDGET, SERIES, WIDTH, Trial
-from xbdcnn.study.statistics import student_interval
+from xbdcnn.study.statistics import student_interval, student_p
 from xbdcnn.training.batches import TrainConfig, validation_batch
 from xbdcnn.training.loop import train
 from xbdcnn.training.named import TIME_COLUMNS, VALIDATION_IMAGES
@@ -93,7 +93,8 @@ def effects(table: pd.DataFrame, score: str = "val_psnr") -> pd.DataFrame:
     """Compute the effect of each trial relative to the first of its series, paired by seed.
 
     table: from `run_series`. Returns one row per other trial: trial, effect (mean difference of
-    `score`), low and high (95 % interval by Student's t over seeds, nan for one seed), seeds.
+    `score`), low and high (95 % interval by Student's t over seeds), p (probability of such a mean
+    without an effect), seeds; low, high and p are nan for one seed.
     """
     wide = table.pivot(index="seed", columns="trial", values=score)
     first, *others = dict.fromkeys(table["trial"])
@@ -102,5 +103,5 @@ def effects(table: pd.DataFrame, score: str = "val_psnr") -> pd.DataFrame:
         difference = (wide[trial] - wide[first]).dropna()
         low, high = student_interval(difference)
         row = {"trial": trial, "effect": difference.mean(), "low": low, "high": high}
-        rows.append(row | {"seeds": len(difference)})
+        rows.append(row | {"p": student_p(difference), "seeds": len(difference)})
     return pd.DataFrame(rows)

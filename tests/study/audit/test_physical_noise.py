@@ -167,7 +167,7 @@ def test_bm3d_that_knows_the_display_does_not_lose_by_a_falling_variance():
 def test_the_measurement_of_the_detectors_is_an_experiment():
     table = experiments.EXPERIMENTS["detectors"](find_source("builtin"))
     finding = noise_model.independent_pixels(table[table["detector"] != "built-in CR, displayed"])
-    assert finding.verdict == "contradicted" and "1 of 4 detectors" in finding.evidence
+    assert finding.verdict == "our measurement disagrees" and "1 of 4 detectors" in finding.evidence
 
 
 def test_physical_noise_is_an_experiment(monkeypatch):
@@ -194,43 +194,45 @@ SNR = (42.0, 358.0)
 def test_the_noise_model_follows_the_physics_only_if_the_variance_is_linear():
     g = torch.Generator().manual_seed(0)
     photons = noise.add_hybrid_noise(shaded(), 20.0, 2.0, g)[0, 0].numpy()
-    assert noise_model.follows_the_physics(photons, SNR).verdict == "confirmed"
+    assert noise_model.follows_the_physics(photons, SNR).verdict == "our measurement agrees"
     logarithm = detector_noise(shaded(), 5000.0, generator=g)[0, 0].numpy()
     finding = noise_model.follows_the_physics(logarithm, SNR, effect="none")
-    assert finding.verdict == "contradicted" and finding.effect == "none"
+    assert finding.verdict == "our measurement disagrees" and finding.effect == "none"
     assert "the variance rises" in finding.evidence and "law is exponential" in finding.evidence
     linear = RADIOGRAPH._replace(logarithmic=False)
     falling = detector_noise(shaded(), 5000.0, display=linear, generator=g)[0, 0].numpy()
     finding = noise_model.follows_the_physics(falling, SNR)
-    assert finding.verdict == "contradicted" and "the variance falls" in finding.evidence
+    assert (
+        finding.verdict == "our measurement disagrees" and "the variance falls" in finding.evidence
+    )
 
 
 def test_the_built_in_radiograph_has_the_direction_but_not_the_law_of_the_model():
     finding = noise_model.follows_the_physics(builtin_radiograph(), SNR)
-    assert finding.verdict == "contradicted"
+    assert finding.verdict == "our measurement disagrees"
     assert "rises with the grey level, as g^2.3" in finding.evidence
     assert "is 358 in the darkest sixteenth of the pixels and 42 in the whitest" in finding.evidence
 
 
-def test_one_correlated_detector_contradicts_independent_pixels():
+def test_one_correlated_detector_disagrees_with_independent_pixels():
     rows = {"detector": ["camera", "panel", "CR"], "unit": ["counts", "counts", "stored values"]}
     table = pd.DataFrame(rows | {"across": [0.01, 0.1, 0.02], "down": [-0.01, 0.2, 0.3]})
     finding = noise_model.independent_pixels(table)
-    assert finding.verdict == "contradicted"
+    assert finding.verdict == "our measurement disagrees"
     assert "in 1 of 2 detectors with repeated exposures (panel: 0.20)" in finding.evidence
     assert "in 1 of 1 sources of single radiographs (CR: 0.30)" in finding.evidence
-    assert noise_model.independent_pixels(table.drop(1)).verdict == "undecidable"
-    assert noise_model.independent_pixels(table.drop([1, 2])).verdict == "confirmed"
+    assert noise_model.independent_pixels(table.drop(1)).verdict == "our measurement too weak"
+    assert noise_model.independent_pixels(table.drop([1, 2])).verdict == "our measurement agrees"
 
 
-def test_levels_are_contradicted_if_no_radiograph_has_as_much_noise():
+def test_levels_disagree_if_no_radiograph_has_as_much_noise():
     quiet = pd.Series([0.8, 1.0, 1.2])
     finding = noise_model.levels_of_radiographs(quiet, brightness=190.0)
-    assert finding.verdict == "contradicted"
+    assert finding.verdict == "our measurement disagrees"
     # 190 / 1.9 = 10^2 and 190 / 0.4 + 20^2 = 29.6^2
     assert "10 to 30 grey levels at a mean of 190" in finding.evidence
     assert "100 to 875 times fewer photons" in finding.evidence
     assert "0.04 to 0.18 microgray at white" in finding.evidence
-    assert noise_model.levels_of_radiographs(quiet + 12, 190.0).verdict == "confirmed"
+    assert noise_model.levels_of_radiographs(quiet + 12, 190.0).verdict == "our measurement agrees"
     mixed = pd.Series([1.0, 2.0, 12.0])
-    assert noise_model.levels_of_radiographs(mixed, 190.0).verdict == "undecidable"
+    assert noise_model.levels_of_radiographs(mixed, 190.0).verdict == "our measurement too weak"

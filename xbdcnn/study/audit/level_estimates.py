@@ -16,7 +16,7 @@ from xbdcnn import metrics, noise
 from xbdcnn.inference.pretrained import Pretrained
 from xbdcnn.measured_noise.photon_transfer import haar_blocks
 from xbdcnn.noise import GREY_LEVELS
-from xbdcnn.study.audit.ledger import Finding
+from xbdcnn.study.audit.ledger import Finding, measured
 from xbdcnn.study.scoring import Case, noisy_image
 
 LEVELS = ("eta", "sigma")
@@ -171,6 +171,7 @@ def nle_estimates(statistics: pd.DataFrame, label: str) -> Finding:
     learnt = [level for level in LEVELS if share[level] < 0.8]
     return Finding(
         point=f"The NLE of {label}",
+        part="our measurements",
         claim="the NLE estimates the levels of the Poisson and the Gaussian noise",
         choice="report each estimate together with its error as measured here",
         evidence=", ".join(
@@ -178,7 +179,7 @@ def nle_estimates(statistics: pd.DataFrame, label: str) -> Finding:
             f"constant estimate), correlation {rows.loc[level, 'correlation']:.2f}"
             for level in LEVELS
         ),
-        verdict="confirmed" if len(learnt) == 2 else "contradicted",
+        verdict=measured(len(learnt) == 2),
         confidence="high",
     )
 
@@ -197,10 +198,11 @@ def over_estimation(table: pd.DataFrame, label: str) -> Finding:
     true = (rows["true x 1"] - own).mean()
     return Finding(
         point=f"Over-estimation is safer, in {label}",
+        part="our measurements",
         claim="non-blind denoisers are often robust to over-estimated noise levels",
         choice="the asymmetric loss as described in the text",
         evidence=f"with twice the estimated noise PSNR changes by {over:+.2f} dB, with half of it "
         f"by {under:+.2f} dB, with the true levels by {true:+.2f} dB",
-        verdict="confirmed" if over > under else "contradicted",
+        verdict=measured(bool(over > under)),
         confidence="moderate",
     )

@@ -14,7 +14,7 @@ from xbdcnn.detector import air_kerma
 from xbdcnn.measured_noise import WEAK_MARGIN, fit_laws, single_exposure, trained_noise
 from xbdcnn.measured_noise.report import best_law
 from xbdcnn.noise import GREY_LEVELS, add_hybrid_noise
-from xbdcnn.study.audit.ledger import Finding, Verdict
+from xbdcnn.study.audit.ledger import Finding, Verdict, measured
 
 Cells = dict[tuple[float, float], float]
 
@@ -43,16 +43,18 @@ def eta_is_a_gain(cells: Cells = paper.TABLE_2_NOISY_PSNR) -> Finding:
     spread = {name: values.std() / values.mean() for name, values in means.items()}
     ranked = sorted(spread, key=lambda name: spread[name])
     best, gain = ranked[0], next(iter(READINGS))
+    verdict: Verdict = "not stated, inferred" if best == gain else "text and code differ"
     return Finding(
         point="Meaning of eta",
+        part="printed tables",
         claim="eta is a scale factor of the intensity of the Poisson noise",
         equation="Eq. 2 has no eta: lambda = g",
-        released="numpy.random.poisson(eta g) / eta on 8-bit grey levels",
+        released="numpy.random.poisson(eta g) / eta on 8-bit grey levels (`utils`)",
         choice="photons per grey level of the 8-bit scale",
         evidence=f"'{best}' implies mean grey levels of {means[best].min():.0f} to "
         f"{means[best].max():.0f} (coefficient of variation {spread[best]:.1%}); the next best "
         f"reading has {spread[ranked[1]]:.0%}",
-        verdict="confirmed" if best == gain and spread[best] < 0.05 else "contradicted",
+        verdict=verdict if spread[best] < 0.05 else "self-contradiction",
         confidence="high",
     )
 
@@ -83,15 +85,16 @@ def nine_cells(
     off = np.array([ours[cell] - cells[cell] for cell in cells])
     return Finding(
         point="Noise of Table II, simulated",
+        part="our measurements",
         claim="hybrid noise of the stated eta and sigma was added to ten radiographs",
         equation="noisy PSNR of nine cells",
-        released="clipped to 0 ... 255",
+        released="clipped to 0 ... 255 (`utils`)",
         choice="clipped likewise, in [0, 1]",
         evidence=f"with our noise on {count} {unit} PSNR differs from the printed values by "
         f"{off.min():+.2f} to {off.max():+.2f} dB, with a standard deviation of "
         f"{np.std(off):.2f} dB",
         # Images of another brightness shift all cells alike.
-        verdict="confirmed" if np.std(off) < 0.15 and abs(off.mean()) < 1 else "contradicted",
+        verdict=measured(bool(np.std(off) < 0.15 and abs(off.mean()) < 1)),
         confidence="high",
     )
 
@@ -102,8 +105,8 @@ def follows_the_physics(
     """Check whether the noise of a radiograph in a logarithmic display has the law of Eq. 1.
 
     image: (H, W) in [0, 1], e.g. `builtin_radiograph`; snr: signal-to-noise ratio of its stored
-    values in the whitest and the darkest part, from `detectors.stored_snr`. Confirmed if the
-    variance rises with the grey level and a line is the best law by `best_law`, undecidable if
+    values in the whitest and the darkest part, from `detectors.stored_snr`. It agrees if the
+    variance rises with the grey level and a line is the best law by `best_law`; it is too weak if
     another law is better by less than `WEAK_MARGIN`.
     """
     bins = single_exposure(image)
@@ -111,14 +114,13 @@ def follows_the_physics(
     laws = {other.name: other for other in fit_laws(bins)}
     exponent, line = laws["power"].parameters[1], laws["affine"]
     is_line = law.name in ("linear", "affine")
-    verdict: Verdict = "confirmed" if is_line and exponent > 0 else "contradicted"
-    if exponent > 0 and not is_line and margin < WEAK_MARGIN:
-        verdict = "undecidable"
+    weak = exponent > 0 and not is_line and margin < WEAK_MARGIN
     return Finding(
         point="Noise model follows the physics",
+        part="our measurements",
         claim="the noise model is in line with X-ray imaging systems",
         equation="Eq. 1-2: variance g / eta + sigma^2, and the signal-to-noise ratio rises with g",
-        released="numpy.random.poisson of the displayed grey level",
+        released="numpy.random.poisson of the displayed grey level (`utils`)",
         choice="Eq. 1 to follow the paper; `detector.detector_noise` for the physics",
         evidence=f"in a logarithmic display of one radiograph the variance "
         f"{'rises' if exponent > 0 else 'falls'} with the grey level, as g^{exponent:.1f}, and the "
@@ -126,7 +128,7 @@ def follows_the_physics(
         f"{line.error:.0%}); the signal-to-noise ratio of the stored values is {snr[1]:.0f} in the "
         f"darkest sixteenth of the pixels and {snr[0]:.0f} in the whitest",
         effect=effect,
-        verdict=verdict,
+        verdict=measured(None if weak else is_line and exponent > 0),
         confidence="moderate",
     )
 
@@ -134,24 +136,25 @@ def follows_the_physics(
 def independent_pixels(detectors: pd.DataFrame, limit: float = 0.05) -> Finding:
     """Check whether the noise of adjacent pixels is uncorrelated in real detectors.
 
-    detectors: from `study.detectors.measure_detectors`, without rows of the same data. Contradicted
-    if the correlation exceeds `limit` in one of those with repeated exposures, undecidable if only
-    in single radiographs, of which anatomy can raise it.
+    detectors: from `study.detectors.measure_detectors`, without rows of the same data. It disagrees
+    if the correlation exceeds `limit` in one of those with repeated exposures, and is too weak if
+    only in single radiographs, of which anatomy can raise it.
     """
     largest = detectors.set_index("detector")[["across", "down"]].max(axis=1)
     repeated = detectors.set_index("detector")["unit"] == "counts"
     certain, upper = largest[repeated], largest[~repeated]
-    verdict: Verdict = "undecidable" if (upper > limit).any() else "confirmed"
+    certainly, possibly = bool((certain > limit).any()), bool((upper > limit).any())
     return Finding(
         point="Noise is independent between pixels",
+        part="our measurements",
         claim="not stated; the model draws the noise of each pixel independently",
         equation="Eq. 1-2 hold for each pixel (x, y)",
-        released="independent random numbers for each pixel",
+        released="independent random numbers for each pixel (`utils`)",
         choice="independent in training; correlated noise is measured separately",
         evidence=f"the correlation of adjacent pixels exceeds {limit:g} in "
         f"{_exceeding(certain, limit, 'detectors with repeated exposures')} and, as an upper limit "
         f"that includes anatomy, in {_exceeding(upper, limit, 'sources of single radiographs')}",
-        verdict="contradicted" if (certain > limit).any() else verdict,
+        verdict=measured(None if possibly and not certainly else not certainly),
         confidence="moderate",
     )
 
@@ -176,15 +179,15 @@ def levels_of_radiographs(residual: pd.Series, brightness: float) -> Finding:
     """Compare the levels of the training with the noise of real radiographs.
 
     residual: noise in grey levels, one value per radiograph, from `images.residual_noise`;
-    brightness: mean grey level of radiographs. Confirmed if most radiographs have at least the
-    weakest noise of the training, contradicted if none has. The variance of quantum noise is
+    brightness: mean grey level of radiographs. It agrees if most radiographs have at least the
+    weakest noise of the training, and disagrees if none has. The variance of quantum noise is
     inversely proportional to the dose.
     """
     weakest, strongest = trained_noise(brightness)
     usual, share = float(residual.median()), float((residual >= weakest).mean())
-    verdicts: dict[float, Verdict] = {0.0: "contradicted"}
     return Finding(
         point="Levels of the paper against real radiographs",
+        part="our measurements",
         claim="the model characterises real noise at a low dose; no dose is stated",
         equation="eta in (0.4, 1.9), sigma in (0, 20)",
         choice="the paper's ranges, in training and in the tables",
@@ -193,7 +196,7 @@ def levels_of_radiographs(residual: pd.Series, brightness: float) -> Finding:
         f"{residual.max():.1f}, median {usual:.1f}, by an estimate that is too low for correlated "
         f"noise; as quantum noise alone that is {(weakest / usual) ** 2:,.0f} to "
         f"{(strongest / usual) ** 2:,.0f} times fewer photons in the training; {kerma_text()}",
-        verdict=verdicts.get(share, "confirmed" if share > 0.5 else "undecidable"),
+        verdict=measured(None if 0 < share <= 0.5 else share > 0.5),
         confidence="moderate",
     )
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from xbdcnn import paper
-from xbdcnn.study.audit.ledger import Finding, Verdict
-from xbdcnn.study.results import table
+from xbdcnn.study.audit.ledger import Finding, measured
+from xbdcnn.study.results import available, table
 from xbdcnn.study.series import SERIES
 from xbdcnn.study.trials import effects
 
 TRIALS = SERIES["choices"]
+
+LEVEL = 0.05
+"""Probability with which an interval of 95 % excludes zero if there is no effect."""
 
 UNITS = {
     "val_psnr": ("PSNR", "{:+.2f}", " dB"),
@@ -52,23 +55,59 @@ def effect_text(trial: str, trained: pd.DataFrame, full: pd.DataFrame) -> str:
     """Describe the effect of one choice on each score, with the interval of PSNR over seeds."""
     parts = []
     for score, (name, form, unit) in UNITS.items():
-        row = effects_at_both_widths(trained, full, score).set_index("trial").loc[trial]
+        compared = effects_at_both_widths(trained, full, score)
+        row = compared.set_index("trial").loc[trial]
         if pd.isna(row["effect"]):
             continue
         text = f"{name} {form.format(row['effect'])}{unit}"
         if score == "val_psnr":
-            text += f" {interval_text(row)}"
+            text += f" {interval_text(row, len(compared))}"
             if pd.notna(row["full_width"]):
                 text += f" at half width and {row['full_width']:+.2f}{unit} at full width"
         parts.append(text)
     return ", ".join(parts)
 
 
-def interval_text(row: pd.Series) -> str:
-    """Describe the interval of an effect over seeds; a single seed has none."""
+READING = "trials_reading"
+"""Table of the trials of what the text leaves open about the training of X-BDCNN as written."""
+
+
+def reading_text(trial: str, full: pd.DataFrame) -> str:
+    """Describe the effect of a trial of the series "reading", or state that it is not measured."""
+    if not available(READING):
+        return (
+            f"not measured: figures/chestxray8 has no {READING}.csv, which `xbdcnn trials reading` "
+            "writes"
+        )
+    return effect_text(trial, table(READING), full)
+
+
+def interval_text(row: pd.Series, compared: int = 1) -> str:
+    """Describe the interval of an effect over seeds; a single seed has none.
+
+    compared: number of effects of the series. If the interval excludes zero, but not after
+    Bonferroni's correction for them, the text says so.
+    """
     if row["seeds"] < 2:
         return "(one seed)"
-    return f"[{row['low']:+.2f}, {row['high']:+.2f}] over {row['seeds']:.0f} seeds"
+    text = f"[{row['low']:+.2f}, {row['high']:+.2f}] over {row['seeds']:.0f} seeds"
+    if row["p"] < LEVEL <= compared * row["p"]:
+        text += f", not significant among {compared} choices"
+    return text
+
+
+def multiplicity_text(effect_table: pd.DataFrame) -> str:
+    """State how many effects are decided, how many would be by chance, and Bonferroni's correction.
+
+    effect_table: from `effects_at_both_widths`.
+    """
+    count, smallest = len(effect_table), float(effect_table["p"].min())
+    decided = int((effect_table["p"] < LEVEL).sum())
+    return (
+        f"{decided} of {count} intervals of 95 % exclude zero, {LEVEL * count:.1f} are expected to "
+        f"if no choice has an effect; the smallest p is {smallest:.3f}, after Bonferroni's "
+        f"correction for {count} comparisons {min(1.0, count * smallest):.2f}"
+    )
 
 
 def ablation(trial: str, trained: pd.DataFrame, full: pd.DataFrame) -> Finding:
@@ -80,9 +119,9 @@ def ablation(trial: str, trained: pd.DataFrame, full: pd.DataFrame) -> Finding:
     whole, without = (paper.corrected(paper.TABLE_1[n]) for n in ("X-BDCNN", ABLATED[trial]))
     decided = row["low"] > 0 or row["high"] < 0
     disagree = pd.notna(row["full_width"]) and row["full_width"] * row["effect"] < 0
-    verdict: Verdict = "confirmed" if row["effect"] < 0 else "contradicted"
     return Finding(
         point=f"Ablation: {trial}",
+        part="our measurements",
         claim="the omitted part improves the performance",
         equation=f"PSNR {without.psnr - whole.psnr:+.2f} dB, SSIM {without.ssim - whole.ssim:+.4f} "
         "without it, one training run each",
@@ -90,7 +129,7 @@ def ablation(trial: str, trained: pd.DataFrame, full: pd.DataFrame) -> Finding:
         evidence=f"without it PSNR on validation images changes by {row['effect']:+.2f} dB "
         f"{interval_text(row)}, at full width by {row['full_width']:+.2f} dB",
         effect=effect_text(trial, trained, full),
-        verdict=verdict if decided and not disagree else "undecidable",
+        verdict=measured(row["effect"] < 0 if decided and not disagree else None),
         confidence="moderate",
     )
 
@@ -101,11 +140,12 @@ def released_recipe(trained: pd.DataFrame, full: pd.DataFrame) -> Finding:
     decided = row["low"] > 0 or row["high"] < 0
     return Finding(
         point="Released code against text, as a whole",
+        part="our measurements",
         claim="implicitly, the code published by the first author is that of the paper",
         choice="both are trained, in short runs and at full width",
         evidence=f"as released, PSNR on validation images changes by {row['effect']:+.2f} dB "
         f"{interval_text(row)}, at full width by {row['full_width']:+.2f} dB",
         effect=effect_text("as released", trained, full),
-        verdict="contradicted" if decided else "undecidable",
+        verdict=measured(False if decided else None),
         confidence="moderate",
     )

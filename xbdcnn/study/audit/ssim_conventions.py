@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from xbdcnn import metrics, paper
-from xbdcnn.study.audit.ledger import Finding, Verdict
+from xbdcnn.study.audit.ledger import Finding, measured
 from xbdcnn.study.scoring import BEFORE
 
 WANG = {"window": "gaussian", "size": 11}
@@ -62,15 +62,17 @@ def before_denoising(
     nearest, rivals = distance.index[0], int((distance < 0.05).sum())
     return Finding(
         point="SSIM convention",
+        part="text, equations and code",
         claim="Eq. 7 with positive constants, implicitly those for the range of the images",
         equation=f"{printed:.2f} before denoising",
-        released="an old scikit-image, whose default data range for float images was 2",
+        released="no data range given; the default of an old scikit-image for float images was 2 "
+        "(`test.py`)",
         choice="data range 1, that of the images; data range 2 in a further column",
         evidence=f"the paper prints {printed:.2f}, our noisy patches have {means[nearest]:.3f} "
         f"with '{nearest}' and {means[ours]:.3f} with data range 1; {rivals} of {len(means)} "
         "conventions are within 0.05 of the printed value",
         effect=f"SSIM of noisy patches {means[nearest] - means[ours]:+.2f} relative to range 1",
-        verdict="contradicted" if abs(means[ours] - printed) > 0.05 else "confirmed",
+        verdict="not stated, inferred" if abs(means[ours] - printed) > 0.05 else "consistent",
         confidence="moderate" if rivals > 1 else "high",
     )
 
@@ -113,9 +115,10 @@ def bm3d_row(results: pd.DataFrame, printed: dict[str, paper.Scores] = paper.TAB
     table = nearest_ranges(results, printed)
     bm3d, others = table.loc["BM3D"], table["nearest"].drop("BM3D").dropna().unique()
     decided = pd.notna(bm3d["nearest"]) and len(others) == 1
-    verdict: Verdict = "confirmed" if decided and bm3d["nearest"] == others[0] else "contradicted"
+    agrees = bool(bm3d["nearest"] == others[0]) if decided else None
     return Finding(
         point="SSIM of BM3D's row",
+        part="our measurements",
         claim="implicitly, all rows of Table I have the same SSIM convention",
         equation=f"BM3D {bm3d['printed']} at {bm3d['psnr']:.1f} dB; X-ReCNN "
         f"{table.loc['X-ReCNN', 'printed']} at {table.loc['X-ReCNN', 'psnr']:.1f} dB",
@@ -124,6 +127,6 @@ def bm3d_row(results: pd.DataFrame, printed: dict[str, paper.Scores] = paper.TAB
         f"{bm3d['range 1']:.3f} with range 1 and {bm3d['range 2']:.3f} with range 2, the paper "
         f"prints {bm3d['printed']:.3f}; the networks' rows are nearest to "
         f"{' or '.join(others) or 'none'}",
-        verdict=verdict if decided else "undecidable",
+        verdict=measured(agrees),
         confidence="moderate",
     )
