@@ -9,7 +9,9 @@ from typing import Any
 COLOURS = {
     "BM3D": "#56B4E9",
     "GAT+BM3D": "#009E73",
+    "I+VST+BM3D": "#225555",
     "NLM": "#CC79A7",
+    "NL-PCA": "#EE99AA",
     "TV": "#999933",
     "DnCNN": "#0072B2",
     "X-ReCNN-style": "#E69F00",
@@ -30,7 +32,7 @@ COLOURS = {
 SPARE_COLOURS = ("#AA4499", "#BBBBBB", "#6699CC", "#997700")
 """Colours of labels that are not in `COLOURS`."""
 
-MARKERS = dict(zip(COLOURS, "Pp<>svx+Do^dX8hH*", strict=True))
+MARKERS = dict(zip(COLOURS, "Pp1<2>svx+Do^dX8hH*", strict=True))
 """Marker of each method, so that methods differ without colour, too."""
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from xbdcnn import paper
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.baselines.classical import CLASSICAL
 from xbdcnn.data.source import Source
 from xbdcnn.inference.precision import Precision
 from xbdcnn.training.batches import TrainConfig
@@ -71,7 +72,7 @@ PROFILES = {
             table1_patches=2,
             table2_images=1,
             table2_size=96,
-            classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+            classical=tuple(CLASSICAL),
             precision="fp32",
         ),
         Profile(
@@ -92,6 +93,7 @@ PROFILES = {
             table1_patches=40,
             table2_images=4,
             table2_size=256,
+            # Without I+VST+BM3D and NL-PCA, which take as long as the other four together.
             classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
             precision="fp32",
         ),
@@ -114,7 +116,7 @@ PROFILES = {
             table1_patches=480,
             table2_images=10,
             table2_size=1024,
-            classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+            classical=tuple(CLASSICAL),
             precision="bf16",
         ),
         Profile(
@@ -128,7 +130,7 @@ PROFILES = {
             table1_patches=32_000,
             table2_images=10,
             table2_size=1024,
-            classical=("BM3D",),
+            classical=tuple(CLASSICAL),
             precision="bf16",
             images=paper.IMAGES,
             patches_per_image=paper.PATCHES // paper.IMAGES,
