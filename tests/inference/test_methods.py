@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn._common.files import sha256_of
+from xbdcnn.baselines import independent
 from xbdcnn.inference import methods, zoo
 from xbdcnn.inference.weights import build_network, save_weights
 from xbdcnn.models import Denoised
@@ -73,3 +75,17 @@ def test_versions_change_with_the_weights(tmp_path):
     assert found[0][BALANCED_LABEL] != found[1][BALANCED_LABEL]
     assert found[0]["TV"] == found[1]["TV"]
     assert "scikit-image" in found[0]["TV"]
+
+
+def test_networks_trained_by_others_are_left_out_unless_they_are_there(tmp_path, monkeypatch):
+    label, path = "GAT+DnCNN (photographs)", tmp_path / independent.DNCNN
+    monkeypatch.setattr(independent, "networks_folder", lambda: tmp_path)
+    names = ("TV", label)
+    assert label not in methods.available_names(names)
+    assert "fetch-networks" in methods.left_out(names)[label]
+    with pytest.raises(XbdcnnError, match=r"kair_dncnn_25\.safetensors: .*fetch-networks"):
+        methods.collect_methods(("TV",), only=[label])
+    path.write_bytes(b"weights")
+    assert methods.available_names(names)[-2:] == ["TV", label] and not methods.left_out(names)
+    assert list(methods.collect_methods(("TV",), only=[label])) == [label]
+    assert methods.method_versions([label]) == {label: sha256_of(path)}

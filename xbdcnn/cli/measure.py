@@ -10,6 +10,7 @@ import typer
 
 from xbdcnn.cli.names import ESTIMATORS, EXPERIMENTS, NETWORKS, SERIES, require_known
 from xbdcnn.cli.options import Data, ProfileName, chosen_profile
+from xbdcnn.cli.reporting import print_log
 
 if TYPE_CHECKING:
     from xbdcnn.training.batches import TrainConfig
@@ -161,9 +162,12 @@ def evaluate(
     """
     chosen, numbers = chosen_profile(profile), table or [1, 2]
     from xbdcnn.data.source import find_source
+    from xbdcnn.inference.methods import left_out
     from xbdcnn.study.table_differences import compare_psnr, read_earlier_table
     from xbdcnn.study.tables import readable, run_table
 
+    for name, reason in left_out(() if method else chosen.classical).items():
+        print_log(f"without the row {name}: {reason}")
     source = find_source(data)
     earlier = {n: read_earlier_table(n, compare) for n in numbers} if compare else {}
     for number in numbers:

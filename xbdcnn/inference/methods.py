@@ -13,6 +13,7 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import sha256_of
 from xbdcnn._common.provenance import installed_versions
 from xbdcnn.baselines.classical import CLASSICAL
+from xbdcnn.baselines.independent import INDEPENDENT, missing_part, require_part, version_of
 from xbdcnn.inference.precision import Precision
 from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.inference.weights import estimator_path, read_weights, shipped_path
@@ -40,30 +41,44 @@ def collect_methods(
     """Return methods by label: networks in table order, then the classical ones; or as in `only`.
 
     Args:
-        classical: names of classical methods, see `CLASSICAL`.
+        classical: names of methods of `CLASSICAL` and `INDEPENDENT`; of the latter, those that lack
+            something are left out, see `left_out`.
         precision: precision of the networks, see `load_pretrained`.
         weights: folder of .safetensors files to use instead of the shipped weights.
-        only: names of networks (as in `zoo.ZOO`) and of classical methods; None for all.
+        only: names of networks (as in `zoo.ZOO`), of the classical methods, and of any method of
+            `INDEPENDENT`; None for all.
 
     Raises:
-        XbdcnnError: the folder has no weights, or a name in `only` is not available.
+        XbdcnnError: the folder has no weights, a name in `only` is not available, or a method of
+            `INDEPENDENT` in `only` lacks its weights or its package.
     """
     paths, available = weight_paths(weights), available_names(classical, weights)
-    if unknown := sorted(set(only or ()) - set(available)):
-        raise XbdcnnError(f"no method {', '.join(unknown)}; choose from {', '.join(available)}")
+    known = dict.fromkeys([*available, *INDEPENDENT])
+    if unknown := sorted(set(only or ()) - set(known)):
+        raise XbdcnnError(f"no method {', '.join(unknown)}; choose from {', '.join(known)}")
     methods: dict[str, Method] = {}
     for name in only or available:
         if name in paths:
             network = load_pretrained(paths[name], precision=precision)
             methods[ZOO[name].label] = blind_method(network)
+        elif name in INDEPENDENT:
+            require_part(name)
+            methods[name] = oracle_method(INDEPENDENT[name])
         else:
             methods[name] = oracle_method(CLASSICAL[name])
     return methods
 
 
 def available_names(classical: Sequence[str], weights: Path | str | None = None) -> list[str]:
-    """Return the names that `collect_methods` accepts: networks, then classical methods."""
-    return [*weight_paths(weights), *classical]
+    """Return the names of `collect_methods` if none is chosen: networks, then `classical`."""
+    missing = left_out(classical)
+    return [*weight_paths(weights), *(name for name in classical if name not in missing)]
+
+
+def left_out(classical: Sequence[str]) -> dict[str, str]:
+    """Return what the methods of `INDEPENDENT` lack and the remedy, by name, if they lack it."""
+    found = {name: missing_part(name) for name in classical if name in INDEPENDENT}
+    return {name: missing for name, missing in found.items() if missing}
 
 
 def weight_paths(weights: Path | str | None = None) -> dict[str, Path]:
@@ -94,7 +109,10 @@ def method_versions(methods: Iterable[str], weights: Path | str | None = None) -
     packages = json.dumps(
         {n: v for n, v in installed_versions().items() if n in CLASSICAL_PACKAGES}
     )
-    return {label: digests.get(label, packages) for label in methods}
+    return {
+        label: version_of(label) if label in INDEPENDENT else digests.get(label, packages)
+        for label in methods
+    }
 
 
 def _digest(name: str, path: Path) -> str:
@@ -118,5 +136,5 @@ def blind_method(pretrained: Pretrained) -> Method:
 
 
 def oracle_method(denoise: Callable[..., NDArray[np.float32]]) -> Method:
-    """Return a classical method as a method that is given the true eta and sigma."""
+    """Return a function of `baselines` as a method that is given the true eta and sigma."""
     return lambda noisy, eta, sigma: Denoised(denoise(noisy, eta=eta, sigma=sigma))

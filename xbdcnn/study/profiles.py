@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from xbdcnn import paper
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.baselines.classical import CLASSICAL
+from xbdcnn.baselines.independent import INDEPENDENT
 from xbdcnn.data.source import Source
 from xbdcnn.inference.precision import Precision
 from xbdcnn.training.batches import TrainConfig
@@ -35,7 +36,7 @@ class Profile:
     table2_size: int
     """Side in pixels of the central field used for Table II; 1024 in the paper."""
     classical: tuple[str, ...]
-    """Classical methods that are compared with the networks."""
+    """Classical methods, and networks trained by others, that are compared with the networks."""
     precision: Precision
     """Precision of the networks in the tables: float32 gives the same scores on every machine,
     bfloat16 takes half the time on whole radiographs; see `load_pretrained`."""
@@ -116,7 +117,7 @@ PROFILES = {
             table1_patches=480,
             table2_images=10,
             table2_size=1024,
-            classical=tuple(CLASSICAL),
+            classical=(*CLASSICAL, *INDEPENDENT),
             precision="bf16",
         ),
         Profile(

@@ -13,6 +13,7 @@ import torch
 from xbdcnn import paper
 from xbdcnn._common.files import write_csv, write_json, write_text
 from xbdcnn._common.provenance import provenance
+from xbdcnn.baselines.independent import INDEPENDENT
 from xbdcnn.data.source import Source
 from xbdcnn.inference.methods import (
     Method,
@@ -183,6 +184,7 @@ def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
     images, cases = results["image"].nunique(), results["case"].nunique()
     smoke = "SMOKE TEST, NOT A RESULT. " if facts["profile"] == "smoke" else ""
     seeds = ", ".join(map(str, facts["training_seeds"])) or "not recorded"
+    note = ", those trained on photographs in fp32" if {*results["method"]} & {*INDEPENDENT} else ""
     return (
         f"{smoke}Table {'I' * number}, profile {facts['profile']}, {facts['data']}: {images} "
         f"{facts['unit']}, {cases} noisy images. Mean and 95 % bootstrap interval over "
@@ -192,7 +194,7 @@ def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
         "PSNR and SNR in dB; SSIM with an 11-pixel Gaussian window and data range 1, or 2 where "
         "indicated; seconds: median per image on a CPU in the run that measured the method, to be "
         "compared within one run only, networks in "
-        f"{facts['precision']} on {facts['threads']} thread(s), classical methods on one. "
+        f"{facts['precision']} on {facts['threads']} thread(s){note}, classical methods on one. "
         "'corrected' exchanges SNR and PSNR where the paper prints SNR > PSNR, which is impossible."
     )
 
