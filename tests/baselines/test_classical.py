@@ -55,7 +55,7 @@ def test_raises_psnr(denoise: Callable, eta: float, sigma: float, gain: float) -
 @METHODS
 def test_image_without_noise_is_nearly_unchanged(denoise: Callable) -> None:
     g = phantom()
-    # The rank of the patches of NL-PCA does not grow with the number of photons.
+    # NL-PCA has patches of rank 4, however many photons there are.
     smallest = 32 if denoise is nl_pca else 45
     assert psnr(denoise(g, eta=1e5, sigma=0), g) > smallest
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.baselines import independent
-from xbdcnn.baselines.classical import generalised_anscombe, inverse_generalised_anscombe
+from xbdcnn.baselines.anscombe import generalised_anscombe, inverse_generalised_anscombe
 from xbdcnn.baselines.independent import INDEPENDENT, MergedDnCNN, gat_dncnn, gat_ffdnet
 from xbdcnn.baselines.networks import DnCNN
 from xbdcnn.noise import add_hybrid_noise_numpy
@@ -45,7 +45,7 @@ def seen(folder, monkeypatch):
         return apply(network, image)
 
     def run(image, sigma, normalization):
-        assert normalization == 1
+        assert normalization == 255
         given.append((image[..., 0], sigma))
         return image
 

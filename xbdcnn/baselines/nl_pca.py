@@ -84,7 +84,7 @@ ROUNDS = 15
 SMALL_DECREASE = 1e-4
 """Decrease of F per entry of Y at which the steps end; the noise contributes about 0.5."""
 
-HALVINGS = 6
+HALVINGS = 12
 """How often a Newton step that increases F is halved."""
 
 
