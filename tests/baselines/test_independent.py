@@ -87,9 +87,7 @@ def test_network_that_changes_nothing_leaves_the_transform_and_its_inverse(
     noisy[20:40, 60:70] = 1
     there = generalised_anscombe(noisy.astype(float) * 255, eta, sigma)
     back = inverse_generalised_anscombe(there, eta, sigma) / 255
-    np.testing.assert_allclose(
-        denoise(noisy, eta=eta, sigma=sigma), np.clip(back, 0, 1), atol=1e-4
-    )
+    np.testing.assert_allclose(denoise(noisy, eta=eta, sigma=sigma), np.clip(back, 0, 1), atol=1e-4)
 
 
 def test_merged_batch_norms_give_the_same_restoration():

@@ -12,8 +12,7 @@ from xbdcnn.noise import GREY_LEVELS
 def missing_bm3d() -> str | None:
     """Return in one line that the package is missing, and the remedy; None if it is installed."""
     message = (
-        "BM3D needs the package bm3d (for non-commercial use only): "
-        "pip install 'xbdcnn[reproduce]'"
+        "BM3D needs the package bm3d (for non-commercial use only): pip install 'xbdcnn[reproduce]'"
     )
     return None if find_spec("bm3d") else message
 
