@@ -10,7 +10,6 @@ import typer
 
 from xbdcnn.cli.names import ESTIMATORS, EXPERIMENTS, NETWORKS, SERIES, require_known
 from xbdcnn.cli.options import Data, ProfileName, chosen_profile
-from xbdcnn.cli.reporting import print_log
 
 if TYPE_CHECKING:
     from xbdcnn.training.batches import TrainConfig
@@ -158,16 +157,15 @@ def evaluate(
     """Re-measure Tables I and II of the paper, next to their printed and corrected values.
 
     The default profile takes minutes. `--profile cpu` evaluates all methods on ten whole
-    radiographs and takes hours, mostly for BM3D, unless methods are chosen with `--method`.
+    radiographs and takes hours, mostly for BM3D, unless methods are chosen with `--method`. It
+    needs `xbdcnn fetch-networks` and the extra `independent`.
     """
     chosen, numbers = chosen_profile(profile), table or [1, 2]
     from xbdcnn.data.source import find_source
-    from xbdcnn.inference.methods import left_out
     from xbdcnn.study.table_differences import compare_psnr, read_earlier_table
-    from xbdcnn.study.tables import readable, run_table
+    from xbdcnn.study.table_text import readable
+    from xbdcnn.study.tables import run_table
 
-    for name, reason in left_out(() if method else chosen.classical).items():
-        print_log(f"without the row {name}: {reason}")
     source = find_source(data)
     earlier = {n: read_earlier_table(n, compare) for n in numbers} if compare else {}
     for number in numbers:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import sha256_of
 from xbdcnn._common.provenance import installed_versions
+from xbdcnn.baselines.block_matching import missing_bm3d
 from xbdcnn.baselines.classical import CLASSICAL
-from xbdcnn.baselines.independent import INDEPENDENT, missing_part, require_part, version_of
+from xbdcnn.baselines.independent import INDEPENDENT, missing_part, version_of
 from xbdcnn.inference.precision import Precision
 from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.inference.weights import estimator_path, read_weights, shipped_path
@@ -26,6 +27,21 @@ Method = Callable[[NDArray[np.float32], float, float], Denoised[NDArray[np.float
 noisy: (H, W) float32 in [0, 1]; eta: photons per grey level; sigma: 8-bit grey levels.
 image: (H, W) float32 in [0, 1]; levels: (2, H, W) estimated maps of eta and sigma, or None.
 Blind methods ignore eta and sigma.
+"""
+
+TOLD = {
+    "BM3D": "one averaged sigma",
+    "GAT+BM3D": "eta and sigma",
+    "I+VST+BM3D": "eta and sigma",
+    "NLM": "one averaged sigma",
+    "NL-PCA": "eta and sigma",
+    "TV": "one averaged sigma",
+    "GAT+DnCNN (photographs)": "sigma = 25 after GAT with eta and sigma",
+    "GAT+FFDNet (photographs)": "its sigma after GAT with eta and sigma",
+} | {entry.label: "nothing" for entry in ZOO.values()}
+"""What each method of the tables is told about the noise, by label.
+
+The averaged sigma is `grey_levels.averaged_sigma`, computed from eta and sigma.
 """
 
 CLASSICAL_PACKAGES = ("numpy", "scikit-image", "bm3d")
@@ -41,44 +57,44 @@ def collect_methods(
     """Return methods by label: networks in table order, then the classical ones; or as in `only`.
 
     Args:
-        classical: names of methods of `CLASSICAL` and `INDEPENDENT`; of the latter, those that lack
-            something are left out, see `left_out`.
+        classical: names of methods of `CLASSICAL` and `INDEPENDENT`.
         precision: precision of the networks, see `load_pretrained`.
         weights: folder of .safetensors files to use instead of the shipped weights.
-        only: names of networks (as in `zoo.ZOO`), of the classical methods, and of any method of
-            `INDEPENDENT`; None for all.
+        only: names of networks (as in `zoo.ZOO`) and of any methods of `CLASSICAL` and
+            `INDEPENDENT`; None for all networks and those in `classical`.
 
     Raises:
-        XbdcnnError: the folder has no weights, a name in `only` is not available, or a method of
-            `INDEPENDENT` in `only` lacks its weights or its package.
+        XbdcnnError: the folder has no weights, a name in `only` is unknown, or a method lacks a
+            part, see `require_parts`.
     """
-    paths, available = weight_paths(weights), available_names(classical, weights)
-    known = dict.fromkeys([*available, *INDEPENDENT])
+    paths = weight_paths(weights)
+    known = dict.fromkeys([*paths, *CLASSICAL, *INDEPENDENT])
     if unknown := sorted(set(only or ()) - set(known)):
         raise XbdcnnError(f"no method {', '.join(unknown)}; choose from {', '.join(known)}")
+    names = only or default_names(classical, weights)
+    require_parts(names)
     methods: dict[str, Method] = {}
-    for name in only or available:
+    for name in names:
         if name in paths:
             network = load_pretrained(paths[name], precision=precision)
             methods[ZOO[name].label] = blind_method(network)
-        elif name in INDEPENDENT:
-            require_part(name)
-            methods[name] = oracle_method(INDEPENDENT[name])
         else:
-            methods[name] = oracle_method(CLASSICAL[name])
+            methods[name] = oracle_method((CLASSICAL | INDEPENDENT)[name])
     return methods
 
 
-def available_names(classical: Sequence[str], weights: Path | str | None = None) -> list[str]:
+def default_names(classical: Sequence[str], weights: Path | str | None = None) -> list[str]:
     """Return the names of `collect_methods` if none is chosen: networks, then `classical`."""
-    missing = left_out(classical)
-    return [*weight_paths(weights), *(name for name in classical if name not in missing)]
+    return [*weight_paths(weights), *classical]
 
 
-def left_out(classical: Sequence[str]) -> dict[str, str]:
-    """Return what the methods of `INDEPENDENT` lack and the remedy, by name, if they lack it."""
-    found = {name: missing_part(name) for name in classical if name in INDEPENDENT}
-    return {name: missing for name, missing in found.items() if missing}
+def require_parts(names: Sequence[str]) -> None:
+    """Raise XbdcnnError, with all remedies in one line, if a method lacks a package or weights."""
+    needing_bm3d = any(name in CLASSICAL and "BM3D" in name for name in names)
+    found = [missing_bm3d() if needing_bm3d else None]
+    found += [missing_part(name) for name in names if name in INDEPENDENT]
+    if missing := "; ".join(message for message in found if message):
+        raise XbdcnnError(f"{missing}; or choose other methods")
 
 
 def weight_paths(weights: Path | str | None = None) -> dict[str, Path]:
