@@ -2,6 +2,7 @@
 
 python tools/publish.py notebooks build/refresh    results of `xbdcnn reproduce`
 python tools/publish.py tables runs/tables         results of `xbdcnn evaluate` on the sample
+python tools/publish.py tables figures/chestxray8  write the published tables again from their rows
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import PACKAGE, atomic_path, sha256_of
 from xbdcnn.study.reproduce.execution import INJECTED, read_notebook
 from xbdcnn.study.reproduce.freshness import is_intact, read_record, write_record
+from xbdcnn.study.table_rewriting import rewrite_table
 
 LARGEST_NOTEBOOK = 1_500_000
 """Bytes; a larger .ipynb is slow to open on the web."""
@@ -147,12 +149,17 @@ def _write_notebook(repository: Path, name: str, text: str) -> dict[str, str]:
 def publish_tables(measured: Path, repository: Path) -> list[Path]:
     """Copy Tables I and II and the rows behind them to figures/chestxray8.
 
+    The tables in `measured` are first written again from their rows by the current code. `measured`
+    can also be figures/chestxray8 itself.
+
     Raises:
-        XbdcnnError: a table is missing, was not measured with profile cpu, or was measured with
-            uncommitted code.
+        XbdcnnError: a table is missing, was not measured with profile cpu, was measured with
+            uncommitted code, or with other weights than the shipped ones.
     """
     for number in (1, 2):
         _require_publishable(measured / f"table_{number}.json")
+    for number in (1, 2):
+        rewrite_table(number, measured)
     written = []
     for path in sorted(measured.glob("table_[12]*")):
         written.append(repository / "figures" / "chestxray8" / path.name)

@@ -15,12 +15,9 @@ from typing import Any
 import pandas as pd
 from findings import findings
 
-from xbdcnn.baselines.classical import CLASSICAL
-from xbdcnn.inference.zoo import ZOO
 from xbdcnn.study.audit.ledger import counts
 from xbdcnn.study.results import FOLDER as RESULTS
 from xbdcnn.study.scoring import BEFORE
-from xbdcnn.study.trainings import paper_share
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -59,31 +56,26 @@ def result_table(folder: Path = RESULTS) -> str:
     """Render PSNR of Table I for `METHODS` as Markdown, best first."""
     table = pd.read_csv(folder / "table_1.csv").set_index("method").loc[list(METHODS)]
     table = table.sort_values("psnr", ascending=False)
-    budgets = training_budgets(folder)
     columns = {
         "method": table.index,
-        "told the noise?": ["η and σ" if method in CLASSICAL else "no" for method in table.index],
+        "told about the noise": table["told"],
         "paper, corrected": table["corrected_psnr"].map(number),
         "**ours**, [interval], budget": [
-            f"**{row.psnr:.2f}** {interval(row)}, {budgets.get(row.Index, 'not trained')}"
-            for row in table.itertuples()
+            f"**{row.psnr:.2f}** {interval(row)}, {budget(row)}" for row in table.itertuples()
         ],
     }
     return pd.DataFrame(columns).to_markdown(index=False, disable_numparse=True)
 
 
-def training_budgets(folder: Path = RESULTS) -> dict[str, str]:
-    """Return the training pixels of each network in percent of the paper's, by its label."""
-    runs = pd.read_csv(folder / "trainings.csv")
-    return {
-        ZOO[run.network].label: f"{paper_share(run.patches, run.patch_size):.2g} %"
-        for run in runs.itertuples()
-    }
-
-
 def interval(row: Any) -> str:
     """Format the 95 % interval of a mean PSNR."""
     return f"[{row.psnr_low:.2f}, {row.psnr_high:.2f}]"
+
+
+def budget(row: Any) -> str:
+    """Format the training pixels in percent of the paper's."""
+    share = row.paper_pixels_percent
+    return "not trained" if pd.isna(share) else f"{share:.2g} %"
 
 
 def number(value: float) -> str:

@@ -7,18 +7,13 @@ import numpy as np
 import pytest
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.baselines.classical import (
-    CLASSICAL,
-    averaged_sigma,
-    bm3d_denoise,
-    gat_bm3d,
-    generalised_anscombe,
-    inverse_generalised_anscombe,
-)
+from xbdcnn.baselines.classical import CLASSICAL, bm3d_denoise, gat_bm3d
+from xbdcnn.baselines.iterative_vst import iterative_vst_bm3d
+from xbdcnn.baselines.nl_pca import nl_pca
 from xbdcnn.noise import add_hybrid_noise_numpy
 
 METHODS = pytest.mark.parametrize("denoise", CLASSICAL.values(), ids=CLASSICAL.keys())
-LEVELS = pytest.mark.parametrize(("eta", "sigma"), [(0.4, 5), (0.8, 15), (1.9, 0), (0.4, 20)])
+WITH_BM3D = pytest.mark.parametrize("denoise", [bm3d_denoise, gat_bm3d, iterative_vst_bm3d])
 
 
 def phantom(height: int = 80, width: int = 64) -> np.ndarray:
@@ -38,61 +33,8 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(-10 * np.log10(np.mean((a.astype(np.float64) - b) ** 2) + 1e-12))
 
 
-def unclipped_grey(y: float, eta: float, sigma: float, count: int = 300_000) -> np.ndarray:
-    rng = np.random.default_rng(3)
-    return rng.poisson(eta * y, count) / eta + rng.normal(0, 1, count) * sigma
-
-
 def test_labels_of_classical_methods() -> None:
-    assert list(CLASSICAL) == ["BM3D", "GAT+BM3D", "NLM", "TV"]
-
-
-def test_averaged_sigma_is_the_root_mean_variance() -> None:
-    noisy = np.array([[0.2, 0.4], [0.6, 0.8]], dtype=np.float32)
-    assert averaged_sigma(noisy, 0.5, 10) == pytest.approx(np.sqrt(127.5 / 0.5 + 100), rel=1e-6)
-
-
-def test_averaged_sigma_matches_the_noise_of_an_image() -> None:
-    g = phantom()
-    noisy = add_noise(g, 0.4, 10)
-    assert averaged_sigma(noisy, 0.4, 10) == pytest.approx(255 * np.std(noisy - g), rel=0.05)
-
-
-@LEVELS
-@pytest.mark.parametrize("y", [20, 60, 120, 200, 250])
-def test_anscombe_gives_unit_variance(eta: float, sigma: float, y: float) -> None:
-    stabilised = generalised_anscombe(unclipped_grey(y, eta, sigma), eta, sigma)
-    assert stabilised.var() == pytest.approx(1, abs=0.03)
-
-
-def test_generalised_transform_without_electronic_noise_is_that_of_anscombe() -> None:
-    counts = np.arange(20.0)
-    np.testing.assert_allclose(generalised_anscombe(counts, 1, 0), 2 * np.sqrt(counts + 3 / 8))
-
-
-@LEVELS
-@pytest.mark.parametrize("y", [10, 60, 120, 200, 250])
-def test_inverse_is_unbiased(eta: float, sigma: float, y: float) -> None:
-    z = unclipped_grey(y, eta, sigma)
-    restored = inverse_generalised_anscombe(generalised_anscombe(z, eta, sigma).mean(), eta, sigma)
-    assert restored == pytest.approx(y, abs=0.05 + 4 * z.std() / np.sqrt(z.size))
-
-
-def test_algebraic_inverse_would_be_biased() -> None:
-    eta, y = 0.4, 120
-    mean = generalised_anscombe(unclipped_grey(y, eta, 0), eta, 0).mean()
-    algebraic = (mean**2 / 4 - 3 / 8) / eta
-    assert algebraic == pytest.approx(y - 1 / (4 * eta), abs=0.15)
-    assert abs(inverse_generalised_anscombe(mean, eta, 0) - y) < 0.15
-
-
-@LEVELS
-def test_inverse_is_monotonic_and_starts_at_black(eta: float, sigma: float) -> None:
-    d = np.linspace(0, 60, 5000)
-    y = inverse_generalised_anscombe(d, eta, sigma)
-    assert np.isfinite(y).all()
-    assert y[0] == pytest.approx(0, abs=1e-12)
-    assert (np.diff(y) >= -1e-12).all()
+    assert list(CLASSICAL) == ["BM3D", "GAT+BM3D", "I+VST+BM3D", "NLM", "NL-PCA", "TV"]
 
 
 @METHODS
@@ -113,7 +55,9 @@ def test_raises_psnr(denoise: Callable, eta: float, sigma: float, gain: float) -
 @METHODS
 def test_image_without_noise_is_nearly_unchanged(denoise: Callable) -> None:
     g = phantom()
-    assert psnr(denoise(g, eta=1e5, sigma=0), g) > 45
+    # NL-PCA has patches of rank 4, however many photons there are.
+    smallest = 32 if denoise is nl_pca else 45
+    assert psnr(denoise(g, eta=1e5, sigma=0), g) > smallest
 
 
 @METHODS
@@ -146,7 +90,7 @@ def test_fast_bm3d_differs_slightly() -> None:
     assert psnr(fast, g) == pytest.approx(psnr(slow, g), abs=1.5)
 
 
-@pytest.mark.parametrize("denoise", [bm3d_denoise, gat_bm3d])
+@WITH_BM3D
 def test_bm3d_uses_one_thread_by_default(
     denoise: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,10 +104,11 @@ def test_bm3d_uses_one_thread_by_default(
     monkeypatch.setattr("bm3d.bm3d", recorded)
     for options in ({}, {"threads": 2}):
         denoise(np.full((16, 16), 0.5), eta=0.8, sigma=5, **options)
-    assert taken == [1, 2]
+    assert set(taken[: len(taken) // 2]) == {1}
+    assert set(taken[len(taken) // 2 :]) == {2}
 
 
-@pytest.mark.parametrize("denoise", [bm3d_denoise, gat_bm3d])
+@WITH_BM3D
 def test_message_for_missing_bm3d_names_the_extra(
     denoise: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -579,7 +579,7 @@ def test_audit_runs_the_requested_experiments(tmp_path, monkeypatch):
     assert result.exit_code == 0 and "audit_out_of_range.csv, 1 rows" in result.stdout
 
 
-@pytest.mark.parametrize("kind", ["sample", "exposures"])
+@pytest.mark.parametrize("kind", ["sample", "exposures", "networks"])
 def test_downloads_pass_the_destination_on(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(
         f"xbdcnn.data.{kind}.fetch_{kind}", lambda folder, progress: folder / "filled"

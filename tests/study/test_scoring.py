@@ -12,11 +12,13 @@ from xbdcnn import metrics, paper
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import find_source
 from xbdcnn.inference import zoo
+from xbdcnn.inference.weights import read_weights, shipped_path
 from xbdcnn.models import Denoised
-from xbdcnn.study import scoring, tables
+from xbdcnn.study import scoring, table_text, tables
 from xbdcnn.study.profiles import PROFILES, get_profile
 from xbdcnn.study.results import ResultsFile
 from xbdcnn.study.scoring import BEFORE, Case, evaluate
+from xbdcnn.study.table_rewriting import rewrite_table
 
 SMOKE = get_profile("smoke")
 OURS = zoo.ZOO["xbdcnn"].label
@@ -102,6 +104,54 @@ def test_tables_are_written_in_all_formats(source, tmp_path, monkeypatch, number
     assert facts["profile"] == "smoke" and facts["data"] == "built-in radiograph"
 
 
+def measured_table(number, source, folder, monkeypatch):
+    """Table I or II of two methods that cost no time, as written to a folder."""
+    methods = {OURS: lambda f, eta, sigma: Denoised(f), "BM3D": mean_filter}
+    monkeypatch.setattr(tables, "collect_methods", lambda *_: methods)
+    return tables.run_table(number, SMOKE, source, folder, progress=False)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_tables_state_what_is_told_and_the_training(source, tmp_path, monkeypatch, number):
+    table = measured_table(number, source, tmp_path, monkeypatch)
+    rows = table.drop_duplicates("method").set_index("method")
+    assert rows["told"].dropna().to_dict() == {OURS: "nothing", "BM3D": "one averaged sigma"}
+    header = read_weights(shipped_path("xbdcnn"))[1]["budget"]
+    pixels = header["patches"] * header["patch_size"] ** 2
+    share = rows["paper_pixels_percent"]
+    assert share[OURS] == pytest.approx(100 * pixels / (224_000 * 40 * 128 * 128))
+    assert share.drop(OURS).isna().all()
+    texts = [(tmp_path / f"table_{number}.{end}").read_text() for end in ("csv", "md", "tex")]
+    assert all("one averaged sigma" in text for text in texts)
+    assert "| % of the paper's pixels |" in texts[1] and "& \\% of the paper's pixels &" in texts[2]
+    assert "level estimator" not in texts[1]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_table_is_written_again_from_its_rows(source, tmp_path, monkeypatch, number):
+    expected = measured_table(number, source, tmp_path, monkeypatch)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    for end in (".csv", ".md", ".tex", "_differences.csv"):
+        (tmp_path / f"table_{number}{end}").unlink()
+    monkeypatch.setattr(tables, "evaluate", interrupted)
+    table = rewrite_table(number, tmp_path)
+    pd.testing.assert_frame_equal(table, expected)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_rows_of_other_weights_are_not_written_again(source, tmp_path, monkeypatch):
+    measured_table(1, source, tmp_path, monkeypatch)
+    record = tmp_path / "table_1_results.json"
+    record.write_text(
+        record.read_text().replace('"X-BDCNN (balanced)": "', '"X-BDCNN (balanced)": "0')
+    )
+    with pytest.raises(XbdcnnError, match=r"other weights of X-BDCNN \(balanced\)"):
+        rewrite_table(1, tmp_path)
+    record.unlink()
+    with pytest.raises(XbdcnnError, match=r"table_1: .*unreadable .*measure again"):
+        rewrite_table(1, tmp_path)
+
+
 def interrupted(*_):
     raise KeyboardInterrupt
 
@@ -145,7 +195,7 @@ def test_the_digest_of_cases_covers_everything_that_scores_depend_on():
 
 
 def test_special_characters_are_escaped_in_latex():
-    assert tables.latex_text(r"a_b & 5 % \c ~1") == (
+    assert table_text.latex_text(r"a_b & 5 % \c ~1") == (
         r"a\_b \& 5 \% \textbackslash{}c \textasciitilde{}1"
     )
 
@@ -186,9 +236,9 @@ def test_only_a_clear_winner_is_bold(results):
     best = table.set_index("method")["clearly_best"]
     assert not best[[BEFORE, OURS]].any()  # identical images, hence a tie
     table["clearly_best"] = table["method"] == "mean"
-    shown = tables.readable(table, "**{}**")["our PSNR"].tolist()
+    shown = table_text.readable(table, "**{}**")["our PSNR"].tolist()
     assert [text.startswith("**") for text in shown] == [False, False, True]
-    assert "*" not in "".join(tables.readable(table)["our PSNR"])
+    assert "*" not in "".join(table_text.readable(table)["our PSNR"])
 
 
 def test_profiles_are_ordered_by_budget():

@@ -17,6 +17,14 @@ NAMES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def rewritten(monkeypatch) -> list[tuple[int, Path]]:
+    """The tables that are written again, which is tested with the tables."""
+    calls: list[tuple[int, Path]] = []
+    monkeypatch.setattr(publish, "rewrite_table", lambda *table: calls.append(table))
+    return calls
+
+
 def measured(folder: Path, **facts: str) -> Path:
     """A folder as `xbdcnn evaluate` leaves it, with these facts in the record of Table II."""
     folder.mkdir()
@@ -28,13 +36,16 @@ def measured(folder: Path, **facts: str) -> Path:
     return folder
 
 
-def test_all_files_of_both_tables_are_copied(tmp_path, capsys):
+def test_all_files_of_both_tables_are_copied(tmp_path, capsys, rewritten):
     source = measured(tmp_path / "measured")
     publish.main(["tables", str(source), "--repository", str(tmp_path)])
     target = tmp_path / "figures" / "chestxray8"
     assert {path.name for path in target.iterdir()} == NAMES
     assert all((target / n).read_bytes() == (source / n).read_bytes() for n in NAMES)
     assert f"{len(NAMES)} files refreshed" in capsys.readouterr().out
+    assert rewritten == [(1, source), (2, source)]
+    publish.main(["tables", str(target), "--repository", str(tmp_path)])
+    assert {path.name for path in target.iterdir()} == NAMES
 
 
 @pytest.mark.parametrize("facts", [{"profile": "quick"}, {"commit": "0123456789ab-dirty"}])

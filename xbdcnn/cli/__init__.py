@@ -61,6 +61,7 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
         estimate.estimate: "xbdcnn estimate images/ chest.dcm",
         denoise.fetch_sample: "xbdcnn fetch-sample",
         denoise.fetch_exposures: "xbdcnn fetch-exposures",
+        denoise.fetch_networks: "xbdcnn fetch-networks",
     },
 }
 """The commands with an example each, by panel of the help text."""

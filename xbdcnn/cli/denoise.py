@@ -151,3 +151,23 @@ def fetch_exposures(
 
     folder = fetch(destination, progress=sys.stderr.isatty())
     typer.echo(f"exposures: {folder}")
+
+
+def fetch_networks(
+    destination: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="DEST",
+            help="Folder for the files. Default: the cache of the user, where the tables find it.",
+        ),
+    ] = None,
+) -> None:
+    """Download the DnCNN that its authors trained on photographs (about 2 MB).
+
+    It is a row of the tables of profile cpu. Every file is verified by its SHA-256 and the weights
+    are converted to safetensors.
+    """
+    from xbdcnn.data.networks import fetch_networks as fetch
+
+    folder = fetch(destination, progress=sys.stderr.isatty())
+    typer.echo(f"networks: {folder}")

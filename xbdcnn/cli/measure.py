@@ -157,12 +157,14 @@ def evaluate(
     """Re-measure Tables I and II of the paper, next to their printed and corrected values.
 
     The default profile takes minutes. `--profile cpu` evaluates all methods on ten whole
-    radiographs and takes hours, mostly for BM3D, unless methods are chosen with `--method`.
+    radiographs and takes hours, mostly for BM3D, unless methods are chosen with `--method`. It
+    needs `xbdcnn fetch-networks` and the extra `independent`.
     """
     chosen, numbers = chosen_profile(profile), table or [1, 2]
     from xbdcnn.data.source import find_source
     from xbdcnn.study.table_differences import compare_psnr, read_earlier_table
-    from xbdcnn.study.tables import readable, run_table
+    from xbdcnn.study.table_text import readable
+    from xbdcnn.study.tables import run_table
 
     source = find_source(data)
     earlier = {n: read_earlier_table(n, compare) for n in numbers} if compare else {}

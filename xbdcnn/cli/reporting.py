@@ -40,7 +40,9 @@ CONTINUED = {
         ("train", "trials", "seeds"), "run it again to continue from the last checkpoint"
     ),
     "reproduce": "run it again to continue after the last finished notebook",
-    **dict.fromkeys(("fetch-sample", "fetch-exposures"), "run it again to continue"),
+    **dict.fromkeys(
+        ("fetch-sample", "fetch-exposures", "fetch-networks"), "run it again to continue"
+    ),
 }
 """How to continue after Ctrl-C, by command."""
 

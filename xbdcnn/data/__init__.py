@@ -20,6 +20,7 @@ _PUBLIC_NAMES = {
     "files.radiograph": ("RadiographFile", "load_radiograph", "open_radiograph", "save_radiograph"),
     "files.window": ("Window",),
     "folders": ("SPLITS", "index_folder", "split_index"),
+    "networks": ("fetch_networks",),
     "patches": ("central_crop", "dense_patches", "random_patches"),
     "sample": ("fetch_sample",),
     "source": ("Source", "find_source"),

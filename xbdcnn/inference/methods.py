@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import sha256_of
 from xbdcnn._common.provenance import installed_versions
+from xbdcnn.baselines.block_matching import missing_bm3d
 from xbdcnn.baselines.classical import CLASSICAL
+from xbdcnn.baselines.independent import INDEPENDENT, missing_part, version_of
 from xbdcnn.inference.precision import Precision
 from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.inference.weights import estimator_path, read_weights, shipped_path
@@ -25,6 +27,21 @@ Method = Callable[[NDArray[np.float32], float, float], Denoised[NDArray[np.float
 noisy: (H, W) float32 in [0, 1]; eta: photons per grey level; sigma: 8-bit grey levels.
 image: (H, W) float32 in [0, 1]; levels: (2, H, W) estimated maps of eta and sigma, or None.
 Blind methods ignore eta and sigma.
+"""
+
+TOLD = {
+    "BM3D": "one averaged sigma",
+    "GAT+BM3D": "eta and sigma",
+    "I+VST+BM3D": "eta and sigma",
+    "NLM": "one averaged sigma",
+    "NL-PCA": "eta and sigma",
+    "TV": "one averaged sigma",
+    "GAT+DnCNN (photographs)": "sigma = 25 after GAT with eta and sigma",
+    "GAT+FFDNet (photographs)": "its sigma after GAT with eta and sigma",
+} | {entry.label: "nothing" for entry in ZOO.values()}
+"""What each method of the tables is told about the noise, by label.
+
+The averaged sigma is `grey_levels.averaged_sigma`, computed from eta and sigma.
 """
 
 CLASSICAL_PACKAGES = ("numpy", "scikit-image", "bm3d")
@@ -40,30 +57,44 @@ def collect_methods(
     """Return methods by label: networks in table order, then the classical ones; or as in `only`.
 
     Args:
-        classical: names of classical methods, see `CLASSICAL`.
+        classical: names of methods of `CLASSICAL` and `INDEPENDENT`.
         precision: precision of the networks, see `load_pretrained`.
         weights: folder of .safetensors files to use instead of the shipped weights.
-        only: names of networks (as in `zoo.ZOO`) and of classical methods; None for all.
+        only: names of networks (as in `zoo.ZOO`) and of any methods of `CLASSICAL` and
+            `INDEPENDENT`; None for all networks and those in `classical`.
 
     Raises:
-        XbdcnnError: the folder has no weights, or a name in `only` is not available.
+        XbdcnnError: the folder has no weights, a name in `only` is unknown, or a method lacks a
+            part, see `require_parts`.
     """
-    paths, available = weight_paths(weights), available_names(classical, weights)
-    if unknown := sorted(set(only or ()) - set(available)):
-        raise XbdcnnError(f"no method {', '.join(unknown)}; choose from {', '.join(available)}")
+    paths = weight_paths(weights)
+    known = dict.fromkeys([*paths, *CLASSICAL, *INDEPENDENT])
+    if unknown := sorted(set(only or ()) - set(known)):
+        raise XbdcnnError(f"no method {', '.join(unknown)}; choose from {', '.join(known)}")
+    names = only or default_names(classical, weights)
+    require_parts(names)
     methods: dict[str, Method] = {}
-    for name in only or available:
+    for name in names:
         if name in paths:
             network = load_pretrained(paths[name], precision=precision)
             methods[ZOO[name].label] = blind_method(network)
         else:
-            methods[name] = oracle_method(CLASSICAL[name])
+            methods[name] = oracle_method((CLASSICAL | INDEPENDENT)[name])
     return methods
 
 
-def available_names(classical: Sequence[str], weights: Path | str | None = None) -> list[str]:
-    """Return the names that `collect_methods` accepts: networks, then classical methods."""
+def default_names(classical: Sequence[str], weights: Path | str | None = None) -> list[str]:
+    """Return the names of `collect_methods` if none is chosen: networks, then `classical`."""
     return [*weight_paths(weights), *classical]
+
+
+def require_parts(names: Sequence[str]) -> None:
+    """Raise XbdcnnError, with all remedies in one line, if a method lacks a package or weights."""
+    needing_bm3d = any(name in CLASSICAL and "BM3D" in name for name in names)
+    found = [missing_bm3d() if needing_bm3d else None]
+    found += [missing_part(name) for name in names if name in INDEPENDENT]
+    if missing := "; ".join(message for message in found if message):
+        raise XbdcnnError(f"{missing}; or choose other methods")
 
 
 def weight_paths(weights: Path | str | None = None) -> dict[str, Path]:
@@ -94,7 +125,10 @@ def method_versions(methods: Iterable[str], weights: Path | str | None = None) -
     packages = json.dumps(
         {n: v for n, v in installed_versions().items() if n in CLASSICAL_PACKAGES}
     )
-    return {label: digests.get(label, packages) for label in methods}
+    return {
+        label: version_of(label) if label in INDEPENDENT else digests.get(label, packages)
+        for label in methods
+    }
 
 
 def _digest(name: str, path: Path) -> str:
@@ -118,5 +152,5 @@ def blind_method(pretrained: Pretrained) -> Method:
 
 
 def oracle_method(denoise: Callable[..., NDArray[np.float32]]) -> Method:
-    """Return a classical method as a method that is given the true eta and sigma."""
+    """Return a function of `baselines` as a method that is given the true eta and sigma."""
     return lambda noisy, eta, sigma: Denoised(denoise(noisy, eta=eta, sigma=sigma))

@@ -9,8 +9,12 @@ from typing import Any
 COLOURS = {
     "BM3D": "#56B4E9",
     "GAT+BM3D": "#009E73",
+    "I+VST+BM3D": "#225555",
     "NLM": "#CC79A7",
+    "NL-PCA": "#EE99AA",
     "TV": "#999933",
+    "GAT+DnCNN (photographs)": "#004488",
+    "GAT+FFDNet (photographs)": "#BB5566",
     "DnCNN": "#0072B2",
     "X-ReCNN-style": "#E69F00",
     "CBDNet": "#EE3377",
@@ -30,7 +34,7 @@ COLOURS = {
 SPARE_COLOURS = ("#AA4499", "#BBBBBB", "#6699CC", "#997700")
 """Colours of labels that are not in `COLOURS`."""
 
-MARKERS = dict(zip(COLOURS, "Pp<>svx+Do^dX8hH*", strict=True))
+MARKERS = dict(zip(COLOURS, "Pp1<2>34svx+Do^dX8hH*", strict=True))
 """Marker of each method, so that methods differ without colour, too."""
 
 

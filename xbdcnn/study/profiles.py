@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from xbdcnn import paper
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.baselines.classical import CLASSICAL
+from xbdcnn.baselines.independent import INDEPENDENT
 from xbdcnn.data.source import Source
 from xbdcnn.inference.precision import Precision
 from xbdcnn.training.batches import TrainConfig
@@ -34,7 +36,7 @@ class Profile:
     table2_size: int
     """Side in pixels of the central field used for Table II; 1024 in the paper."""
     classical: tuple[str, ...]
-    """Classical methods that are compared with the networks."""
+    """Classical methods, and networks trained by others, that are compared with the networks."""
     precision: Precision
     """Precision of the networks in the tables: float32 gives the same scores on every machine,
     bfloat16 takes half the time on whole radiographs; see `load_pretrained`."""
@@ -71,7 +73,7 @@ PROFILES = {
             table1_patches=2,
             table2_images=1,
             table2_size=96,
-            classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+            classical=tuple(CLASSICAL),
             precision="fp32",
         ),
         Profile(
@@ -92,6 +94,7 @@ PROFILES = {
             table1_patches=40,
             table2_images=4,
             table2_size=256,
+            # Without I+VST+BM3D and NL-PCA, which take as long as the other four together.
             classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
             precision="fp32",
         ),
@@ -114,7 +117,7 @@ PROFILES = {
             table1_patches=480,
             table2_images=10,
             table2_size=1024,
-            classical=("BM3D", "GAT+BM3D", "NLM", "TV"),
+            classical=(*CLASSICAL, *INDEPENDENT),
             precision="bf16",
         ),
         Profile(
@@ -128,7 +131,7 @@ PROFILES = {
             table1_patches=32_000,
             table2_images=10,
             table2_size=1024,
-            classical=("BM3D",),
+            classical=tuple(CLASSICAL),
             precision="bf16",
             images=paper.IMAGES,
             patches_per_image=paper.PATCHES // paper.IMAGES,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,18 @@ import torch
 from xbdcnn import paper
 from xbdcnn._common.files import write_csv, write_json, write_text
 from xbdcnn._common.provenance import provenance
+from xbdcnn.baselines.independent import INDEPENDENT
 from xbdcnn.data.source import Source
 from xbdcnn.inference.methods import (
+    TOLD,
     Method,
-    available_names,
     collect_methods,
+    default_names,
     method_versions,
     training_seeds,
 )
-from xbdcnn.inference.zoo import ZOO
+from xbdcnn.inference.weights import ESTIMATOR
+from xbdcnn.inference.zoo import ESTIMATORS, ZOO
 from xbdcnn.study.comparison import (
     adjacent_leads,
     adjacent_leads_by_cell,
@@ -31,7 +33,9 @@ from xbdcnn.study.comparison import (
 from xbdcnn.study.profiles import Profile
 from xbdcnn.study.results import ResultsFile
 from xbdcnn.study.scoring import BEFORE, digest, evaluate, table_1_cases, table_2_cases
-from xbdcnn.study.statistics import paired_differences, summarise
+from xbdcnn.study.statistics import methods_in, paired_differences, summarise
+from xbdcnn.study.table_text import CELL_COLUMNS, latex_text, readable
+from xbdcnn.study.trainings import PAPER_PIXELS, recorded_shares
 
 PRINTED_AS = {entry.label: entry.paper_row for entry in ZOO.values() if entry.paper_row} | {
     BEFORE: "Before Denoising",
@@ -41,9 +45,6 @@ PRINTED_AS = {entry.label: entry.paper_row for entry in ZOO.values() if entry.pa
 
 TABLE_1_ONLY = ("xbdcnn-without-ssim", "xbdcnn-without-nle")
 """The ablations, which appear in Table I only, as in the paper."""
-
-CELL_COLUMNS = ["eta", "sigma"]
-"""Columns that identify a cell of Table II."""
 
 ROW_KEY = {1: ["method"], 2: [*CELL_COLUMNS, "method"]}
 """Columns that identify a row of Table I and of Table II."""
@@ -68,7 +69,7 @@ def run_table(
 
     Files: table_N.csv|md|tex (the table), table_N_results.csv (one row per image and method) and
     .json (versions of the methods), table_N_differences.csv (paired, against X-BDCNN),
-    table_N.json (provenance).
+    table_N.json (provenance). `table_rewriting.rewrite_table` writes them again from the rows.
 
     Args:
         number: 1 or 2.
@@ -81,16 +82,16 @@ def run_table(
         progress: show a progress bar.
 
     Returns:
-        The table, see `table_1` and `table_2`.
+        The table, see `table_1` and `table_2`, with the columns told (`methods.TOLD`) and
+        paper_pixels_percent (`trainings.recorded_shares`).
+
+    Raises:
+        XbdcnnError: see `methods.collect_methods`; before anything is measured.
     """
     rows = only or _default_rows(number, profile, weights)
     methods = collect_methods(profile.classical, profile.precision, weights, rows)
     stem = Path(output) / f"table_{number}"
     results = _measure(number, profile, source, methods, weights, stem, resume, progress)
-    table = {1: table_1, 2: table_2}[number](results)
-    leads = (
-        adjacent_leads(results, table) if number == 1 else adjacent_leads_by_cell(results, table)
-    )
     facts = provenance(
         profile=profile.name,
         data=source.name,
@@ -100,9 +101,32 @@ def run_table(
         precision=profile.precision,
         threads=torch.get_num_threads(),
         training_seeds=training_seeds(methods, weights),
-        ordering=ordering_sentence(leads),
     )
-    reference = ZOO["xbdcnn"].label if ZOO["xbdcnn"].label in methods else next(iter(methods))
+    return write_results(number, results, facts, stem, weights)
+
+
+def write_results(
+    number: int,
+    results: pd.DataFrame,
+    facts: dict[str, Any],
+    stem: Path,
+    weights: Path | str | None,
+) -> pd.DataFrame:
+    """Write the table of measured rows, their paired differences and the record `facts`.
+
+    number, weights: as for `run_table`; results: rows of `scoring.evaluate`; stem: path of the
+    files without suffix. Returns the table.
+    """
+    labels, shares = methods_in(results), recorded_shares(weights)
+    table = {1: table_1, 2: table_2}[number](results)
+    table["told"] = table["method"].map(TOLD)
+    table["paper_pixels_percent"] = table["method"].map(shares)
+    find_leads = {1: adjacent_leads, 2: adjacent_leads_by_cell}[number]
+    facts = facts | {"ordering": ordering_sentence(find_leads(results, table))}
+    successors = {entry.label for entry in ZOO.values() if entry.architecture == "successor"}
+    estimator = ESTIMATORS[ESTIMATOR].label if successors & {*labels} else ""
+    facts["level_estimator_percent"] = shares.get(estimator)
+    reference = ZOO["xbdcnn"].label if ZOO["xbdcnn"].label in labels else labels[1]
     differences = paired_differences(results, reference, ROW_KEY[number])
     path = stem.with_name(f"{stem.name}_differences.csv")
     write_csv(differences.assign(reference=reference), path)
@@ -111,8 +135,8 @@ def run_table(
 
 
 def _default_rows(number: int, profile: Profile, weights: Path | str | None) -> list[str]:
-    """Names of all methods that are available for a table."""
-    names = available_names(profile.classical, weights)
+    """Names of all methods of a table."""
+    names = default_names(profile.classical, weights)
     return [name for name in names if number == 1 or name not in TABLE_1_ONLY]
 
 
@@ -183,6 +207,7 @@ def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
     images, cases = results["image"].nunique(), results["case"].nunique()
     smoke = "SMOKE TEST, NOT A RESULT. " if facts["profile"] == "smoke" else ""
     seeds = ", ".join(map(str, facts["training_seeds"])) or "not recorded"
+    note = ", those trained on photographs in fp32" if {*results["method"]} & {*INDEPENDENT} else ""
     return (
         f"{smoke}Table {'I' * number}, profile {facts['profile']}, {facts['data']}: {images} "
         f"{facts['unit']}, {cases} noisy images. Mean and 95 % bootstrap interval over "
@@ -192,8 +217,19 @@ def caption(number: int, results: pd.DataFrame, facts: dict[str, Any]) -> str:
         "PSNR and SNR in dB; SSIM with an 11-pixel Gaussian window and data range 1, or 2 where "
         "indicated; seconds: median per image on a CPU in the run that measured the method, to be "
         "compared within one run only, networks in "
-        f"{facts['precision']} on {facts['threads']} thread(s), classical methods on one. "
+        f"{facts['precision']} on {facts['threads']} thread(s){note}, classical methods on one. "
+        f"told: what a method is given beside the image. {pixels_note(facts)} "
         "'corrected' exchanges SNR and PSNR where the paper prints SNR > PSNR, which is impossible."
+    )
+
+
+def pixels_note(facts: dict[str, Any]) -> str:
+    """Explain the training pixels in percent of those of the paper."""
+    percent = facts["level_estimator_percent"]
+    estimator = f"; the level estimator of the successors adds {percent:.1f} %" if percent else ""
+    return (
+        "% of the paper's pixels: area of all training patches, repeats included, in percent of "
+        f"the {PAPER_PIXELS:,} pixels of the paper{estimator}."
     )
 
 
@@ -202,47 +238,7 @@ def write_table(table: pd.DataFrame, stem: Path, text: str, facts: dict[str, Any
     write_csv(table, stem.with_suffix(".csv"))
     rounded = readable(table, "**{}**").to_markdown(index=False, disable_numparse=True)
     write_text(f"{text}\n\n{rounded}\n", stem.with_suffix(".md"))
-    latex = readable(table, r"\textbf{{{}}}").to_latex(index=False, caption=latex_text(text))
+    escaped = readable(table, r"\textbf{{{}}}").rename(columns=latex_text)
+    latex = escaped.to_latex(index=False, caption=latex_text(text))
     write_text(latex, stem.with_suffix(".tex"))
     write_json({"caption": text} | facts, stem.with_suffix(".json"))
-
-
-def latex_text(text: str) -> str:
-    """Escape the characters of a plain text that have a meaning in LaTeX."""
-    commands = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return re.sub(r"[\\&%$#_{}~^]", lambda m: commands.get(m[0], f"\\{m[0]}"), text)
-
-
-def readable(table: pd.DataFrame, best: str = "{}") -> pd.DataFrame:
-    """Return the main columns as rounded text, with intervals in brackets.
-
-    best: format of the PSNR of a method that is clearly the best, e.g. "**{}**".
-    """
-    columns: dict[str, Any] = {
-        name: table[name] for name in [*CELL_COLUMNS, "method"] if name in table
-    }
-    columns["paper PSNR printed"] = table["printed_psnr"].map(_number(2))
-    columns["paper PSNR corrected"] = table["corrected_psnr"].map(_number(2))
-    ours = zip(_with_interval(table, "psnr", 2), table["clearly_best"], strict=True)
-    columns["our PSNR"] = [best.format(text) if clear else text for text, clear in ours]
-    columns["our SNR"] = table["snr"].map(_number(2))
-    if "gain" in table:
-        columns["our gain"] = table["gain"].map(_number(2))
-    columns["paper SSIM"] = table["printed_ssim"].map(_number(4))
-    columns["our SSIM"] = table["ssim"].map(_number(4))
-    columns["our SSIM, range 2"] = table["ssim_range_2"].map(_number(4))
-    columns["seconds"] = table["seconds"].map(_number(3))
-    return pd.DataFrame(columns)
-
-
-def _with_interval(table: pd.DataFrame, name: str, digits: int) -> list[str]:
-    number = _number(digits)
-    rows = zip(table[name], table[f"{name}_low"], table[f"{name}_high"], strict=True)
-    return [
-        number(mean) + ("" if pd.isna(low) else f" [{number(low)}, {number(high)}]")
-        for mean, low, high in rows
-    ]
-
-
-def _number(digits: int) -> Callable[[float], str]:
-    return lambda value: "–" if pd.isna(value) else f"{value:.{digits}f}"

@@ -8,7 +8,9 @@ from typing import Any
 from xbdcnn import paper
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import sha256_of
-from xbdcnn.inference.weights import read_weights
+from xbdcnn.inference.methods import weight_paths
+from xbdcnn.inference.weights import ESTIMATOR, estimator_path, read_weights
+from xbdcnn.inference.zoo import ESTIMATORS, ZOO
 from xbdcnn.study.audit.recipe_choices import UNITS
 
 PAPER_PIXELS = (
@@ -32,6 +34,36 @@ def paper_share(patches: int, patch_size: int) -> float:
     if patches < 0 or patch_size < 0:
         raise XbdcnnError(f"{patches} patches of side {patch_size}: give numbers of at least 0")
     return 100 * patches * patch_size**2 / PAPER_PIXELS
+
+
+def recorded_share(path: Path | str) -> float | None:
+    """Return `paper_share` of the runs recorded in a weight file; None without a record.
+
+    Includes the runs of the weights from which the last run started. XbdcnnError if the file is
+    unreadable.
+    """
+    header = read_weights(path)[1]
+    if "budget" not in header:
+        return None
+    share, before = 0.0, 0
+    for run in [*header.get("earlier", []), header["budget"]]:
+        # The patches of a run include those of the runs before it.
+        share += paper_share(run["patches"] - before, run["patch_size"])
+        before = run["patches"]
+    return share
+
+
+def recorded_shares(weights: Path | str | None = None) -> dict[str, float | None]:
+    """Return `recorded_share` by label, of the networks of `methods.weight_paths`.
+
+    If there are successors, that of their level estimator, too.
+    """
+    paths = weight_paths(weights)
+    shares = {ZOO[name].label: recorded_share(path) for name, path in paths.items()}
+    for name, path in paths.items():
+        if ZOO[name].architecture == "successor":
+            shares[ESTIMATORS[ESTIMATOR].label] = recorded_share(estimator_path(path))
+    return shares
 
 
 def training_row(path: Path | str) -> dict[str, Any]:

@@ -97,6 +97,18 @@ def test_run_passes_parameters_and_uses_this_interpreter(finished):
     ]
 
 
+def test_parts_that_the_tables_lack_are_named_before_a_notebook_runs(tmp_path, monkeypatch):
+    folder, out = tmp_path / "notebooks", tmp_path / "out"
+    write(folder, "00_first", FIRST)
+    write(folder, "06_tables", "\n# %%\ntables.run_table(1, settings)\n")
+    monkeypatch.setattr("xbdcnn.baselines.independent.networks_folder", lambda: tmp_path)
+    with pytest.raises(XbdcnnError, match="run `xbdcnn fetch-networks`"):
+        reproduce("cpu", output=out, notebooks=folder, progress=False)
+    assert not out.exists()
+    outcomes = reproduce("cpu", output=out, only="00", notebooks=folder, progress=False)
+    assert statuses(outcomes) == ["done"]
+
+
 def test_provenance_names_every_file_but_no_local_path(finished):
     text = (finished / "out" / "provenance.json").read_text()
     record = json.loads(text)

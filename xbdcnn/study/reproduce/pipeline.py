@@ -16,6 +16,7 @@ from tqdm import tqdm
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.provenance import provenance
 from xbdcnn.data.source import find_source
+from xbdcnn.inference.methods import require_parts
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.study.reproduce.execution import (
     Notebook,
@@ -134,12 +135,15 @@ def reproduce(
 
     Raises:
         NotebookFailed: a notebook failed; later ones are not executed.
-        XbdcnnError: unknown profile or notebook, unusable data, or a needed notebook was not run.
+        XbdcnnError: unknown profile or notebook, unusable data, a needed notebook was not run, or
+            a method of the tables lacks a package or weights, see `methods.require_parts`.
     """
     folder = notebooks_folder(notebooks)
     chosen = [read_notebook(source) for source in select(folder, only)]
     for notebook in chosen:
         check_parameters(notebook)
+    if any("run_table(" in cell.source for notebook in chosen for cell in notebook.content.cells):
+        require_parts(get_profile(profile).classical)
     run = prepare(profile, data, Path(output), folder)
     return _run_all(run, chosen, force, progress)
 
