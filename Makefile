@@ -6,7 +6,7 @@ PYTHON      ?= $(shell command -v python3.11 || command -v python3)
 CONSTRAINTS ?= constraints.txt
 PROFILE     ?= quick
 ARGS        ?=
-EXTRAS      := reproduce,jpeg,test,dev,book
+EXTRAS      := reproduce,jpeg,onnx,test,dev,book
 
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check

@@ -28,6 +28,7 @@ EXTRAS = {
     "reproduce": {"bm3d": "bm3d", "torchmetrics": "torchmetrics"},
     "explore": {"jupyterlab": "jupyterlab", "voila": "voila"},
     "jpeg": {"libjpeg": "pylibjpeg-libjpeg"},
+    "onnx": {name: name for name in ("onnx", "onnxruntime", "onnxscript")},
 }
 """Package to install by import name, for each extra of pyproject.toml."""
 
