@@ -6,7 +6,7 @@ PYTHON      ?= $(shell command -v python3.11 || command -v python3)
 CONSTRAINTS ?= constraints.txt
 PROFILE     ?= quick
 ARGS        ?=
-EXTRAS      := reproduce,jpeg,test,dev,book
+EXTRAS      := reproduce,jpeg,onnx,test,dev,book
 
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check
@@ -16,8 +16,8 @@ REFRESH := build/refresh
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install reproduce test quick lint types format explore static-page notebooks tables \
-  benchmark book exercises architecture lock clean
+.PHONY: help install reproduce test quick lint types format explore static-page live-page notebooks \
+  tables benchmark book exercises architecture lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ static-page: $(STAMP)  ## write the explorer as a page without a kernel; update 
 	$(BIN)/python tools/static_explorer.py --page build/explorer-static --gif figures/explorer.gif
 	XBDCNN_SCREENSHOTS=figures/explorer $(BIN)/python -m pytest -q --no-cov -k "opens or lens or dark" \
 	  tests/explorer/test_browser.py
+
+live-page: $(STAMP)  ## write a page with the network tiny in the browser; npm fetches ONNX Runtime once
+	$(BIN)/python tools/live_page.py build/live-page
 
 notebooks: $(STAMP)  ## run all notebooks again and update notebooks/*.ipynb, figures/ and README
 	$(BIN)/xbdcnn reproduce --data builtin --output $(REFRESH) $(ARGS)

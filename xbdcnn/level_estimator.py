@@ -55,7 +55,7 @@ def encode_levels(
     """
     quantum = (GREY_LEVELS / per_image(eta, like)).sqrt() / LEVEL_UNIT
     levels = [quantum, per_image(sigma, like) / LEVEL_UNIT, per_image(correlation, like)]
-    return torch.stack([level.expand(len(like), 1, 1, 1).flatten() for level in levels], dim=1)
+    return torch.stack([level.expand(like.shape[0], 1, 1, 1).flatten() for level in levels], dim=1)
 
 
 def decode_levels(levels: Tensor) -> tuple[Tensor, Tensor, Tensor]:

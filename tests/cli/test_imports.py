@@ -106,6 +106,7 @@ def test_load_radiograph_needs_the_core_installation_only(tmp_path):
         ["evaluate", "--profile", "smoke"],
         ["audit", "calibration"],
         ["fetch-sample"],
+        ["export", "tiny", "absent/tiny.onnx"],
     ],
     ids=lambda arguments: arguments[0],
 )

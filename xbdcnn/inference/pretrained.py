@@ -38,9 +38,8 @@ def load_pretrained(
     Raises:
         XbdcnnError: name or precision is unknown, or the file is missing, damaged or altered.
     """
-    is_file = isinstance(name, Path) or str(name).endswith(".safetensors")
     resolved = resolve_precision(precision, torch.device(device))
-    path = Path(name) if is_file else weights.shipped_path(str(name))
+    path = find_weights(name)
     network, header = weights.load_network(path)
     if isinstance(network, LevelEstimator):
         raise XbdcnnError(f"{path}: a level estimator, which restores no image; name a denoiser")
@@ -54,3 +53,12 @@ def load_pretrained(
     recipe = weights.recipe_from(header)
     kind = Pretrained if isinstance(recipe, Recipe) else PretrainedSuccessor
     return kind(network, recipe, header, resolved)
+
+
+def find_weights(name: str | Path) -> Path:
+    """Return the weight file of a shipped network, verified, or the file that is named.
+
+    XbdcnnError as for `load_pretrained`.
+    """
+    is_file = isinstance(name, Path) or str(name).endswith(".safetensors")
+    return Path(name) if is_file else weights.shipped_path(str(name))
