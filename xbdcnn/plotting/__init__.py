@@ -2,7 +2,7 @@
 
 No function shows or saves a figure: a notebook displays the returned figure, and `save_figure`
 writes it with its caption. Modules: `architecture` draws Fig. 1 with the shapes of `diagram`,
-`panels` draws radiographs on the grids of `layout`, `native` those whose pictures keep their pixels,
+`panels` draws radiographs on the grids of `layout`, `native` pictures that keep their pixels,
 `fidelity` what a method changes at each frequency, `charts` draws curves and dot plots of training
 and tables, `audit_charts` and `measurements` draw the results of the audit, `noise_charts` the
 noise of real detectors, `style` holds the common style and writes files, and `method_styles` the
@@ -37,8 +37,8 @@ from xbdcnn.plotting.measurements import (
     psnr_snr_gap_plot,
 )
 from xbdcnn.plotting.method_styles import COLOURS, method_styles
-from xbdcnn.plotting.noise_charts import detector_noise_plot, noise_map_plot
 from xbdcnn.plotting.native import FIGURE_2_LEVELS, figure_2, hero, method_details
+from xbdcnn.plotting.noise_charts import detector_noise_plot, noise_map_plot
 from xbdcnn.plotting.panels import contact_sheet, noise_panel, residual_plot, show_images
 from xbdcnn.plotting.style import new_figure, save_figure, use_style
 

@@ -61,9 +61,12 @@ def _profiles(
 ) -> None:
     """Draw the grey levels of each image along the line."""
     column, first, end = line
-    for label, image in images.items():
-        values = GREY_LEVELS * np.asarray(image[first:end, column], np.float64)
-        axes.plot(np.arange(first, end), values, **_style(label, styles))
+    values = {k: GREY_LEVELS * np.asarray(v[first:end, column]) for k, v in images.items()}
+    for label, curve in values.items():
+        axes.plot(np.arange(first, end), curve, **_style(label, styles))
+    # The scale is that of the anatomy; the noisy curve may leave it.
+    low, high = np.ptp([v for k, v in values.items() if k != "noisy"]) * np.array([-0.2, 0.2])
+    axes.set_ylim(values["clean"].min() + low, values["clean"].max() + high)
     axes.set(xlabel=f"row (pixels), column {column}", ylabel="grey level", xlim=(first, end - 1))
     axes.set_title("along a line")
 

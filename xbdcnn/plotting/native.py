@@ -41,7 +41,11 @@ ERROR_MAP = mpl.colormaps["RdBu_r"].resampled(21)
 MAGNIFICATION = 3
 """Of the detail in the corner of each panel of Fig. 2."""
 
-_PANEL = 2.0
+_MARGIN = 1e-4
+"""Pixels by which axes are smaller than their picture: matplotlib rounds their size up, and a
+picture of 512.0000001 pixels would be stretched to 513."""
+
+_PANEL = 1.7
 """Width in inches of a panel of Fig. 2."""
 
 
@@ -64,18 +68,17 @@ def native_grid(
     dpi = max(round(width / inches), 1)
     head, gap = round(dpi * LINE * (title_lines + 1)) * (title_lines > 0), round(dpi * GAP)
     gutter = round(dpi * LINE * (label_lines + 1.3)) * (label_lines > 0)
-    total = (
-        columns * width + (columns - 1) * gap + gutter,
-        rows * height + (rows - 1) * gap + head,
-    )
-    figure = new_figure(total[0] / dpi, total[1] / dpi)
+    total_width = columns * width + (columns - 1) * gap + gutter
+    total_height = rows * height + (rows - 1) * gap + head
+    figure = new_figure(total_width / dpi, total_height / dpi)
     figure.native_dpi = dpi
     grid = np.empty((rows, columns), object)
     for row, column in np.ndindex(rows, columns):
         x = column * (width + gap) + (gutter if column else 0)
-        y = total[1] - head - (row + 1) * height - row * gap
-        box = (x / total[0], y / total[1], width / total[0], height / total[1])
-        grid[row, column] = hide_axes(figure.add_axes(box))
+        y = total_height - head - (row + 1) * height - row * gap
+        corner = (x / total_width, y / total_height)
+        size = ((width - _MARGIN) / total_width, (height - _MARGIN) / total_height)
+        grid[row, column] = hide_axes(figure.add_axes((*corner, *size)))
     return figure, grid
 
 
@@ -88,10 +91,12 @@ def figure_2(
 ) -> Figure:
     """Fig. 2: one radiograph at several noise levels, noisy and restored by each method.
 
+    The first column has the clean reference and, below it, its detail at the size of a panel.
+
     Args:
         clean: reference (H, W) in [0, 1].
         noisy: noisy image by (eta, sigma), one column each, see `FIGURE_2_LEVELS`.
-        restored: by method label, then by (eta, sigma); one row each.
+        restored: by method label, then by (eta, sigma); one row each, at least one.
         zoom: detail that every panel shows in a lower corner, enlarged by `MAGNIFICATION`.
 
     Raises:
@@ -101,13 +106,15 @@ def figure_2(
     _require_levels(rows, levels)
     aspect = shared_aspect([clean, *(row[level] for row in rows.values() for level in levels)])
     labels = wrap_labels(rows, _PANEL * aspect)
-    size = (len(rows), len(levels) + 1)
-    figure, grid = native_grid(*size, clean.shape, _PANEL, 1, count_lines(labels))
+    counts = (len(rows), len(levels) + 1)
+    figure, grid = native_grid(*counts, clean.shape, _PANEL, 1, count_lines(labels))
     inset = MAGNIFICATION * zoom[2] / clean.shape[1]
     for axes, image in [(grid[0, 0], clean), *_cells(grid[:, 1:], rows, levels)]:
         show(axes, image, zoom, inset=inset)
         if axes is not grid[0, 0]:
             corner_label(axes, f"{psnr(image, clean):.1f} dB · {ssim(image, clean):.3f}")
+    top, left, size = zoom
+    show(grid[1, 0], clean[top : top + size, left : left + size], interpolation="nearest")
     _write_titles(grid, levels, labels)
     note = f"in each panel: PSNR · SSIM; enlarged: {MAGNIFICATION} ×"
     figure.text(0, -0.06 / figure.get_figheight(), note, size=7, va="top", color=MUTED)
@@ -131,7 +138,7 @@ def _cells(
 def _write_titles(grid: NDArray, levels: list[Level], labels: list[str]) -> None:
     """Write the noise levels above, the methods beside; remove the cells below the reference."""
     grid[0, 0].set_title("clean reference")
-    for axes in grid[1:, 0]:
+    for axes in grid[2:, 0]:
         axes.remove()
     for axes, (eta, sigma) in zip(grid[0, 1:], levels, strict=True):
         axes.set_title(f"η = {eta:g}, σ = {sigma:g}")
@@ -145,8 +152,9 @@ def method_details(
 ) -> Figure:
     """The same detail of the clean image and of each method's, at twice its pixels, and errors.
 
-    Below each detail is its signed error, image - clean; below that of the clean image is the
-    complete image with the detail framed. PSNR is that of the complete image.
+    All details are shown from the darkest to the brightest value of the clean one. Below each is
+    its signed error, image - clean; below that of the clean image is the complete image with the
+    detail framed. PSNR is that of the complete image.
 
     Args:
         clean: reference (H, W) in [0, 1].
@@ -158,17 +166,17 @@ def method_details(
     top, left, size = zoom
     detail = (slice(top, top + size), slice(left, left + size))
     columns = -(-(len(images) + 1) // 2)
-    figure, grid = native_grid(4, columns, (size, size), 9.5 / columns, scale=2)
+    figure, grid = native_grid(4, columns, (size, size), 8 / columns, scale=2)
     pairs = [pair for two in (grid[:2], grid[2:]) for pair in two.T]
-    show(pairs[0][0], clean[detail], interpolation="nearest")
+    window = {"vmin": clean[detail].min(), "vmax": clean[detail].max()}
+    show(pairs[0][0], clean[detail], **window)
     corner_label(pairs[0][0], "clean")
-    show(pairs[0][1], clean, zoom, enlarge=False)
+    show(pairs[0][1], clean, zoom, enlarge=False, interpolation="hanning")
     for (above, below), (label, image) in zip(pairs[1:], images.items(), strict=False):
-        show(above, image[detail], interpolation="nearest")
+        show(above, image[detail], **window)
         corner_label(above, f"{label}\n{psnr(image, clean):.2f} dB")
         error = GREY_LEVELS * (np.asarray(image, np.float64) - clean)[detail]
-        style = {"vmin": -limit, "vmax": limit, "cmap": ERROR_MAP, "interpolation": "nearest"}
-        shown = show(below, error, **style)
+        shown = show(below, error, vmin=-limit, vmax=limit, cmap=ERROR_MAP)
     for axes in np.ravel(pairs[len(images) + 1 :]):
         axes.remove()
     _error_scale(figure, shown)

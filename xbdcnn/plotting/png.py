@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 
 import numpy as np
@@ -13,24 +13,23 @@ from PIL.PngImagePlugin import PngInfo
 PNG_LIMIT = 400_000
 """Upper limit in bytes of a saved PNG; pictures of noise, which does not compress, exceed it."""
 
-NATIVE_LIMIT = 2_500_000
-"""The same for a figure whose pictures keep their pixels, see `native.native_grid`."""
-
 DISPLAY_LIMIT = 200_000
 """The same for a figure displayed in a notebook, which holds several."""
 
 
-def compress_png(png: bytes, limit: int, text: Mapping[str, str]) -> bytes:
-    """Re-encode a PNG with text fields; with 128, then 64 grey levels if larger than `limit`."""
+def compress_png(
+    png: bytes, limit: int, text: Mapping[str, str], greys: Sequence[int] = (128, 64)
+) -> bytes:
+    """Re-encode a PNG with text fields; with fewer and fewer greys if larger than `limit`."""
     picture = Image.open(BytesIO(png)).convert("RGB")
     info = PngInfo()
     for key, value in text.items():
         info.add_itxt(key, value)
     data = _encode(picture, info)
-    for greys in (128, 64):
+    for count in greys:
         if len(data) <= limit:
             break
-        data = _encode(_with_palette(np.asarray(picture), greys), info)
+        data = _encode(_with_palette(np.asarray(picture), count), info)
     return data
 
 

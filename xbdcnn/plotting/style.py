@@ -16,13 +16,14 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import open_file_cm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.rcsetup import cycler
 from matplotlib.transforms import Bbox
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
 from xbdcnn.plotting.method_styles import COLOURS
-from xbdcnn.plotting.png import DISPLAY_LIMIT, NATIVE_LIMIT, PNG_LIMIT, compress_png
+from xbdcnn.plotting.png import DISPLAY_LIMIT, PNG_LIMIT, compress_png
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -64,6 +65,9 @@ STYLE: dict[RcKeyType, Any] = {
     "savefig.pad_inches": 0.08,
     "svg.hashsalt": "xbdcnn",
 }
+
+_BY_SCALE = ("auto", "antialiased")
+"""Names of the interpolation that depends on the scale of a picture."""
 
 WATERMARK = "SMOKE TEST – not a result"
 
@@ -110,7 +114,7 @@ class NotebookFigure(Figure):
         return stream.getvalue()
 
 
-def new_figure(width: float, height: float, **options: Any) -> Figure:
+def new_figure(width: float, height: float, **options: Any) -> NotebookFigure:
     """Return an empty figure of a size in inches, which is not registered with pyplot."""
     figure = NotebookFigure(figsize=(width, height), **options)
     figure.set_canvas(CompressingCanvas(figure))
@@ -193,8 +197,11 @@ def _footer_and_watermark(figure: Figure, facts: Mapping[str, Any], smoke: bool)
 def _png_within_limit(figure: Figure, dpi: int, text: Mapping[str, str]) -> bytes:
     """Encode at `dpi`, reduced to no less than half of it if the file exceeds the limit."""
     if native_dpi := getattr(figure, "native_dpi", None):
-        full = _rendered(figure, native_dpi, bbox_inches=_box_of_whole_pixels(figure, native_dpi))
-        return compress_png(full, NATIVE_LIMIT, text)
+        box = _box_of_whole_pixels(figure, native_dpi)
+        with _without_interpolation(figure):
+            full = _rendered(figure, native_dpi, bbox_inches=box)
+        # 128 greys whatever the size: steps of two grey levels cannot be seen.
+        return compress_png(full, 0, text, greys=(128,))
     for share in (1, 5 / 6, 2 / 3, 1 / 2):
         data = compress_png(_rendered(figure, share * dpi), PNG_LIMIT, text)
         if len(data) <= PNG_LIMIT:
@@ -216,3 +223,16 @@ def _box_of_whole_pixels(figure: Figure, dpi: int) -> Bbox:
     """Box in inches around everything drawn, whose edges are edges of pixels of the figure."""
     box = figure.get_tightbbox().padded(STYLE["savefig.pad_inches"])
     return Bbox([np.floor(box.min * dpi) / dpi, np.ceil(box.max * dpi) / dpi])
+
+
+@contextmanager
+def _without_interpolation(figure: Figure) -> Iterator[None]:
+    """Draw pictures meanwhile without the interpolation that matplotlib would choose."""
+    pictures = [p for p in figure.findobj(AxesImage) if p.get_interpolation() in _BY_SCALE]
+    try:
+        for picture in pictures:
+            picture.set_interpolation("nearest")
+        yield
+    finally:
+        for picture in pictures:
+            picture.set_interpolation("auto")
