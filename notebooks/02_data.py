@@ -53,7 +53,7 @@ from PIL import Image
 from xbdcnn import data as radiographs
 from xbdcnn import measured_noise, noise, paper, plotting
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.data import find_source, load_radiograph
+from xbdcnn.data import CHESTS, find_source, load_chest, load_radiograph
 from xbdcnn.data.builtin import EXPOSED, builtin_path
 from xbdcnn.data.sample import ATTRIBUTION, REGISTRY
 from xbdcnn.detector import scintillator_blur
@@ -250,7 +250,21 @@ print("patients:", registry["patient_id"].nunique(), "of", len(registry), "image
 
 # %% [markdown]
 # There is one image per patient, so no patient is in two splits. The ten images of `table2` take
-# the place of the paper's ten, which are not known.
+# the place of the paper's ten, which are not known. Six of these ten are part of the package, for
+# pictures without a download:
+
+# %%
+shipped = {f"{name}: {text}": load_chest(name) for name, text in CHESTS.items()}
+fig = plotting.contact_sheet(shipped)
+caption = "Six test radiographs of ChestX-ray8 that are part of the package, with their labels."
+sheet_facts = facts | {"data": "ChestX-ray8, six test images"}
+plotting.save_figure(fig, figures / "02_chests", caption, sheet_facts, smoke=settings.is_smoke)
+fig
+
+# %% [markdown]
+# View and findings are labels of the data set; a program extracted the findings from reports. The
+# bright letters are markers of the side and of the technologist. The radiographs differ in exposure,
+# contrast and cropping, and two show electrodes and lines of patients under treatment.
 #
 # Patients who can stand are exposed PA, from back to front; patients who are too ill to stand are
 # exposed AP, in bed. A method that is tested on PA views only is tested on the healthier patients.

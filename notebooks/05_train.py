@@ -54,7 +54,7 @@ import torch
 
 from xbdcnn import losses, metrics, models, noise, paper, plotting
 from xbdcnn._common import files
-from xbdcnn.data import find_source
+from xbdcnn.data import CHESTS, find_source, load_chest
 from xbdcnn.inference import zoo
 from xbdcnn.inference.weights import build_network, load_network, shipped_path
 from xbdcnn.study import results, trials
@@ -129,11 +129,14 @@ show_source(loop.train)
 # ### One batch
 #
 # A batch consists of patches cut at random from the training radiographs, each with noise of its
-# own level. The images are stored as 8-bit integers, as in the paper, until a patch is cut.
+# own level. The images are stored as 8-bit integers, as in the paper, until a patch is cut. Here we cut
+# a batch from the six ChestX-ray8 radiographs that are part of the package (provided by the NIH
+# Clinical Center, see [notebook 02](02_data.ipynb#chestx-ray8-and-a-public-sample-of-it)). They are
+# test images, so this batch is only looked at; the training below draws its own.
 
 # %%
 config = settings.train
-pool = batches.as_pool(source.images("train", 8))
+pool = batches.as_pool([load_chest(name) for name in CHESTS])
 batch = batches.draw_batch(pool, models.BALANCED, config, step=0, device=torch.device("cpu"))
 print(f"clean {tuple(batch.clean.shape)}, noisy {tuple(batch.noisy.shape)}, {batch.clean.dtype}")
 print(f"η from {batch.eta.min():.2f} to {batch.eta.max():.2f}, ", end="")
@@ -145,12 +148,12 @@ for clean, noisy, eta, sigma in list(zip(*batch[:4], strict=True))[:6]:
     pictures[f"η {eta:.2f}, σ {sigma:.1f}"] = torch.cat([clean[0], noisy[0]]).numpy()
 fig = plotting.show_images(pictures)
 caption = "Six patches of one batch, clean above and noisy below; each has its own noise level."
-plotting.save_figure(fig, figures / "05_batch", caption, facts, smoke=settings.is_smoke)
+batch_facts = facts | {"data": "ChestX-ray8, six test images"}
+plotting.save_figure(fig, figures / "05_batch", caption, batch_facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
-# Six patches of the first batch, clean above and noisy below (profile and data as printed at the
-# top). Both levels determine the noise: few photons with little electronic noise can be as noisy as
+# Six patches of the batch, clean above and noisy below. Both levels determine the noise: few photons with little electronic noise can be as noisy as
 # many photons with strong electronic noise. Where a patch is almost uniform there is little to
 # restore, and the network has to leave it unchanged.
 #

@@ -43,7 +43,7 @@ NOTEBOOKS = {
     "05_train": ("05_strip", "a training loop to edit, resumed training, budgets"),
     "06_tables": ("06_table_2", "Tables I and II: printed, corrected, ours"),
     "07_ablations": ("07_ablations", "the effects of the SSIM loss and of the NLE"),
-    "08_figure_2": ("08_figure_2", "the methods side by side on one radiograph"),
+    "08_figure_2": ("08_figure_2", "the methods side by side, by pixel and by frequency"),
     "09_noise_explorer": ("09_noisy", "the effects of η and σ, interactively"),
     "10_exercises": ("10_correlated_noise", "tasks with automatic checks"),
     "11_audit": ("11_out_of_range", "every disputed point of the paper, with its verdict"),

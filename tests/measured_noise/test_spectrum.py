@@ -9,6 +9,7 @@ import torch
 from xbdcnn import detector
 from xbdcnn.measured_noise import (
     correlation_length,
+    detail_transfer,
     neighbour_correlation,
     noise_power_spectrum,
 )
@@ -81,3 +82,18 @@ def test_correlation_of_a_blur_is_that_of_a_continuous_gaussian_from_one_pixel_o
     for blur in (1.0, 2.0, 3.0):
         expected = np.exp(-1 / (4 * blur**2))
         assert detector.blur_correlation(blur) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_blur_keeps_its_transfer_of_the_detail():
+    white = torch.from_numpy(blurred_noise(0))[:, None]
+    restored = detector.scintillator_blur(white, 1.0)[:, 0].numpy()
+    frequency, kept = detail_transfer(restored, white[:, 0].numpy())
+    expected = detector.blur_transfer(torch.from_numpy(frequency), 1.0).numpy()
+    low = frequency < 0.25  # above, the kernel of samples is not isotropic
+    np.testing.assert_allclose(kept[low], expected[low], atol=0.02)
+
+
+def test_independent_noise_does_not_count_as_detail():
+    clean, noise = blurred_noise(0.5, (2, 512, 512))
+    _, kept = detail_transfer(0.3 * clean + noise, clean)
+    assert kept.mean() == pytest.approx(0.3, abs=0.03)

@@ -78,6 +78,8 @@ def test_wheel_holds_the_package_only(wheel):
     folders = {name.partition("/")[0] for name in names}
     assert folders == {"xbdcnn", f"xbdcnn-{PROJECT['version']}.dist-info"}
     assert {"xbdcnn/py.typed", "xbdcnn/weights/xbdcnn.safetensors"} <= set(names)
+    shipped = [name for name in names if name.startswith("xbdcnn/data/chestxray8/")]
+    assert len(shipped) == 7 and "xbdcnn/data/chestxray8/ATTRIBUTION.md" in shipped
 
 
 @pytest.mark.parametrize("absent", ["pandas", "scipy", "matplotlib", "papermill", "bm3d"])

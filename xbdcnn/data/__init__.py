@@ -1,4 +1,4 @@
-"""Radiographs: files, data sets with their splits, the built-in radiograph, and patches.
+"""Radiographs: files, data sets with splits, built-in and shipped radiographs, patches.
 
 The public names are imported on first use, so that `load_radiograph` does not need pandas.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 _PUBLIC_NAMES = {
     "builtin": ("BUILTIN_LAYOUT", "builtin_crop", "builtin_fields", "builtin_radiograph"),
+    "chests": ("CHESTS", "halved", "load_chest"),
     "exposures": (
         "DETECTORS",
         "Exposures",

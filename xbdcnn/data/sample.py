@@ -1,7 +1,7 @@
 """Download the public ChestX-ray8 sample: 340 radiographs, each verified by its SHA-256.
 
 The packaged registry lists image, patient, split and SHA-256; the images come from a public
-repository at a fixed commit and are not part of this project.
+repository at a fixed commit. Six of them are part of this package, see `data.chests`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ATTRIBUTION = (
     "https://nihcc.app.box.com/v/ChestXray-NIHCC\n"
     'Cite: X. Wang et al., "ChestX-ray8: Hospital-scale Chest X-ray Database and Benchmarks on '
     'Weakly-Supervised Classification and Localization of Common Thorax Diseases", '
-    "CVPR 2017, pp. 3462-3471."
+    "CVPR 2017, pp. 3462-3471, doi:10.1109/CVPR.2017.369."
 )
 """The attribution that the provider requires."""
 

@@ -31,6 +31,7 @@ from xbdcnn.measured_noise.report import (
 )
 from xbdcnn.measured_noise.spectrum import (
     correlation_length,
+    detail_transfer,
     neighbour_correlation,
     noise_power_spectrum,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "NoiseReport",
     "PhotonTransfer",
     "correlation_length",
+    "detail_transfer",
     "edge_of_training",
     "fit_laws",
     "mean_variance",

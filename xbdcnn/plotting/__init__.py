@@ -2,7 +2,8 @@
 
 No function shows or saves a figure: a notebook displays the returned figure, and `save_figure`
 writes it with its caption. Modules: `architecture` draws Fig. 1 with the shapes of `diagram`,
-`panels` draws radiographs on the grids of `layout`, `charts` draws curves and dot plots of training
+`panels` draws radiographs on the grids of `layout`, `native` pictures that keep their pixels,
+`fidelity` what a method changes at each frequency, `charts` draws curves and dot plots of training
 and tables, `audit_charts` and `measurements` draw the results of the audit, `noise_charts` the
 noise of real detectors, `style` holds the common style and writes files, and `method_styles` the
 colour and marker of each method. Importing this package changes neither matplotlib's backend nor
@@ -27,6 +28,7 @@ from xbdcnn.plotting.charts import (
     table_2_plot,
     training_curves,
 )
+from xbdcnn.plotting.fidelity import fidelity_plot
 from xbdcnn.plotting.measurements import (
     choices_plot,
     convention_plot,
@@ -35,16 +37,9 @@ from xbdcnn.plotting.measurements import (
     psnr_snr_gap_plot,
 )
 from xbdcnn.plotting.method_styles import COLOURS, method_styles
+from xbdcnn.plotting.native import FIGURE_2_LEVELS, figure_2, hero, method_details
 from xbdcnn.plotting.noise_charts import detector_noise_plot, noise_map_plot
-from xbdcnn.plotting.panels import (
-    FIGURE_2_LEVELS,
-    error_maps,
-    figure_2,
-    hero,
-    noise_panel,
-    residual_plot,
-    show_images,
-)
+from xbdcnn.plotting.panels import contact_sheet, noise_panel, residual_plot, show_images
 from xbdcnn.plotting.style import new_figure, save_figure, use_style
 
 __all__ = [
@@ -53,11 +48,12 @@ __all__ = [
     "ablation_plot",
     "calibration_plot",
     "choices_plot",
+    "contact_sheet",
     "convention_plot",
     "correlation_plot",
     "detector_gain_plot",
     "detector_noise_plot",
-    "error_maps",
+    "fidelity_plot",
     "figure_1",
     "figure_2",
     "gradient_plot",
@@ -65,6 +61,7 @@ __all__ = [
     "level_error_plot",
     "level_mismatch_plot",
     "loss_landscape",
+    "method_details",
     "method_styles",
     "new_figure",
     "noise_map_plot",

@@ -20,6 +20,9 @@ from xbdcnn.plotting.style import ACCENT, new_figure
 Zoom = tuple[int, int, int]
 """(top, left, size) in pixels of the square detail that is shown enlarged."""
 
+Level = tuple[float, float]
+"""(eta, sigma) in the paper's units."""
+
 INSET = 0.46
 """Side of an enlarged detail as a fraction of its picture."""
 
@@ -102,11 +105,13 @@ def show(
     zoom: Zoom | None = None,
     enlarge: bool = True,
     frame: str = ACCENT,
+    inset: float = INSET,
     **options: Any,
 ) -> AxesImage:
     """Show an image on a fixed scale, with the detail `zoom` framed and enlarged.
 
-    The enlarged detail is in the lower corner on the side away from the frame.
+    The enlarged detail is in the lower corner on the side away from the frame; `inset` is its side
+    as a fraction of the picture's.
     """
     defaults: dict[str, Any] = {"vmin": 0, "vmax": 1, "cmap": "gray", "interpolation_stage": "data"}
     options = defaults | options
@@ -117,11 +122,11 @@ def show(
         axes.add_patch(Rectangle(corner, size, size, fill=False, ec=frame, lw=1))
     if zoom is not None and enlarge:
         on_left = left + size / 2 > image.shape[1] / 2
-        place = (0 if on_left else 1 - INSET, 0, INSET, INSET)
-        inset = hide_axes(axes.inset_axes(place, anchor="SW" if on_left else "SE"))
+        place = (0 if on_left else 1 - inset, 0, inset, inset)
+        enlarged = hide_axes(axes.inset_axes(place, anchor="SW" if on_left else "SE"))
         detail = image[top : top + size, left : left + size]
-        inset.imshow(detail, **(options | {"interpolation": "nearest"}))
-        inset.spines[:].set(visible=True, color=frame, linewidth=1.2)
+        enlarged.imshow(detail, **(options | {"interpolation": "nearest"}))
+        enlarged.spines[:].set(visible=True, color=frame, linewidth=1.2)
     return shown
 
 

@@ -16,14 +16,14 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cbook import open_file_cm
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.rcsetup import cycler
-from numpy.typing import NDArray
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from matplotlib.transforms import Bbox
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
 from xbdcnn.plotting.method_styles import COLOURS
+from xbdcnn.plotting.png import DISPLAY_LIMIT, PNG_LIMIT, compress_png
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -66,11 +66,8 @@ STYLE: dict[RcKeyType, Any] = {
     "svg.hashsalt": "xbdcnn",
 }
 
-PNG_LIMIT = 400_000
-"""Upper limit in bytes of a saved PNG; pictures of noise, which does not compress, exceed it."""
-
-DISPLAY_LIMIT = 200_000
-"""The same for a figure displayed in a notebook, which holds several."""
+_BY_SCALE = ("auto", "antialiased")
+"""Names of the interpolation that depends on the scale of a picture."""
 
 WATERMARK = "SMOKE TEST – not a result"
 
@@ -107,6 +104,9 @@ class CompressingCanvas(FigureCanvasAgg):
 class NotebookFigure(Figure):
     """A figure that a notebook displays as the last value of a cell, independent of pyplot."""
 
+    native_dpi: int | None = None
+    """Resolution at which its pictures keep their pixels and at which it is saved; None for any."""
+
     def _repr_png_(self) -> bytes:
         stream = BytesIO()
         with mpl.rc_context(STYLE):
@@ -114,7 +114,7 @@ class NotebookFigure(Figure):
         return stream.getvalue()
 
 
-def new_figure(width: float, height: float, **options: Any) -> Figure:
+def new_figure(width: float, height: float, **options: Any) -> NotebookFigure:
     """Return an empty figure of a size in inches, which is not registered with pyplot."""
     figure = NotebookFigure(figsize=(width, height), **options)
     figure.set_canvas(CompressingCanvas(figure))
@@ -144,7 +144,8 @@ def save_figure(
         facts: at least "profile" and "data"; other provenance goes to the metadata only.
         smoke: mark the picture as a smoke test.
         svg: also write SVG; meant for line drawings.
-        dpi: resolution; lowered if the PNG would exceed `PNG_LIMIT`.
+        dpi: resolution; lowered if the PNG would exceed `PNG_LIMIT`. The figure's `native_dpi`, if
+            it has one, is used instead and kept.
 
     Raises:
         XbdcnnError: `caption` is empty, or "profile" or "data" is missing from `facts`.
@@ -195,48 +196,43 @@ def _footer_and_watermark(figure: Figure, facts: Mapping[str, Any], smoke: bool)
 
 def _png_within_limit(figure: Figure, dpi: int, text: Mapping[str, str]) -> bytes:
     """Encode at `dpi`, reduced to no less than half of it if the file exceeds the limit."""
-    canvas = figure.canvas
-    try:
-        for share in (1, 5 / 6, 2 / 3, 1 / 2):
-            full = BytesIO()
-            FigureCanvasAgg(figure).print_figure(full, format="png", dpi=share * dpi)
-            data = compress_png(full.getvalue(), PNG_LIMIT, text)
-            if len(data) <= PNG_LIMIT:
-                break
-        return data
-    finally:
-        figure.set_canvas(canvas)
-
-
-def compress_png(png: bytes, limit: int, text: Mapping[str, str]) -> bytes:
-    """Re-encode a PNG with text fields; with 128, then 64 grey levels if larger than `limit`."""
-    picture = Image.open(BytesIO(png)).convert("RGB")
-    info = PngInfo()
-    for key, value in text.items():
-        info.add_itxt(key, value)
-    data = _encode(picture, info)
-    for greys in (128, 64):
-        if len(data) <= limit:
+    if native_dpi := getattr(figure, "native_dpi", None):
+        box = _box_of_whole_pixels(figure, native_dpi)
+        with _without_interpolation(figure):
+            full = _rendered(figure, native_dpi, bbox_inches=box)
+        # 128 greys whatever the size: steps of two grey levels cannot be seen.
+        return compress_png(full, 0, text, greys=(128,))
+    for share in (1, 5 / 6, 2 / 3, 1 / 2):
+        data = compress_png(_rendered(figure, share * dpi), PNG_LIMIT, text)
+        if len(data) <= PNG_LIMIT:
             break
-        data = _encode(_with_palette(np.asarray(picture), greys), info)
     return data
 
 
-def _encode(picture: Image.Image, info: PngInfo) -> bytes:
-    stream = BytesIO()
-    picture.save(stream, format="png", optimize=True, pnginfo=info)
+def _rendered(figure: Figure, dpi: float, **options: Any) -> bytes:
+    """Draw as PNG without compression; the figure keeps its canvas."""
+    canvas, stream = figure.canvas, BytesIO()
+    try:
+        FigureCanvasAgg(figure).print_figure(stream, format="png", dpi=dpi, **options)
+    finally:
+        figure.set_canvas(canvas)
     return stream.getvalue()
 
 
-def _with_palette(rgb: NDArray[np.uint8], greys: int) -> Image.Image:
-    """Palette image of (H, W, 3): `greys` even steps for grey pixels, 128 entries for colours."""
-    colourful = np.ptp(rgb, axis=2) > 6
-    indices = np.rint(rgb[..., 1] * ((greys - 1) / 255)).astype(np.uint8)
-    palette = np.repeat(np.linspace(0, 255, greys).round().astype(np.uint8), 3).tolist()
-    if colourful.any():
-        colours = Image.fromarray(rgb[colourful][None]).quantize(128, dither=Image.Dither.NONE)
-        indices[colourful] = greys + np.asarray(colours)[0]
-        palette += colours.getpalette() or []  # never None after `quantize`
-    picture = Image.fromarray(indices, mode="P")
-    picture.putpalette(palette[:768])
-    return picture
+def _box_of_whole_pixels(figure: Figure, dpi: int) -> Bbox:
+    """Box in inches around everything drawn, whose edges are edges of pixels of the figure."""
+    box = figure.get_tightbbox().padded(STYLE["savefig.pad_inches"])
+    return Bbox([np.floor(box.min * dpi) / dpi, np.ceil(box.max * dpi) / dpi])
+
+
+@contextmanager
+def _without_interpolation(figure: Figure) -> Iterator[None]:
+    """Draw pictures meanwhile without the interpolation that matplotlib would choose."""
+    pictures = [p for p in figure.findobj(AxesImage) if p.get_interpolation() in _BY_SCALE]
+    try:
+        for picture in pictures:
+            picture.set_interpolation("nearest")
+        yield
+    finally:
+        for picture in pictures:
+            picture.set_interpolation("auto")
