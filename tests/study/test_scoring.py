@@ -123,7 +123,7 @@ def test_tables_state_what_is_told_and_the_training(source, tmp_path, monkeypatc
     assert share.drop(OURS).isna().all()
     texts = [(tmp_path / f"table_{number}.{end}").read_text() for end in ("csv", "md", "tex")]
     assert all("one averaged sigma" in text for text in texts)
-    assert "| % of the paper's pixels |" in texts[1] and "& \\% of the paper's pixels &" in texts[2]
+    assert "| % of the paper's pixels  " in texts[1] and "& \\% of the paper's pixels &" in texts[2]
     assert "level estimator" not in texts[1]
 
 
