@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from benchmarks.timing import LIMIT, REFERENCE
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.plotting.charts import separate
 from xbdcnn.plotting.style import MUTED, new_figure, styled
+from xbdcnn.plotting.training_charts import separate
 
 ARITHMETIC_STYLES = {"fp32": ("#0072B2", "s"), "bf16": ("#D55E00", "o")}
 """Colour and marker of each precision."""

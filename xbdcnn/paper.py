@@ -40,6 +40,9 @@ IMAGES, PATCHES, PATCH_SIZE = 10_000, 320_000, 128
 SPLIT_RATIO = (7, 2, 1)
 """Training, validation and test shares; the paper splits patches, not patients (Sec. III-A)."""
 
+TRAINING_PIXELS = PATCHES * SPLIT_RATIO[0] // sum(SPLIT_RATIO) * sum(EPOCHS) * PATCH_SIZE**2
+"""Pixels seen in training, repeats included: 224,000 patches for 40 epochs (Sec. III-A)."""
+
 TRAINING_HOURS = 30.0
 """Hours of training on one RTX 2080 Ti, as reported in the paper (Sec. III-A)."""
 

@@ -23,12 +23,13 @@ from xbdcnn.baselines.networks import DnCNN
 from xbdcnn.inference.layers import record_layers
 from xbdcnn.measured_noise import PhotonTransfer
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, WITHOUT_NLE, XBDCNN, count_parameters
-from xbdcnn.plotting.charts import LOSS_TERMS, separate
 from xbdcnn.plotting.layout import INSET
 from xbdcnn.plotting.method_styles import method_colours, method_styles
 from xbdcnn.plotting.panels import radial_spectrum
 from xbdcnn.plotting.png import PNG_LIMIT, compress_png
 from xbdcnn.plotting.style import WATERMARK, new_figure
+from xbdcnn.plotting.training_charts import LOSS_TERMS, separate
+from xbdcnn.study.budgets import PAPER_PATCHES
 
 FACTS = {"profile": "quick", "data": "built-in radiograph", "seed": 3}
 CLEAN = np.add.outer(np.linspace(0.1, 0.6, 64), np.linspace(0, 0.3, 64)).astype(np.float32)
@@ -134,7 +135,7 @@ FIGURES = {
     "noise_panel": lambda: plotting.noise_panel(CLEAN, NOISY),
     "photon_transfer": lambda: plotting.photon_transfer_plot(transfer(), 0.5, 10.0),
     "training_curves": lambda: plotting.training_curves({"A": history(("mse", "ssim"))}),
-    "psnr_curves": lambda: plotting.psnr_curves({"A": history(()), "B": history(())}),
+    "budget_curves": lambda: plotting.budget_curves({"A": history(())}, {"B": (1e4, 41.0)}, 1e4),
     "loss_landscape": plotting.loss_landscape,
     "table_2": lambda: plotting.table_2_plot(table_2()),
     "ablation": lambda: plotting.ablation_plot(differences()),
@@ -336,13 +337,28 @@ def test_training_curves_label_each_run_and_name_missing_terms() -> None:
     assert alone.count("not in this loss") == 3
 
 
-def test_psnr_curves_name_the_best_value_and_count_points_below_the_axis() -> None:
+def test_training_curves_name_the_best_value_and_count_points_below_the_axis() -> None:
     run = pd.DataFrame(
         {"patches": range(1, 21), "val_psnr": [20.0, 36.0, *[38.0] * 16, 38.5, 37.0]}
     )
-    figure = plotting.psnr_curves({"X-BDCNN": run})
+    figure = plotting.training_curves({"X-BDCNN": run})
     assert {"X-BDCNN  38.50", "1 of 20 lower, down to 20.0"} <= set(texts(figure))
     assert list(figure.axes[0].lines[0].get_markevery()) == [18]
+
+
+def test_budget_curves_count_patches_and_percent_and_show_tested_values_apart() -> None:
+    """A patch of the paper has four times the pixels of one of 64 x 64."""
+    run = pd.DataFrame({"patches": [8_000, 160_000], "val_psnr": [38.0, 39.0]})
+    assert PAPER_PATCHES == 4 * 224_000 * 40
+    figure = plotting.budget_curves({"DnCNN": run}, {"paper": (1e7, 41.11)}, PAPER_PATCHES)
+    axes = figure.axes[0]
+    assert axes.get_xscale() == "log" and axes.get_xlim()[1] > 1e7
+    assert {"DnCNN  39.00", "paper  41.11"} <= set(texts(figure))
+    diamond = next(line for line in axes.lines if line.get_marker() == "D")
+    assert diamond.get_markerfacecolor() == "white"
+    figure.draw_without_rendering()
+    share = np.divide(figure.axes[0].child_axes[0].get_xlim(), axes.get_xlim())
+    np.testing.assert_allclose(share, 100 / PAPER_PATCHES)
 
 
 def test_separate_moves_only_overlapping_labels() -> None:

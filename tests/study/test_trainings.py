@@ -4,16 +4,17 @@ from dataclasses import replace
 
 import pytest
 
+from xbdcnn import paper
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.inference.weights import build_network, save_weights
 from xbdcnn.models import AS_WRITTEN
-from xbdcnn.study.trainings import PAPER_PIXELS, paper_share, recorded_share, recorded_shares
+from xbdcnn.study.trainings import paper_share, recorded_share, recorded_shares
 from xbdcnn.training.batches import TrainConfig
 
 
 def test_share_of_the_papers_pixels():
     """224,000 patches of 128 x 128 in 40 epochs are all of them; 64 x 64 are a quarter of each."""
-    assert PAPER_PIXELS == 224_000 * 40 * 128 * 128
+    assert paper.TRAINING_PIXELS == 224_000 * 40 * 128 * 128
     assert paper_share(TrainConfig().patches, TrainConfig().patch_size) == pytest.approx(100)
     assert paper_share(224_000, 64) == pytest.approx(100 / 40 / 4)
 
@@ -43,5 +44,5 @@ def test_share_counts_every_run_with_its_own_patch_size(tmp_path):
 
 def test_shipped_successors_have_an_estimator_with_a_share_of_its_own():
     shares = recorded_shares()
-    assert shares["Level estimator"] == pytest.approx(100 * 80_000 * 512**2 / PAPER_PIXELS)
+    assert shares["Level estimator"] == pytest.approx(100 * 80_000 * 512**2 / paper.TRAINING_PIXELS)
     assert 0 < shares["Successor (tiny)"] < shares["Successor (generalist)"] < 100

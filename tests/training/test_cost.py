@@ -12,9 +12,10 @@ from xbdcnn import paper
 from xbdcnn.cli import app
 from xbdcnn.data import find_source
 from xbdcnn.inference import zoo
-from xbdcnn.inference.weights import build_network
-from xbdcnn.models import count_parameters
+from xbdcnn.inference.weights import build_network, read_weights, shipped_path
+from xbdcnn.models import BALANCED, count_parameters
 from xbdcnn.study.profiles import get_profile
+from xbdcnn.training import cost
 from xbdcnn.training.batches import TrainConfig
 from xbdcnn.training.cost import (
     ActivationMemory,
@@ -22,6 +23,8 @@ from xbdcnn.training.cost import (
     as_table,
     format_bytes,
     format_duration,
+    gpu_rates,
+    measure_steps,
     predict_cost,
 )
 
@@ -52,6 +55,30 @@ def test_activation_memory_counts_the_inputs_of_each_layer():
     with torch.autograd.graph.saved_tensors_hooks(memory.add, lambda tensor: tensor):
         network(image).sum().backward()
     assert memory.bytes == 4 * 16 * 16 * 2 * (1 + 8)  # the input of each convolution
+
+
+def test_a_gpu_is_measured_with_the_batch_size_of_each_network(monkeypatch):
+    """Steps of few patches would not use a GPU to capacity; without a GPU there is no rate."""
+    header = read_weights(shipped_path("xbdcnn"))[1]
+    images = BUILTIN.images("train", 1)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert gpu_rates({"balanced": header}, images) == {"balanced": None}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    measured = []
+    monkeypatch.setattr(cost, "measure_steps", lambda *given: measured.append(given) or (250.0, 1))
+    assert gpu_rates({"balanced": header}, images) == {"balanced": 250.0}
+    network, recipe, config, _, patches = measured[0]
+    assert patches == config.batch_size == header["budget"]["batch_size"]
+    assert config.learning_rates == (1e-3, 1e-5) and recipe.loss_weights == BALANCED.loss_weights
+    assert count_parameters(network) > 4e6
+
+
+def test_activation_memory_is_that_of_one_patch():
+    """Twice as many patches per step need the same memory per patch, but for small parts."""
+    network = build_network("dncnn", replace(zoo.ZOO["dncnn"].recipe, width=4))
+    given = (network, zoo.ZOO["dncnn"].recipe, SMOKE.train, BUILTIN.images("train", 1))
+    (_, two, _), (_, four, _) = (measure_steps(*given, patches=n) for n in (2, 4))
+    assert two == pytest.approx(four, rel=0.05)
 
 
 @pytest.mark.slow

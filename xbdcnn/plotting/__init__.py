@@ -3,8 +3,8 @@
 No function shows or saves a figure: a notebook displays the returned figure, and `save_figure`
 writes it with its caption. Modules: `architecture` draws Fig. 1 with the shapes of `diagram`,
 `panels` draws radiographs on the grids of `layout`, `native` pictures that keep their pixels,
-`fidelity` what a method changes at each frequency, `charts` draws curves and dot plots of training
-and tables, `audit_charts` and `measurements` draw the results of the audit, `noise_charts` the
+`fidelity` what a method changes at each frequency, `charts` draws the noise model and the tables,
+`training_charts` the curves of training runs, `audit_charts` and `measurements` draw the results of the audit, `noise_charts` the
 noise of real detectors, `style` holds the common style and writes files, and `method_styles` the
 colour and marker of each method. Importing this package changes neither matplotlib's backend nor
 its settings.
@@ -24,9 +24,7 @@ from xbdcnn.plotting.audit_charts import (
 from xbdcnn.plotting.charts import (
     ablation_plot,
     photon_transfer_plot,
-    psnr_curves,
     table_2_plot,
-    training_curves,
 )
 from xbdcnn.plotting.fidelity import fidelity_plot
 from xbdcnn.plotting.measurements import (
@@ -41,11 +39,13 @@ from xbdcnn.plotting.native import FIGURE_2_LEVELS, figure_2, hero, method_detai
 from xbdcnn.plotting.noise_charts import detector_noise_plot, noise_map_plot
 from xbdcnn.plotting.panels import contact_sheet, noise_panel, residual_plot, show_images
 from xbdcnn.plotting.style import new_figure, save_figure, use_style
+from xbdcnn.plotting.training_charts import budget_curves, training_curves
 
 __all__ = [
     "COLOURS",
     "FIGURE_2_LEVELS",
     "ablation_plot",
+    "budget_curves",
     "calibration_plot",
     "choices_plot",
     "contact_sheet",
@@ -67,7 +67,6 @@ __all__ = [
     "noise_map_plot",
     "noise_panel",
     "photon_transfer_plot",
-    "psnr_curves",
     "psnr_difference_map",
     "psnr_snr_gap_plot",
     "residual_plot",

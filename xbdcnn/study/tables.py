@@ -35,7 +35,7 @@ from xbdcnn.study.results import ResultsFile
 from xbdcnn.study.scoring import BEFORE, digest, evaluate, table_1_cases, table_2_cases
 from xbdcnn.study.statistics import methods_in, paired_differences, summarise
 from xbdcnn.study.table_text import CELL_COLUMNS, latex_text, readable
-from xbdcnn.study.trainings import PAPER_PIXELS, recorded_shares
+from xbdcnn.study.trainings import recorded_shares
 
 PRINTED_AS = {entry.label: entry.paper_row for entry in ZOO.values() if entry.paper_row} | {
     BEFORE: "Before Denoising",
@@ -229,7 +229,7 @@ def pixels_note(facts: dict[str, Any]) -> str:
     estimator = f"; the level estimator of the successors adds {percent:.1f} %" if percent else ""
     return (
         "% of the paper's pixels: area of all training patches, repeats included, in percent of "
-        f"the {PAPER_PIXELS:,} pixels of the paper{estimator}."
+        f"the {paper.TRAINING_PIXELS:,} pixels of the paper{estimator}."
     )
 
 

@@ -13,17 +13,9 @@ from xbdcnn.inference.weights import ESTIMATOR, estimator_path, read_weights
 from xbdcnn.inference.zoo import ESTIMATORS, ZOO
 from xbdcnn.study.audit.recipe_choices import UNITS
 
-PAPER_PIXELS = (
-    (paper.PATCHES * paper.SPLIT_RATIO[0] // sum(paper.SPLIT_RATIO))
-    * sum(paper.EPOCHS)
-    * paper.PATCH_SIZE**2
-)
-"""Training pixels of the paper, repeats included: 224,000 patches of 128 x 128, 40 epochs
-(Sec. III-A)."""
-
 
 def paper_share(patches: int, patch_size: int) -> float:
-    """Return the training pixels of a run, repeats included, in percent of `PAPER_PIXELS`.
+    """Return the training pixels of a run, repeats included, in percent of `paper.TRAINING_PIXELS`.
 
     patches: number of patches seen; patch_size: their height and width in pixels. XbdcnnError if
     one of them is negative.
@@ -33,7 +25,7 @@ def paper_share(patches: int, patch_size: int) -> float:
     """
     if patches < 0 or patch_size < 0:
         raise XbdcnnError(f"{patches} patches of side {patch_size}: give numbers of at least 0")
-    return 100 * patches * patch_size**2 / PAPER_PIXELS
+    return 100 * patches * patch_size**2 / paper.TRAINING_PIXELS
 
 
 def recorded_share(path: Path | str) -> float | None:

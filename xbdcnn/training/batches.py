@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -52,6 +52,11 @@ class TrainConfig:
     def steps(self) -> int:
         """Number of optimiser steps of the whole run."""
         return max(1, self.patches // self.batch_size)
+
+
+def stored_config(budget: dict[str, Any]) -> TrainConfig:
+    """Return the configuration that JSON holds, e.g. as `budget` in the header of a weight file."""
+    return TrainConfig(**budget | {"learning_rates": tuple(budget["learning_rates"])})
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,12 @@ from torch import Tensor, nn
 
 from xbdcnn import paper
 from xbdcnn.data.source import Source
-from xbdcnn.inference.weights import build_network
+from xbdcnn.inference.weights import build_network, recipe_from
 from xbdcnn.inference.zoo import find_entry
 from xbdcnn.models import count_parameters
 from xbdcnn.successor import AnyRecipe
 from xbdcnn.training import distributed
-from xbdcnn.training.batches import TrainConfig
+from xbdcnn.training.batches import TrainConfig, stored_config
 from xbdcnn.training.checkpoint import Run
 from xbdcnn.training.loop import checked_pool, train_step
 from xbdcnn.training.named import with_width
@@ -107,13 +108,15 @@ def measure_steps(
     recipe: AnyRecipe,
     config: TrainConfig,
     images: list[NDArray[np.float32]],
+    patches: int = MEASURED_PATCHES,
 ) -> tuple[float, int, str]:
     """Measure patches per second and activation bytes per patch; both, and the machine's name.
 
     The bytes are those of the tensors that autograd saves, which are the same on every device.
+    patches: number per step and process.
     """
     accelerator = distributed.accelerator(config.precision)
-    config = replace(config, batch_size=MEASURED_PATCHES * accelerator.num_processes)
+    config = replace(config, batch_size=patches * accelerator.num_processes)
     network = distributed.synchronise_batch_norm(network, accelerator)
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     adam = objective_of(recipe).adam(network, config)
@@ -131,7 +134,26 @@ def measure_steps(
         times.append(time.perf_counter() - started)
     count = accelerator.num_processes
     machine = f"{accelerator.device.type}, {PRECISION_NAMES[config.precision]}, {count} process(es)"
-    return config.batch_size / min(times), memory.bytes // MEASURED_PATCHES, machine
+    return config.batch_size / min(times), memory.bytes // patches, machine
+
+
+def gpu_rates(
+    headers: Mapping[str, dict[str, Any]], images: list[NDArray[np.float32]]
+) -> dict[str, float | None]:
+    """Measure patches per second of training steps on this machine's GPU; None without a GPU.
+
+    headers: of weight files, by label; each network is trained for a few steps of its own batch
+    size and precision. images: radiographs, (H, W) in [0, 1]. A single process is measured.
+    """
+    if not torch.cuda.is_available():
+        return dict.fromkeys(headers)
+    return {label: _rate(header, images) for label, header in headers.items()}
+
+
+def _rate(header: dict[str, Any], images: list[NDArray[np.float32]]) -> float:
+    recipe, config = recipe_from(header), stored_config(header["budget"])
+    network = build_network(header["architecture"], recipe, config.seed)
+    return measure_steps(network, recipe, config, images, config.batch_size)[0]
 
 
 class ActivationMemory:
