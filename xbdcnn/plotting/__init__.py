@@ -4,10 +4,10 @@ No function shows or saves a figure: a notebook displays the returned figure, an
 writes it with its caption. Modules: `architecture` draws Fig. 1 with the shapes of `diagram`,
 `panels` draws radiographs on the grids of `layout`, `native` pictures that keep their pixels,
 `fidelity` what a method changes at each frequency, `charts` draws the noise model and the tables,
-`training_charts` the curves of training runs, `audit_charts` and `measurements` draw the results of the audit, `noise_charts` the
-noise of real detectors, `style` holds the common style and writes files, and `method_styles` the
-colour and marker of each method. Importing this package changes neither matplotlib's backend nor
-its settings.
+`training_charts` the curves of training runs, `audit_charts` and `measurements` the results of the
+audit, `noise_charts` the noise of real detectors, `style` holds the common style and writes files,
+and `method_styles` the colour and marker of each method. Importing this package changes neither
+matplotlib's backend nor its settings.
 """
 
 from __future__ import annotations
