@@ -28,6 +28,8 @@ EXPERIMENTS = (
     "exposures",
     "weak-noise",
     "whole-levels",
+    "draws",
+    "references",
 )
 NETWORKS = (
     "dncnn",
