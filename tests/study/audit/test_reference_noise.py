@@ -16,6 +16,7 @@ from xbdcnn.study.audit.reference_noise import (
     MULTIPLES,
     charged_share,
     cost_of_noise,
+    gap_parts,
     reference_costs,
     references_of,
     score_references,
@@ -100,3 +101,21 @@ def test_references_are_an_experiment_on_the_radiographs_of_table_2(monkeypatch)
     rows = reference_noise.scored_references(find_source("builtin"))
     assert rows["image"].unique().tolist() == [f"table2-{k:02d}" for k in range(4)]
     assert (rows["psnr"] > rows["noisy"]).all()
+
+
+def test_parts_of_the_gap_are_collected_by_cell(perfect):
+    rng = np.random.default_rng(0)
+    images = [f"table2-{k:02d}" for k in range(10)] + [f"test-{k:02d}" for k in range(30)]
+    gain = np.concatenate([np.full(10, 15.0), rng.permutation(30) / 10 + 13])
+    rows = pd.DataFrame(
+        {"image": name, "mean": 140.0, "rms": 150.0, "noise_least": 1.0, "noise_most": 1.5}
+        | {"eta": eta, "sigma": sigma, "noisy": 23.0, "psnr": 23.0 + value, "gain": value}
+        for name, value in zip(images, gain, strict=True)
+        for eta, sigma in image_draws.CELLS
+    )
+    table = gap_parts(rows, perfect)
+    printed = image_draws.printed_gains()
+    np.testing.assert_allclose(table["gap"], printed.reindex(table.index) - 15)
+    np.testing.assert_allclose(table["draw_sd"], gain.std() / 10**0.5, rtol=0.05)
+    np.testing.assert_allclose(table["highest"], np.sort(gain)[-10:].mean() - 15)
+    assert (table["noise_most"] > table["noise_least"]).all()

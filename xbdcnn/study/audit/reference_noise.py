@@ -20,7 +20,13 @@ from xbdcnn.data.patches import central_crop
 from xbdcnn.data.source import Source
 from xbdcnn.inference.pretrained import load_pretrained
 from xbdcnn.noise import GREY_LEVELS
-from xbdcnn.study.audit.image_draws import CELLS, SIDE
+from xbdcnn.study.audit.image_draws import (
+    CELLS,
+    SIDE,
+    highest_ten,
+    printed_gains,
+    random_tens,
+)
 from xbdcnn.study.audit.radiographs import halved
 from xbdcnn.study.no_harm import Image, Method, own_noise
 from xbdcnn.study.scoring import Case, noisy_image
@@ -143,3 +149,27 @@ def reference_costs(rows: pd.DataFrame, draws: pd.DataFrame) -> pd.DataFrame:
         }
         found[cell] = {"share": share} | limits
     return pd.DataFrame(found).T.rename_axis(["eta", "sigma"])
+
+
+def gap_parts(draws: pd.DataFrame, references: pd.DataFrame) -> pd.DataFrame:
+    """Collect the measured parts of the gap to the gain of the paper in Table II.
+
+    The parts must not be added: radiographs with less noise of their own have a higher gain. The
+    paper's references have noise as well, so the cost of noise is only an upper limit of its part.
+
+    draws: of `image_draws.gains`; references: of `score_references`.
+
+    Returns:
+        One row per (eta, sigma), in dB: printed and ours, the gain of X-BDCNN in the paper and on
+        our ten radiographs of Table II; gap, their difference; draw_sd, the standard deviation of
+        the mean gain of random tens; highest, the excess of the ten images with the highest gain
+        over ours; noise_least and noise_most, see `reference_costs`.
+    """
+    table_2 = draws[draws["image"].str.startswith("table2")]
+    table = pd.DataFrame({"printed": printed_gains()})
+    table["ours"] = table_2.groupby(["eta", "sigma"])["gain"].mean()
+    table["gap"] = table["printed"] - table["ours"]
+    table["draw_sd"] = random_tens(draws).gains.std()
+    table["highest"] = highest_ten(draws) - table["ours"]
+    costs = reference_costs(references, draws)[["least", "most"]]
+    return table.join(costs.add_prefix("noise_"))
