@@ -116,12 +116,17 @@ def out_of_range() -> pd.DataFrame:
     return pd.DataFrame(rows).assign(psnr=np.arange(6) + 30.0)
 
 
+def mean_gains() -> pd.DataFrame:
+    return pd.DataFrame({(0.8, 5.0): np.arange(10.0), (0.4, 15.0): np.arange(10.0) + 2})
+
+
 FIGURES = {
     "gaps": lambda: plotting.psnr_snr_gap_plot([130.0, 150.0]),
     "conventions": lambda: plotting.convention_plot(pd.Series({"a": 0.3, "b": 0.5}), 0.51),
     "choices": lambda: plotting.choices_plot(choices(), reference="as written"),
     "errors": lambda: plotting.level_error_plot({"noise": total_errors(), "grey": total_errors()}),
     "correlation": lambda: plotting.correlation_plot(out_of_range()),
+    "draws": lambda: plotting.draws_plot({"all": mean_gains()}, {"paper": mean_gains().loc[9]}),
     "gradient": lambda: plotting.gradient_plot(gradients()),
     "calibration": lambda: plotting.calibration_plot(estimates(), ["X-BDCNN"]),
     "level_mismatch": lambda: plotting.level_mismatch_plot(psnr_by_level_maps()),
@@ -419,6 +424,14 @@ def test_correlation_plot_draws_each_method_over_blur_and_over_gain() -> None:
     blur, gain = plotting.correlation_plot(out_of_range()).axes
     assert [list(line.get_xdata()) for line in blur.lines] == [[0.0, 0.5]] * 2
     assert [list(line.get_xdata()) for line in gain.lines] == [[0.7, 1.0]] * 2
+
+
+def test_draws_plot_marks_each_gain_in_its_panel() -> None:
+    marks = {"paper": mean_gains().loc[9], "ours": mean_gains().loc[4]}
+    panels = plotting.draws_plot({"all": mean_gains()}, marks).axes
+    assert [[line.get_xdata()[0] for line in axes.lines] for axes in panels] == [[9, 4], [11, 6]]
+    outlines = [axes.patches[0].get_xy()[:, 0] for axes in panels]
+    assert [(x.min(), x.max()) for x in outlines] == [(0, 9), (2, 11)]
 
 
 def test_loss_landscape_marks_the_ends_of_gradient_descent() -> None:

@@ -29,6 +29,8 @@ EXPERIMENTS = (
     "exposures",
     "weak-noise",
     "whole-levels",
+    "draws",
+    "references",
 )
 NETWORKS = (
     "dncnn",

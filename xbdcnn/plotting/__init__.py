@@ -31,6 +31,7 @@ from xbdcnn.plotting.measurements import (
     choices_plot,
     convention_plot,
     correlation_plot,
+    draws_plot,
     level_error_plot,
     psnr_snr_gap_plot,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "correlation_plot",
     "detector_gain_plot",
     "detector_noise_plot",
+    "draws_plot",
     "fidelity_plot",
     "figure_1",
     "figure_2",

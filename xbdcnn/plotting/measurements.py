@@ -1,4 +1,4 @@
-"""Charts of audit measurements: printed columns, SSIM, recipe choices, level errors, robustness."""
+"""Charts of audit measurements: printed columns, SSIM, choices, level errors, robustness, draws."""
 
 from __future__ import annotations
 
@@ -127,4 +127,27 @@ def correlation_plot(rows: pd.DataFrame) -> Figure:
         axes.set_xlabel(titles[name])
     grid[0].set_ylabel(f"PSNR (dB) at η = {eta:g}, σ = {sigma:g}")
     figure.legend(*grid[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return figure
+
+
+@styled
+def draws_plot(draws: Mapping[str, pd.DataFrame], marks: Mapping[str, pd.Series]) -> Figure:
+    """Distribution of the mean gain of groups of radiographs, one panel per noise level.
+
+    draws: by label, mean gains in dB, one row per group and one column per (eta, sigma). marks: by
+    label, single gains in dB by (eta, sigma), drawn as vertical lines.
+    """
+    cells = list(next(iter(draws.values())))
+    figure = new_figure(8.6, 2.9, layout="constrained")
+    row = figure.subplots(1, len(cells), sharey=True, squeeze=False)[0]
+    for axes, cell in zip(row, cells, strict=True):
+        for (label, gains), colour in zip(draws.items(), ("#56B4E9", "#0072B2"), strict=False):
+            style = {"histtype": "stepfilled", "density": True, "alpha": 0.5, "color": colour}
+            axes.hist(gains[cell], bins=40, label=label, **style)
+        for (label, gain), colour in zip(marks.items(), (INK, "#D55E00", MUTED), strict=False):
+            axes.axvline(gain[cell], color=colour, lw=1.6, label=label)
+        axes.set(yticks=[], xlabel="mean gain in PSNR (dB)")
+        axes.set_title(f"η = {cell[0]:g}, σ = {cell[1]:g}", size=9, loc="left")
+    row[0].set_ylabel("share of the draws")
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
     return figure

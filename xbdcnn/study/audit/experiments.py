@@ -21,11 +21,13 @@ from xbdcnn.inference.zoo import ZOO, shipped_names
 from xbdcnn.study.audit import (
     averaging,
     bm3d_row,
+    image_draws,
     images,
     level_estimates,
     out_of_range,
     physical_noise,
     radiographs,
+    reference_noise,
 )
 from xbdcnn.study.detectors import measure_detectors
 from xbdcnn.study.profiles import get_profile
@@ -125,6 +127,8 @@ EXPERIMENTS: dict[str, Callable[[Source], pd.DataFrame]] = {
     "exposures": radiographs.exposures,
     "weak-noise": radiographs.weak_noise,
     "whole-levels": radiographs.whole_levels,
+    "draws": image_draws.gains_of_radiographs,
+    "references": reference_noise.scored_references,
 }
 """Experiments by name; in file names the hyphen becomes an underscore."""
 
