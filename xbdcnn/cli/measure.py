@@ -191,7 +191,7 @@ def audit(
 ) -> None:
     """Run the long experiments of the audit: noise estimates, limits, and what denoising harms.
 
-    Notebooks 11 and 12 read their results; the training runs are those of `xbdcnn trials choices`.
+    Notebooks 11 to 13 read their results; the training runs are those of `xbdcnn trials choices`.
     """
     chosen = experiments or list(EXPERIMENTS)
     for name in chosen:

@@ -28,6 +28,7 @@ EXPERIMENTS = (
     "exposures",
     "weak-noise",
     "whole-levels",
+    "detectability",
 )
 NETWORKS = (
     "dncnn",

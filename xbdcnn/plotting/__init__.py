@@ -4,9 +4,9 @@ No function shows or saves a figure: a notebook displays the returned figure, an
 writes it with its caption. Modules: `architecture` draws Fig. 1 with the shapes of `diagram`,
 `panels` draws radiographs on the grids of `layout`, `charts` draws curves and dot plots of training
 and tables, `audit_charts` and `measurements` draw the results of the audit, `noise_charts` the
-noise of real detectors, `style` holds the common style and writes files, and `method_styles` the
-colour and marker of each method. Importing this package changes neither matplotlib's backend nor
-its settings.
+noise of real detectors, `detection_charts` detectability, `style` holds the common style and writes
+files, and `method_styles` the colour and marker of each method. Importing this package changes
+neither matplotlib's backend nor its settings.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from xbdcnn.plotting.charts import (
     table_2_plot,
     training_curves,
 )
+from xbdcnn.plotting.detection_charts import detectability_plot, signal_panel
 from xbdcnn.plotting.measurements import (
     choices_plot,
     convention_plot,
@@ -55,6 +56,7 @@ __all__ = [
     "choices_plot",
     "convention_plot",
     "correlation_plot",
+    "detectability_plot",
     "detector_gain_plot",
     "detector_noise_plot",
     "error_maps",
@@ -76,6 +78,7 @@ __all__ = [
     "residual_plot",
     "save_figure",
     "show_images",
+    "signal_panel",
     "table_2_plot",
     "training_curves",
     "use_style",

@@ -20,6 +20,7 @@ from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.inference.zoo import ZOO, shipped_names
 from xbdcnn.study.audit import (
     averaging,
+    detection,
     images,
     level_estimates,
     out_of_range,
@@ -117,6 +118,7 @@ EXPERIMENTS: dict[str, Callable[[Source], pd.DataFrame]] = {
     "exposures": radiographs.exposures,
     "weak-noise": radiographs.weak_noise,
     "whole-levels": radiographs.whole_levels,
+    "detectability": detection.detectability,
 }
 """Experiments by name; in file names the hyphen becomes an underscore."""
 
