@@ -75,7 +75,7 @@ class Readings(NamedTuple):
 
 
 def detectability(
-    source: Source, count: int = 20, draws: int = 2, etas: Sequence[float] = ETAS
+    source: Source, count: int = 10, draws: int = 2, etas: Sequence[float] = ETAS
 ) -> pd.DataFrame:
     """Measure PSNR, CNR and detectability on one field of each of `count` test radiographs.
 
