@@ -54,6 +54,9 @@ def test_scores_follow_from_the_means():
     table = equal_dose.summarise(rows(), "disc")
     assert value(table, "blur", 0.5, "gain")["value"] == pytest.approx(10)
     assert value(table, "blur", 0.5, "cnr ratio")["value"] == pytest.approx(10**0.5)
+    halved = rows()
+    halved.loc[halved["method"] == "blur", "roi_contrast"] /= 2
+    assert value(equal_dose.summarise(halved, "disc"), "blur", 2.0, "kept")["value"] == 0.5
     d_prime = value(table, "blur", 2.0, "unknown d'")
     assert d_prime["low"] < d_prime["value"] < d_prime["high"]
     assert d_prime["value"] == pytest.approx(1, rel=0.05)
@@ -78,11 +81,12 @@ def test_crossings_are_interpolated_on_a_logarithmic_axis():
 
 def test_psnr_crosses_where_the_errors_are_equal_and_d_prime_nowhere():
     table = equal_dose.equal_doses(rows(), "disc").set_index("criterion")
-    assert set(table["method"]) == {"blur"} and bool(table["better_below"]["PSNR"])
-    assert table["eta"]["PSNR"] == pytest.approx(4.0)
-    assert table["crossings"]["PSNR"] == 1
-    assert np.isnan(table["eta"]["matched d'"]) and table["crossings"]["matched d'"] == 0
-    assert not table["better_below"]["hotelling d'"]
+    assert set(table["method"]) == {"blur"}
+    assert table["better_at"]["PSNR"] == "0.5, 2" and table["worse_at"]["PSNR"] == "8"
+    assert list(table.loc["PSNR", ["eta", "low", "high"]]) == pytest.approx([4.0] * 3)
+    assert table["better_at"]["matched d'"] == "none"
+    assert table["worse_at"]["matched d'"] == "0.5, 2, 8"
+    assert np.isnan(table["eta"]["matched d'"]) and np.isnan(table["high"]["hotelling d'"])
 
 
 def test_rows_without_the_unrestored_image_or_the_signal_are_an_error():

@@ -15,7 +15,7 @@ from xbdcnn.plotting.layout import show
 from xbdcnn.plotting.method_styles import method_styles
 from xbdcnn.plotting.style import MUTED, new_figure, styled
 
-RATIOS = (0.1, 0.2, 0.5, 0.8, 1.0, 1.25, 2.0, 5.0, 10.0, 20.0)
+RATIOS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
 """Ticks of a logarithmic axis of ratios."""
 
 

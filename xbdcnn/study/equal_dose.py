@@ -8,6 +8,7 @@ another radiograph; all methods and doses are resampled alike, so that differenc
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,11 @@ Means = Mapping[str, Array]
 
 OBSERVERS = ("matched", "hotelling", "unknown")
 """Beginnings of the columns of `observers.Detection`."""
+
+CRITERIA = {"PSNR": "gain", "CNR": "cnr ratio"} | {f"{o} d'": f"{o} ratio" for o in OBSERVERS}
+"""Scores of `scores` that compare with the unrestored image, by criterion."""
+
+NO_CROSSING = dict.fromkeys(("eta", "low", "high"), np.nan)
 
 RESAMPLES = 2000
 
@@ -52,10 +58,10 @@ def scores(means: Means, before: Means) -> dict[str, Array]:
     """Scores of a method from the means of its rows and of those of the unrestored image.
 
     psnr: of the mean squared error, in dB; gain: over the unrestored image. cnr: in the region of
-    interest; cnr ratio: to the unrestored image. For each observer "d'"; its ratio to the
-    unrestored image; and correct, of the forced choice. "dose by ...": eta at which the unrestored
-    image has the same PSNR or the same d', divided by that of the images, with noise of Eq. 1 and
-    a signal of the same contrast.
+    interest; cnr ratio: to the unrestored image; kept: the same ratio of the contrast. For each
+    observer: d', its ratio to the unrestored image, and correct, of the forced choice. "dose by
+    ...": eta at which the unrestored image has the same PSNR or the same d', divided by that of the
+    images, with noise of Eq. 1 and a signal of the same contrast.
     """
     eta, sigma, mean = (before[name] for name in ("eta", "sigma", "mean"))
     found = {"psnr": 10 * np.log10(GREY_LEVELS**2 / means["mse"])}
@@ -64,6 +70,7 @@ def scores(means: Means, before: Means) -> dict[str, Array]:
         contrast_to_noise(m["roi_contrast"], m["pixel_variance"]) for m in (means, before)
     )
     found |= {"cnr": cnr, "cnr ratio": cnr / cnr_before}
+    found["kept"] = means["roi_contrast"] / before["roi_contrast"]
     found["dose by PSNR"] = equal_quality_dose(mean, means["mse"], sigma) / eta
     noise = mean / eta + sigma**2
     for observer in OBSERVERS:
@@ -96,12 +103,12 @@ def all_scores(rows: pd.DataFrame, signal: str) -> dict[tuple[str, float], dict[
 
 def summarise(rows: pd.DataFrame, signal: str) -> pd.DataFrame:
     """Tabulate every score of every method and eta: method, eta, score, value, low and high."""
-    table = []
+    table: list[dict[str, Any]] = []
     for (method, eta), found in all_scores(rows, signal).items():
         for name, values in found.items():
             low, high = np.percentile(values[1:], [2.5, 97.5], method="nearest")
-            row = {"method": method, "eta": eta, "score": name, "value": values[0]}
-            table.append(row | {"low": low, "high": high})
+            facts = {"method": method, "eta": eta, "score": name}
+            table.append(facts | {"value": values[0], "low": low, "high": high})
     return pd.DataFrame(table)
 
 
@@ -114,37 +121,43 @@ def crossing_dose(etas: Array, differences: Array) -> Array:
     changes = np.signbit(differences[1:]) != np.signbit(differences[:-1])
     first, column = changes.argmax(axis=0), np.arange(differences.shape[1])
     before, after = differences[first, column], differences[first + 1, column]
-    share = before / np.where(before == after, 1, before - after)
+    crosses = changes.any(axis=0)
+    share = before / np.where(crosses, before - after, np.inf)
     logs = np.log(etas)
     crossing = np.exp(logs[first] + share * (logs[first + 1] - logs[first]))
-    return np.where(changes.any(axis=0), crossing, np.nan)
+    return np.where(crosses, crossing, np.nan)
 
 
 def equal_doses(rows: pd.DataFrame, signal: str) -> pd.DataFrame:
-    """Find the dose at which the unrestored image equals the restored one, method by method.
+    """Find the doses at which the restored image is better and worse, and where both are equal.
 
-    Returns one row per method and criterion ("PSNR", "CNR" or an observer): better_below: whether
-    the restored image is the better one at the lowest dose; eta: of the crossing, nan if there is
-    none in the measured range; low, high: its interval over the resamples that have a crossing;
-    crossings: their share.
+    Returns one row per method and criterion ("PSNR", "CNR" or the d' of an observer): better_at and
+    worse_at, the doses (eta) at which the interval of the comparison excludes equality; eta: of the
+    crossing between them, with its interval low to high, nan if the restored image is not better at
+    one dose and worse at another.
     """
     found = all_scores(rows, signal)
     etas = np.array(sorted({eta for _, eta in found}))
-    table = []
+    table: list[dict[str, Any]] = []
     for method in dict.fromkeys(method for method, _ in found if method != BEFORE):
         for criterion, name in CRITERIA.items():
             leads = np.stack([_lead(found[method, eta][name], name) for eta in etas])
-            crossing = crossing_dose(etas, leads)
-            inside = crossing[1:][np.isfinite(crossing[1:])]
-            low, high = np.percentile(inside, [2.5, 97.5]) if len(inside) else (np.nan, np.nan)
-            row = {"method": method, "criterion": criterion, "better_below": leads[0, 0] > 0}
-            row |= {"eta": crossing[0], "low": low, "high": high}
-            table.append(row | {"crossings": len(inside) / (len(crossing) - 1)})
+            low, high = np.percentile(leads[:, 1:], [2.5, 97.5], axis=1, method="nearest")
+            row: dict[str, Any] = {"method": method, "criterion": criterion}
+            row |= {"better_at": _listed(etas[low > 0]), "worse_at": _listed(etas[high < 0])}
+            decided = (low > 0).any() and (high < 0).any()
+            table.append(row | (_crossing(etas, leads) if decided else NO_CROSSING))
     return pd.DataFrame(table)
 
 
-CRITERIA = {"PSNR": "gain", "CNR": "cnr ratio"} | {f"{o} d'": f"{o} ratio" for o in OBSERVERS}
-"""Scores of `scores` that compare with the unrestored image, by criterion."""
+def _crossing(etas: Array, leads: Array) -> dict[str, float]:
+    crossing = crossing_dose(etas, leads)
+    low, high = np.nanpercentile(crossing[1:], [2.5, 97.5])
+    return {"eta": float(crossing[0]), "low": float(low), "high": float(high)}
+
+
+def _listed(etas: Array) -> str:
+    return ", ".join(f"{eta:g}" for eta in etas) or "none"
 
 
 def _lead(values: Array, name: str) -> Array:
