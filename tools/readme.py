@@ -48,6 +48,7 @@ NOTEBOOKS = {
     "10_exercises": ("10_correlated_noise", "tasks with automatic checks"),
     "11_audit": ("11_out_of_range", "every disputed point of the paper, with its verdict"),
     "12_your_own_radiograph": ("12_removed", "DICOM in and out, two checks of the residual"),
+    "13_detectability": ("13_by_dose", "faint discs and nodules, PSNR against detectability"),
 }
 """Figure and content of each notebook."""
 

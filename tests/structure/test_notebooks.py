@@ -37,6 +37,7 @@ EXPECTED = [
     "10_exercises",
     "11_audit",
     "12_your_own_radiograph",
+    "13_detectability",
 ]
 MAX_BYTES = 1_500_000
 HEADINGS = ("do", "learn", "need", "theory", "discussion", "questions")

@@ -193,7 +193,7 @@ def audit(
 ) -> None:
     """Run the long experiments of the audit: noise estimates, limits, and what denoising harms.
 
-    Notebooks 06, 11 and 12 read their results; the training runs are those of `xbdcnn trials
+    Notebooks 06 and 11 to 13 read their results; the training runs are those of `xbdcnn trials
     choices`.
     """
     chosen = experiments or list(EXPERIMENTS)

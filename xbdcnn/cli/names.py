@@ -31,6 +31,7 @@ EXPERIMENTS = (
     "whole-levels",
     "draws",
     "references",
+    "detectability",
 )
 NETWORKS = (
     "dncnn",

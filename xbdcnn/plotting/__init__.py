@@ -5,9 +5,9 @@ writes it with its caption. Modules: `architecture` draws Fig. 1 with the shapes
 `panels` draws radiographs on the grids of `layout`, `native` pictures that keep their pixels,
 `fidelity` what a method changes at each frequency, `charts` draws the noise model and the tables,
 `training_charts` the curves of training runs, `audit_charts` and `measurements` the results of the
-audit, `noise_charts` the noise of real detectors, `style` holds the common style and writes files,
-and `method_styles` the colour and marker of each method. Importing this package changes neither
-matplotlib's backend nor its settings.
+audit, `noise_charts` the noise of real detectors, `detection_charts` detectability, `style` holds
+the common style and writes files, and `method_styles` the colour and marker of each method.
+Importing this package changes neither matplotlib's backend nor its settings.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from xbdcnn.plotting.charts import (
     photon_transfer_plot,
     table_2_plot,
 )
+from xbdcnn.plotting.detection_charts import detectability_plot, signal_panel
 from xbdcnn.plotting.fidelity import fidelity_plot
 from xbdcnn.plotting.measurements import (
     choices_plot,
@@ -52,6 +53,7 @@ __all__ = [
     "contact_sheet",
     "convention_plot",
     "correlation_plot",
+    "detectability_plot",
     "detector_gain_plot",
     "detector_noise_plot",
     "draws_plot",
@@ -74,6 +76,7 @@ __all__ = [
     "residual_plot",
     "save_figure",
     "show_images",
+    "signal_panel",
     "table_2_plot",
     "training_curves",
     "use_style",

@@ -103,10 +103,18 @@ def disc_centres(shape: tuple[int, int], radius: int) -> Centres:
 def insert_discs(image: Image, centres: Centres, radius: int, contrast: float) -> Image:
     """Return f + contrast / 255 on discs of `radius` pixels at `centres`, without clipping."""
     disc, _ = _disc_and_ring(radius)
-    radius_of_mask = len(disc) // 2
+    return insert_signals(image, centres, contrast / GREY_LEVELS * disc)
+
+
+def insert_signals(image: Image, centres: Centres, signal: Image) -> Image:
+    """Return f + s around each of `centres`, (n, 2), float32, without clipping.
+
+    signal: (h, h) with odd h, on the scale of the image; it must be inside the image everywhere.
+    """
+    added, side = np.asarray(signal, np.float32), len(signal)
     marked = np.array(image, np.float32)
-    for row, column in centres - radius_of_mask:
-        marked[row : row + len(disc), column : column + len(disc)][disc] += contrast / GREY_LEVELS
+    for row, column in centres - side // 2:
+        marked[row : row + side, column : column + side] += added
     return marked
 
 
@@ -127,8 +135,13 @@ def disc_responses(image: Image, centres: Centres, radius: int) -> NDArray[np.fl
 def _disc_and_ring(radius: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return the masks of a disc and of the ring around it, as equally large square arrays."""
     outer = math.ceil(2.2 * radius)
-    distance = np.hypot(*np.ogrid[-outer : outer + 1, -outer : outer + 1])
+    distance = distance_from_centre(outer)
     return distance <= radius, (distance > 1.5 * radius) & (distance <= 2.2 * radius)
+
+
+def distance_from_centre(half: int) -> NDArray[np.float64]:
+    """Return the distance in pixels from the central pixel, (2 half + 1, 2 half + 1)."""
+    return np.hypot(*np.ogrid[-half : half + 1, -half : half + 1])
 
 
 class Detectability(NamedTuple):

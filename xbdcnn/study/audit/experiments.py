@@ -21,6 +21,7 @@ from xbdcnn.inference.zoo import ZOO, shipped_names
 from xbdcnn.study.audit import (
     averaging,
     bm3d_row,
+    detection,
     image_draws,
     images,
     level_estimates,
@@ -129,6 +130,7 @@ EXPERIMENTS: dict[str, Callable[[Source], pd.DataFrame]] = {
     "whole-levels": radiographs.whole_levels,
     "draws": image_draws.gains_of_radiographs,
     "references": reference_noise.scored_references,
+    "detectability": detection.detectability,
 }
 """Experiments by name; in file names the hyphen becomes an underscore."""
 
