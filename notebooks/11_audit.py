@@ -61,6 +61,7 @@ from xbdcnn.models import AS_WRITTEN, XBDCNN
 from xbdcnn.study import no_harm, results, scoring
 from xbdcnn.study.audit import (
     architecture,
+    bm3d_row,
     experiments,
     level_estimates,
     loss_terms,
@@ -234,9 +235,10 @@ note(printed_tables.pooled_snr(*printed_tables.mean_and_pooled_gaps(pairs)))
 # #### What the ablations of Table I show
 #
 # The paper concludes from Table I that an NLE is necessary, because the network without it is
-# better than the other methods. And it prints one value per network. The second finding compares
-# the printed effects with the standard deviation of the PSNR between training runs of our networks
-# that differ in the seed alone ([notebook 07](07_ablations.ipynb#more-than-one-seed)).
+# better than the other methods. And it prints one value per network. The second finding, which
+# belongs to the third part of the ledger, compares the printed effects with the standard deviation
+# of the PSNR between training runs of our networks that differ in the seed alone
+# ([notebook 07](07_ablations.ipynb#more-than-one-seed)).
 
 # %%
 between_seeds = stored["trials_ablation"].groupby("trial")["val_psnr"].std().mean()
@@ -501,7 +503,7 @@ note(
 # %%
 classical = ["BM3D", "GAT+BM3D", "NLM", "TV"]
 table_1_psnr = stored["table_1"].set_index("method")["psnr"]
-note(printed_tables.bm3d_gain(table_1_psnr[[scoring.BEFORE, *classical]]))
+note(bm3d_row.gain_of_bm3d(table_1_psnr[[scoring.BEFORE, *classical]]))
 
 # %% [markdown]
 # #### The effect of each choice
@@ -975,9 +977,9 @@ for trial in ("no NLE", "no SSIM loss"):
 #
 # - Arithmetic with the printed tables finds exchanged columns, the meaning of η and σ, and a
 #   conclusion about the NLE that the table does not support.
-# - Text, equations and released code define different losses, layers and noise levels. Each
-#   difference has a name and a measured effect; with three seeds no effect of a single choice is
-#   established.
+# - Text, equations and released code define different losses, layers and noise levels. How much a
+#   difference matters is measured; with few seeds, one interval of many that excludes zero is no
+#   evidence for its choice.
 # - Our measurements agree with the paper, disagree or are too weak. They concern our weights, and
 #   none contradicts the authors' network.
 #

@@ -17,6 +17,7 @@ EXPERIMENTS = (
     "calibration",
     "levels",
     "averaging",
+    "bm3d-sigma",
     "out-of-range",
     "physical-noise",
     "detectors",

@@ -20,6 +20,7 @@ from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.inference.zoo import ZOO, shipped_names
 from xbdcnn.study.audit import (
     averaging,
+    bm3d_row,
     images,
     level_estimates,
     out_of_range,
@@ -76,6 +77,12 @@ def averaged_versions(source: Source, count: int = 120) -> pd.DataFrame:
     return averaging.psnr_by_versions(networks, cases)
 
 
+def sigmas_of_bm3d(source: Source, count: int = 8) -> pd.DataFrame:
+    """Score BM3D with wrong sigmas on patches of the test radiographs."""
+    cases = table_1_cases(source, replace(PROFILE, table1_patches=count))
+    return bm3d_row.evaluate_sigmas(cases)
+
+
 def outside_range(source: Source, count: int = 5, side: int = 256) -> pd.DataFrame:
     """Measure PSNR outside the trained range on central fields of the test radiographs."""
     fields = [central_crop(image, side) for image in source.images("test", count)]
@@ -106,6 +113,7 @@ EXPERIMENTS: dict[str, Callable[[Source], pd.DataFrame]] = {
     "calibration": calibration,
     "levels": levels,
     "averaging": averaged_versions,
+    "bm3d-sigma": sigmas_of_bm3d,
     "out-of-range": outside_range,
     "physical-noise": noise_of_detectors,
     "detectors": measure_detectors,
