@@ -21,7 +21,7 @@ AVERAGED, ELECTRONIC, FIXED = "averaged sigma", "sigma of Eq. 1", "equal sigma"
 quantum noise), or the same number of grey levels for every patch."""
 
 TOLD = (
-    *((AVERAGED, factor) for factor in (0.6, 0.7, 0.75, 0.8, 1.0, 2.0, 4.0, 10.0)),
+    *((AVERAGED, factor) for factor in (0.5, 0.6, 0.7, 0.8, 1.0, 2.0, 3.0, 4.0)),
     (ELECTRONIC, 1.0),
     *((FIXED, levels) for levels in (10.0, 20.0, 30.0)),
 )

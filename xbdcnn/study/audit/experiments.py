@@ -80,7 +80,7 @@ def averaged_versions(source: Source, count: int = 120) -> pd.DataFrame:
     return averaging.psnr_by_versions(networks, cases)
 
 
-def sigmas_of_bm3d(source: Source, count: int = 20) -> pd.DataFrame:
+def sigmas_of_bm3d(source: Source, count: int = 8) -> pd.DataFrame:
     """Score BM3D with wrong sigmas on patches of the test radiographs."""
     cases = table_1_cases(source, replace(PROFILE, table1_patches=count))
     return bm3d_row.evaluate_sigmas(cases)
