@@ -294,11 +294,12 @@ plotting.save_figure(fig, figures / "08_details", caption, facts, smoke=settings
 fig
 
 # %% [markdown]
-# The detail by each method, from the darkest grey level of the clean detail to its brightest, with the
-# PSNR of the field; and below it the signed error on one scale of ±8 grey levels: white is correct, red too bright, blue too dark. Lines that follow the anatomy are
-# edges that were moved or blurred. Large pale areas are an offset in brightness. Errors that vary
-# from pixel to pixel are residual noise, or noise of the reference that was removed with the rest;
-# blotches of several pixels are noise that was smoothed but not removed.
+# The detail by each method, from the darkest grey level of the clean detail to its brightest, with
+# the PSNR of the field; and below it the signed error on one scale of ±8 grey levels: white is
+# correct, red too bright, blue too dark. Lines that follow the anatomy are edges that were moved or
+# blurred. Large pale areas are an offset in brightness. Errors that vary from pixel to pixel are
+# residual noise, or noise of the reference that was removed with the rest; blotches of several
+# pixels are noise that was smoothed but not removed.
 #
 # ### What is left, and what is kept
 #
@@ -314,11 +315,11 @@ fig
 # %% [markdown]
 # Above: the grey levels of a column of the detail, whose steps and peaks are ribs and vessels; the
 # noisy curve leaves the scale. Left below: the noise power spectrum of the error; that of the added
-# noise (grey) is flat. What is left of it is strongest at low frequencies, where noise cannot be distinguished from anatomy. Right below:
-# the share of the clean image's detail that a method keeps. It falls with the frequency, since fine
-# anatomy is weaker than the noise. At the highest frequencies the clean image contains mainly its own
-# noise, and to remove that is no loss. A method whose curve is higher in both pictures keeps noise as
-# well as detail.
+# noise (grey) is flat. What is left of it is strongest at low frequencies, where noise cannot be
+# distinguished from anatomy. Right below: the share of the clean image's detail that a method
+# keeps. It falls with the frequency, since fine anatomy is weaker than the noise. At the highest
+# frequencies the clean image contains mainly its own noise, and to remove that is no loss. A method
+# whose curve is higher in both pictures keeps noise as well as detail.
 #
 # The same in numbers: the power of the error below and above a tenth of a cycle per pixel, and the
 # frequency at which half of the detail is kept.
