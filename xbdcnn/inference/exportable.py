@@ -76,6 +76,7 @@ class BlindNetwork(Exportable):
         recipe = getattr(network, "recipe", Recipe(use_nle=False))
         # CBDNet estimates the joint effect of eta and sigma.
         self.estimates = recipe.use_nle and recipe.level_maps == "eta and sigma"
+        self.level_scaling = recipe.level_scaling
         self.inputs = ("noisy",)
         self.outputs = ("restored", "eta", "sigma") if self.estimates else ("restored",)
 
@@ -87,7 +88,7 @@ class BlindNetwork(Exportable):
 
     def _levels(self, maps: Tensor, crop: tuple) -> Iterator[Tensor]:
         if self.estimates:
-            yield from levels_from_maps(maps[crop], self.network.recipe.level_scaling)
+            yield from levels_from_maps(maps[crop], self.level_scaling)
 
 
 def exportable(pretrained: Pretrained) -> Exportable:

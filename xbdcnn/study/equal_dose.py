@@ -67,7 +67,8 @@ def scores(means: Means, before: Means) -> dict[str, Array]:
     found = {"psnr": 10 * np.log10(GREY_LEVELS**2 / means["mse"])}
     found["gain"] = 10 * np.log10(before["mse"] / means["mse"])
     cnr, cnr_before = (
-        contrast_to_noise(m["roi_contrast"], m["pixel_variance"]) for m in (means, before)
+        np.asarray(contrast_to_noise(m["roi_contrast"], m["pixel_variance"]))
+        for m in (means, before)
     )
     found |= {"cnr": cnr, "cnr ratio": cnr / cnr_before}
     found["kept"] = means["roi_contrast"] / before["roi_contrast"]

@@ -210,8 +210,8 @@ def hotelling_unknown(absent: Array, present: Array, signal: str) -> Detection:
 
 
 def _channelised(absent: Array, present: Array, known: bool) -> Detection:
-    channels = (outputs[..., 1 + len(SIGNALS) :] for outputs in (absent, present))
-    return detection(*held_out_responses(*channels, known), known)
+    without, containing = (outputs[..., 1 + len(SIGNALS) :] for outputs in (absent, present))
+    return detection(*held_out_responses(without, containing, known), known)
 
 
 OBSERVERS: Mapping[str, Callable[[Array, Array, str], Detection]] = {
