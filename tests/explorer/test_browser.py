@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import psutil
 import pytest
@@ -31,6 +32,8 @@ OUTPUT = ROOT / os.environ.get("XBDCNN_SCREENSHOTS", "build/explorer")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT = 60_000
 """Timeout in milliseconds; long, because the machine may be busy."""
+
+OTHER_HOSTS = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 
 pytestmark = pytest.mark.slow
 
@@ -90,26 +93,39 @@ def wait_for_port(port: int, process: subprocess.Popen, log: Path) -> None:
     pytest.fail(f"Voilà does not answer:\n{log.read_text()}")
 
 
-def open_page(browser: Browser, address: str, errors: list[str]) -> Page:
-    """Open the explorer in a window of 1024 pixels; errors of the console are added to `errors`."""
-    page = browser.new_page(viewport={"width": 1024, "height": 1180})
+def open_page(
+    browser: Browser, address: str, errors: list[str], width: int = 1024, **options: Any
+) -> Page:
+    """Open the explorer; errors of the console and requests to other hosts are added to `errors`.
+
+    width: of the window in pixels. options: of Playwright's `new_page`.
+    """
+    page = browser.new_page(viewport={"width": width, "height": 1180}, **options)
     page.set_default_timeout(TIMEOUT)
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    # Voilà's page requests icons from a server, which the explorer does not use.
-    page.route(re.compile(r"^https?://(?!127\.0\.0\.1)"), answer_for_icons(errors))
+    page.route(OTHER_HOSTS, lambda route: (errors.append(route.request.url), route.abort()))
     page.goto(address)
     wait_for_restoration(page)
     return page
 
 
-def answer_for_icons(errors: list[str]):
-    def answer(route) -> None:
-        if "fontawesome" not in route.request.url:
-            errors.append(f"requests {route.request.url}")
-        route.fulfill(body="", content_type="text/css")
+def close(page: Page) -> None:
+    """Leave the page, which ends its kernel, and close it; `Page.close` alone runs no script."""
+    page.goto("about:blank")
+    page.close()
 
-    return answer
+
+def kernels(server: psutil.Process) -> list[psutil.Process]:
+    return [p for p in server.children(recursive=True) if "ipykernel" in " ".join(p.cmdline())]
+
+
+def wait_for_kernels(server: psutil.Process, count: int) -> None:
+    """Wait until a server has `count` kernels."""
+    end = time.monotonic() + TIMEOUT / 1000
+    while len(kernels(server)) != count:
+        assert time.monotonic() < end, f"{len(kernels(server))} kernels instead of {count}"
+        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -122,7 +138,7 @@ def page(browser, server, errors) -> Iterator[Page]:
     """A freshly opened explorer; the test fails if its console reports an error."""
     page = open_page(browser, server[0], errors)
     yield page
-    page.close()
+    close(page)
     assert errors == []
 
 
@@ -180,6 +196,15 @@ def test_opens_complete_within_1024_pixels(page):
     assert "photons" in slot(page, "sentence").inner_text()
     assert page.locator("svg polyline").count() == 6
     screenshot(page, "1-open")
+
+
+def test_error_page_requests_nothing_from_other_hosts(browser, server):
+    page, requested = browser.new_page(), []
+    page.on("request", lambda request: requested.append(request.url))
+    page.goto(server[0] + "missing")
+    assert "40" in page.locator("h1").inner_text()
+    page.close()
+    assert [url for url in requested if OTHER_HOSTS.match(url)] == []
 
 
 @pytest.mark.parametrize("label", ["η", "σ"])
@@ -327,7 +352,7 @@ def test_dark_theme_is_readable(browser, server, errors):
     text, ground = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
     assert text - ground > 3 * 128
     screenshot(page, "3-dark")
-    page.close()
+    close(page)
     assert errors == []
 
 
@@ -431,13 +456,12 @@ def dragged(page: Page, seconds: float) -> tuple[float, float]:
 
 
 def test_a_thousand_changes_leak_no_memory(page, server):
-    kernels = [
-        p for p in server[1].children(recursive=True) if "ipykernel" in " ".join(p.cmdline())
-    ]
+    wait_for_kernels(server[1], 1)  # that of the test before this one may still be ending
+    processes = kernels(server[1])
     moves(page, 100)
-    before = memory(page, kernels)
+    before = memory(page, processes)
     moves(page, 1000)
-    after = memory(page, kernels)
+    after = memory(page, processes)
     growth = {name: round(after[name] / before[name] - 1, 4) for name in before}
     record(**{f"memory_growth_{name}": value for name, value in growth.items()})
     assert growth["kernel"] < 0.05
