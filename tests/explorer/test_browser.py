@@ -198,6 +198,33 @@ def test_opens_complete_within_1024_pixels(page):
     screenshot(page, "1-open")
 
 
+def test_reloaded_and_left_pages_keep_no_kernel(browser, server, errors):
+    page = open_page(browser, server[0], errors)
+    for _ in range(3):
+        page.reload()
+        wait_for_restoration(page)
+    wait_for_kernels(server[1], 1)
+    # Left before the cells have been executed.
+    page.goto(server[0], wait_until="commit")
+    wait_for_kernels(server[1], 1)
+    page.locator("#loading").wait_for()
+    page.goto("about:blank")
+    wait_for_kernels(server[1], 0)
+    page.close()
+    assert errors == []
+
+
+def test_kernel_is_ended_by_its_own_page_only(page, server):
+    """The protection against requests that other sites forge is kept."""
+    config = json.loads(page.locator("#jupyter-config-data").inner_text())
+    address = f"{server[0]}voila/api/shutdown/{config['kernelId']}"
+    assert page.request.post(address).status == 403
+    assert page.request.post(address, form={"_xsrf": "forged"}).status == 403
+    assert len(kernels(server[1])) >= 1
+    by_key(page, handle(page, "σ"))
+    wait_for_restoration(page)
+
+
 def test_error_page_requests_nothing_from_other_hosts(browser, server):
     page, requested = browser.new_page(), []
     page.on("request", lambda request: requested.append(request.url))

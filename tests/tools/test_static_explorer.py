@@ -105,7 +105,7 @@ def test_app_is_voila_on_this_machine_and_accepts_large_uploads(monkeypatch):
     app.main()
     (command,) = called
     assert command[-1] == "--theme=dark"
-    assert command[1:3] == ["-m", "voila"] and Path(command[3]).is_file()
+    assert all(Path(file).is_file() for file in command[2:4])
     template = Path(os.environ["JUPYTER_PATH"], "voila", "templates", "explorer")
     assert (template / "index.html.j2").is_file()
     folder, other = os.environ["JUPYTER_CONFIG_PATH"].split(os.pathsep)

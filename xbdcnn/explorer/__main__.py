@@ -1,8 +1,9 @@
 """`python -m xbdcnn.explorer`: the explorer as an app, served by Voilà to this machine only.
 
 Arguments are passed to Voilà, for instance `--port=9000`, `--no-browser` or `--theme=dark`.
-Settings are in voila.json: the address 127.0.0.1, and uploads of up to 200 MB, since many DICOM files
-are larger than the 10 MB that a notebook server accepts. The page's template is in share/.
+Settings are in voila.json: the address 127.0.0.1, uploads of up to 200 MB, since many DICOM files
+are larger than the 10 MB that a notebook server accepts, and the end of kernels without a page. The
+page's template is in share/.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def main() -> None:
         sys.exit("the explorer app needs Voilà: pip install 'xbdcnn[explore]'")
     _prepend("JUPYTER_CONFIG_PATH", FOLDER)
     _prepend("JUPYTER_PATH", FOLDER / "share")
-    command = [sys.executable, "-m", "voila", str(FOLDER / "app.ipynb")]
+    # -P: the folder of the script is not searched for modules.
+    command = [sys.executable, "-P", str(FOLDER / "server.py"), str(FOLDER / "app.ipynb")]
     os.execv(sys.executable, [*command, *sys.argv[1:]])
 
 
