@@ -285,7 +285,9 @@ def test_every_control_can_be_reached_by_tab(page):
 def test_method_and_seed_change_the_pictures(page):
     noisy = picture(page, "noisy")
     choose(page, "method", "TV")
-    expect(slot(page, "caption-restored")).to_have_text("restored · TV", timeout=TIMEOUT)
+    expect(slot(page, "caption-restored")).to_have_text(
+        re.compile(r"^restored · TV · \d+\.\d s$"), timeout=TIMEOUT
+    )
     assert picture(page, "noisy") == noisy
     assert "estimates no levels" in slot(page, "maps-note").inner_text()
     sentence, before = slot(page, "sentence").inner_text(), picture(page, "restored")
@@ -297,6 +299,29 @@ def test_method_and_seed_change_the_pictures(page):
     wait_for_restoration(page)
     assert picture(page, "restored") != before
     assert slot(page, "sentence").inner_text() == sentence
+
+
+def opacity(page: Page, name: str) -> float:
+    canvas = page.locator(f'canvas[data-picture="{name}"]')
+    return float(canvas.evaluate("canvas => getComputedStyle(canvas).opacity"))
+
+
+def test_results_of_an_earlier_state_are_dimmed_and_the_time_is_shown(page):
+    choose(page, "method", "TV")
+    wait_for_restoration(page)
+    before, shown = picture(page, "restored"), page.locator(".xb-progress:visible")
+    assert opacity(page, "restored") == 1 and shown.count() == 0
+    choose(page, "method", "GAT+BM3D")
+    expect(slot(page, "caption-restored")).to_contain_text("restoring … · GAT+BM3D")
+    expect(shown).to_have_count(2)
+    assert picture(page, "restored") == before
+    assert opacity(page, "restored") < 0.5 and opacity(page, "residual") < 0.5
+    assert opacity(page, "noisy") == opacity(page, "clean") == 1
+    seconds = shown.first.locator("[data-seconds]")
+    expect(seconds).to_have_text(re.compile(r"^[1-9]\d*\.\d s$"), timeout=TIMEOUT)
+    wait_for_restoration(page)
+    expect(shown).to_have_count(0)
+    assert picture(page, "restored") != before and opacity(page, "restored") == 1
 
 
 def test_region_is_moved_by_click_and_by_key(page):

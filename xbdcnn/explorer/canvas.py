@@ -12,7 +12,8 @@ import traitlets
 from numpy.typing import NDArray
 
 FOLDER = Path(__file__).parent
-SCRIPT, STYLE = ((FOLDER / f"canvas.{suffix}").read_text("utf-8") for suffix in ("js", "css"))
+SCRIPT = "\n".join((FOLDER / name).read_text("utf-8") for name in ("gestures.js", "canvas.js"))
+STYLE = (FOLDER / "canvas.css").read_text("utf-8")
 
 DIVERGING = ("eta", "sigma")
 """Pictures shown in blue, white and red; the others are shown in grey."""

@@ -40,7 +40,7 @@ def noise_texts(state: State, mean: float) -> dict[str, str]:
         "sentence": describe(state, GREY_LEVELS * mean),
         "message": "",
         "caption-noisy": f"<b>noisy</b> · f, η {state.eta:.2f}, σ {state.sigma:.1f}",
-        "caption-restored": f"<b>restoring …</b> · {state.method}",
+        "caption-restored": f'<b class="xb-pending">restoring …</b> · {state.method}',
     }
 
 
@@ -50,8 +50,13 @@ def region_texts(whole: bool) -> dict[str, str]:
     return {"caption-overview": f"<b>region</b> · {hint}"}
 
 
-def restoration_texts(state: State, has_maps: bool, warning: str = "") -> dict[str, str]:
-    """Texts that follow when the restoration is complete; warning: of the estimated levels."""
+def restoration_texts(
+    state: State, has_maps: bool, warning: str = "", seconds: float | None = None
+) -> dict[str, str]:
+    """Texts that follow when the restoration is complete.
+
+    warning: of the estimated levels. seconds: that the restoration took, if known.
+    """
     maps = {
         "caption-eta": f"<b>η̂ / η</b> · ÷×{ETA_LIMIT}",
         "caption-sigma": f"<b>σ̂ − σ</b> · ±{SIGMA_LIMIT}",
@@ -60,5 +65,6 @@ def restoration_texts(state: State, has_maps: bool, warning: str = "") -> dict[s
     }
     none = {"caption-eta": "", "caption-sigma": "", "maps-note": "This method estimates no levels."}
     part = f", strength {state.strength:.2f}" if state.strength < 1 else ""
-    restored = {"caption-restored": f"<b>restored</b> · {state.method}{part}"}
+    time = "" if seconds is None else f" · {seconds:.1f} s"
+    restored = {"caption-restored": f"<b>restored</b> · {state.method}{part}{time}"}
     return restored | (maps if has_maps else none)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -192,13 +193,14 @@ class Explorer:
         with self._errors_shown(state):
             if state != self.state:
                 return
+            started = time.perf_counter()
             clean = crop(self._images[state.image], state.corner)
             view = denoise_state(clean, simulate(clean, state), state, self._methods)
             with self._drawing:
                 if state == self.state:
-                    self._show(state, view)
+                    self._show(state, view, time.perf_counter() - started)
 
-    def _show(self, state: State, view: View) -> None:
+    def _show(self, state: State, view: View, seconds: float) -> None:
         self._view = view
         pictures = {
             "restored": drawing.indices(view.restored),
@@ -207,7 +209,7 @@ class Explorer:
         no_maps = dict.fromkeys(("eta", "sigma"), np.full((1, 1), 128, np.uint8))
         pictures |= no_maps if view.maps is None else drawing.level_indices(view.maps, state)
         warning = level_warning(state.method, view.levels)
-        texts = captions.restoration_texts(state, view.maps is not None, warning)
+        texts = captions.restoration_texts(state, view.maps is not None, warning, seconds)
         texts["scores"] = drawing.quality_table(state, view.before, view.after, view.levels)
         texts["whiteness"] = drawing.whiteness_meter(whiteness(view.residual))
         self.canvas.show(pictures, texts | self._curves())
