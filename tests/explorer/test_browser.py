@@ -234,6 +234,40 @@ def test_error_page_requests_nothing_from_other_hosts(browser, server):
     assert [url for url in requested if OTHER_HOSTS.match(url)] == []
 
 
+@pytest.fixture
+def phone(browser, server, errors) -> Iterator[Page]:
+    page = open_page(browser, server[0], errors, width=390, has_touch=True)
+    yield page
+    close(page)
+    assert errors == []
+
+
+def test_phone_shows_every_control_and_scrolls_by_a_swipe_on_a_picture(phone):
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    for part in (".noUi-base", ".xb-explorer select", ".xb-explorer input[type=number]"):
+        for control in phone.locator(part).all():
+            box = control.bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 390, part
+            assert box["width"] > 80, part
+    frame, line = phone.locator('[data-frame="clean"]'), phone.locator("[data-frame=clean] line")
+    frame.scroll_into_view_if_needed()
+    before, drawn = frame.bounding_box(), line.last.get_attribute("y1")
+    swipe(phone, before, yDistance=-200)
+    assert frame.bounding_box()["y"] < before["y"] - 100
+    assert line.last.get_attribute("y1") == drawn, "a swipe draws no line"
+    frame.tap(position={"x": 30, "y": 20})
+    expect(line.last).not_to_have_attribute("y1", drawn)
+    screenshot(phone, "5-phone")
+
+
+def swipe(page: Page, box: dict[str, float], **distance: int) -> None:
+    """Move a finger from the middle of a box."""
+    middle = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    page.context.new_cdp_session(page).send(
+        "Input.synthesizeScrollGesture", {**middle, **distance, "gestureSourceType": "touch"}
+    )
+
+
 @pytest.mark.parametrize("label", ["η", "σ"])
 def test_each_slider_moves_by_key_and_by_pointer(page, label):
     for move in (by_key, by_pointer):

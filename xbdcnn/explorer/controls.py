@@ -70,15 +70,16 @@ def upload_button() -> widgets.FileUpload:
 def arrange(
     controls: Mapping[str, widgets.Widget], upload: widgets.Widget, canvas: widgets.Widget
 ) -> widgets.VBox:
-    """Sliders in one row, menus in the next, the canvas below; at most 1024 pixels wide."""
+    """Sliders, menus and the canvas below each other; at most 1024 pixels wide."""
     eta, sigma, strength, image, method, seed = controls.values()
-    sliders = _row([eta, sigma, strength], "4fr 3fr 2fr")
-    menus = _row([image, upload, method, seed], "3fr auto 3fr 1fr")
+    sliders, menus = _row([eta, sigma, strength], 300), _row([image, upload, method, seed], 200)
     box = widgets.VBox([sliders, menus, canvas], layout={"max_width": "1024px"})
     return box.add_class("xb-explorer")
 
 
-def _row(children: list[widgets.Widget], columns: str) -> widgets.GridBox:
+def _row(children: list[widgets.Widget], narrowest: int) -> widgets.GridBox:
+    """Equal columns of at least `narrowest` pixels, as many as fit; one on a phone."""
+    columns = f"repeat(auto-fit, minmax(min(100%, {narrowest}px), 1fr))"
     return widgets.GridBox(
         children, layout={"grid_template_columns": columns, "grid_gap": "0 14px", "width": "100%"}
     )

@@ -14,18 +14,33 @@ function spotOf(event, frame) {
   ];
 }
 
-/** Follow a press and the moves after it until the release, also outside the frame. */
+const isSideways = (from, to) =>
+  Math.abs(to.clientX - from.clientX) > Math.abs(to.clientY - from.clientY);
+
+/** Follow a press and the moves after it until the release, also outside the frame.
+ *
+ * A finger acts when it moves sideways or is lifted: upwards or downwards it scrolls the page, which
+ * the browser reports as "pointercancel".
+ */
 function onDrag(frame, moved) {
   let start = null;
+  let finger = null;
   frame.addEventListener("pointerdown", (event) => {
     frame.setPointerCapture(event.pointerId);
     start = spotOf(event, frame);
-    moved(start, start);
+    finger = event.pointerType === "touch" ? event : null;
+    if (!finger) moved(start, start);
   });
-  frame.addEventListener("pointermove", (event) => start && moved(start, spotOf(event, frame)));
-  for (const end of ["pointerup", "pointercancel"]) {
-    frame.addEventListener(end, () => (start = null));
-  }
+  frame.addEventListener("pointermove", (event) => {
+    if (!start || (finger && !isSideways(finger, event))) return;
+    finger = null;
+    moved(start, spotOf(event, frame));
+  });
+  frame.addEventListener("pointerup", () => {
+    if (start && finger) moved(start, start);
+    start = null;
+  });
+  frame.addEventListener("pointercancel", () => (start = null));
 }
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
