@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -282,6 +283,17 @@ def test_each_slider_moves_by_key_and_by_pointer(page, label):
         assert all(picture(page, name) != before[name] for name in names)
 
 
+def test_sliders_have_names_and_read_out_their_numbers(page):
+    thumbs = page.get_by_role("slider")
+    names = [thumb.get_attribute("aria-label") for thumb in thumbs.all()]
+    assert names == ["η (photons per grey level)", "σ (grey levels)", "strength"]
+    eta = page.get_by_role("slider", name="η")
+    expect(eta).to_have_attribute("aria-valuetext", "0.60")
+    by_key(page, eta)
+    expect(slot(page, "caption-noisy")).to_contain_text("η 0.68", timeout=TIMEOUT)
+    expect(eta).to_have_attribute("aria-valuetext", "0.68")
+
+
 def test_strength_changes_the_restoration_only(page):
     before = {name: picture(page, name) for name in ("noisy", "restored", "residual")}
     by_key(page, handle(page, "strength"), "ArrowLeft")
@@ -425,8 +437,9 @@ def test_large_dicom_file_can_be_uploaded(page):
     expect(slot(page, "message")).to_be_empty()
 
 
-def test_dark_theme_is_readable(browser, server, errors):
-    page = open_page(browser, server[0] + "?theme=dark", errors)
+@pytest.mark.parametrize(("system", "theme"), [("dark", ""), ("light", "?theme=dark")])
+def test_dark_theme_follows_the_system_and_is_readable(browser, server, errors, system, theme):
+    page = open_page(browser, server[0] + theme, errors, color_scheme=system)
     handle(page, "η").focus()
     page.keyboard.press("Home")
     expect(slot(page, "caption-noisy")).to_contain_text("η 0.10", timeout=TIMEOUT)
@@ -437,9 +450,27 @@ def test_dark_theme_is_readable(browser, server, errors):
     )
     text, ground = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
     assert text - ground > 3 * 128
+    assert page.evaluate("document.body.dataset.jpThemeLight") == "false"
     screenshot(page, "3-dark")
     close(page)
     assert errors == []
+
+
+BOOK_PAGE = """<html data-theme="dark"><style>{theme}</style><style>{own}</style>
+<div class="bd-content"><img alt="a radiograph"></div></html>"""
+
+
+def test_book_shows_data_unfiltered_in_its_dark_theme(browser):
+    package = Path(find_spec("pydata_sphinx_theme").origin).parent
+    (file,) = package.glob("theme/*/static/styles/pydata-sphinx-theme.css")
+    theme = file.read_text("utf-8")
+    own = (ROOT / "docs" / "_static" / "pictures.css").read_text("utf-8")
+    page, filters = browser.new_page(), []
+    for style in ("", own):
+        page.set_content(BOOK_PAGE.format(theme=theme, own=style))
+        filters.append(page.locator("img").evaluate("img => getComputedStyle(img).filter"))
+    page.close()
+    assert "brightness" in filters[0] and filters[1] == "none"
 
 
 def test_static_page_works_from_a_folder_without_a_server(browser, tmp_path):

@@ -200,8 +200,9 @@ function render({ model, el }) {
   model.on("msg:custom", show);
   model.on("change:line", overlays);
   const unwatch = watchHold(el, model);
+  const undescribe = describeControls(el);
   model.send({ ready: true });
-  return () => (unwatch(), progress.stop(), model.off("msg:custom", show), model.off("change:line", overlays));
+  return () => (unwatch(), undescribe(), progress.stop(), model.off("msg:custom", show), model.off("change:line", overlays));
 }
 
 export default { render };

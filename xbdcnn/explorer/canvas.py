@@ -12,7 +12,8 @@ import traitlets
 from numpy.typing import NDArray
 
 FOLDER = Path(__file__).parent
-SCRIPT = "\n".join((FOLDER / name).read_text("utf-8") for name in ("gestures.js", "canvas.js"))
+SCRIPTS = ("controls.js", "gestures.js", "canvas.js")
+SCRIPT = "\n".join((FOLDER / name).read_text("utf-8") for name in SCRIPTS)
 STYLE = (FOLDER / "canvas.css").read_text("utf-8")
 
 DIVERGING = ("eta", "sigma")

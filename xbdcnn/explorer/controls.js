@@ -1,0 +1,32 @@
+// Names and values of the controls beside the canvas, for screen readers: before canvas.js.
+
+const setAttribute = (element, name, value) =>
+  element.getAttribute(name) !== value && element.setAttribute(name, value);
+
+/** Name each slider by its label and read out its number; a logarithmic one has the exponent. */
+function describeSliders(root) {
+  for (const slider of root.querySelectorAll(".widget-hslider")) {
+    const [handle, label, readout] = [".noUi-handle", ".widget-label", ".widget-readout"].map(
+      (part) => slider.querySelector(part));
+    if (!handle || !label || !readout) continue;
+    setAttribute(handle, "aria-label", label.textContent);
+    setAttribute(handle, "aria-valuetext", readout.textContent);
+  }
+}
+
+/** Describe the controls of the explorer that contains `el`, now and after each change. */
+function describeControls(el) {
+  let root = null;
+  const observer = new MutationObserver(() => describeSliders(root));
+  // A front end may put the view into the page after it has rendered it.
+  function start() {
+    root = el.closest(".xb-explorer");
+    if (!root) return void (waiting = requestAnimationFrame(start));
+    describeSliders(root);
+    const changes = { subtree: true, childList: true, characterData: true };
+    observer.observe(root, { ...changes, attributeFilter: ["aria-valuetext"] });
+  }
+  let waiting = 0;
+  start();
+  return () => (cancelAnimationFrame(waiting), observer.disconnect());
+}
