@@ -118,7 +118,14 @@ def close(page: Page) -> None:
 
 
 def kernels(server: psutil.Process) -> list[psutil.Process]:
-    return [p for p in server.children(recursive=True) if "ipykernel" in " ".join(p.cmdline())]
+    return [process for process in server.children(recursive=True) if is_kernel(process)]
+
+
+def is_kernel(process: psutil.Process) -> bool:
+    try:
+        return "ipykernel" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # it has just ended
+        return False
 
 
 def wait_for_kernels(server: psutil.Process, count: int) -> None:
@@ -426,6 +433,36 @@ def test_upload_of_a_bad_and_of_a_good_file(page, tmp_path):
     wait_for_restoration(page)
     assert page.locator('canvas[data-picture="clean"]').evaluate("c => c.width") == 256
     assert page.locator("select").first.evaluate("s => s.value") == "upload: mine.png"
+
+
+def test_upload_is_restored_as_it_is_and_downloaded(page, tmp_path):
+    choose(page, "method", "TV")
+    mine, gradient = tmp_path / "mine.png", Image.linear_gradient("L")
+    gradient.save(mine)
+    upload(page, mine)
+    expect(slot(page, "caption-noisy")).to_contain_text("no noise added", timeout=TIMEOUT)
+    wait_for_restoration(page)
+    assert pixels(page, "noisy") == list(gradient.getdata())
+    assert "PSNR (dB)" not in slot(page, "scores").inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download restored").click()
+    assert download.value.suggested_filename == "upload-mine.png-TV.png"
+    with Image.open(download.value.path()) as restored:
+        assert restored.mode == "I;16" and restored.size == (256, 256)
+        grey = [round(value / 257) for value in restored.getdata()]
+    assert max(abs(a - b) for a, b in zip(grey, pixels(page, "restored"), strict=True)) <= 1
+    screenshot(page, "6-upload")
+    page.get_by_label("as it is").uncheck()
+    expect(slot(page, "scores")).to_contain_text("PSNR (dB)", timeout=TIMEOUT)
+    assert pixels(page, "noisy") != list(gradient.getdata())
+
+
+def pixels(page: Page, name: str) -> list[int]:
+    """Grey levels of a canvas."""
+    return page.locator(f'canvas[data-picture="{name}"]').evaluate(
+        """canvas => [...canvas.getContext('2d')
+          .getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 == 0)"""
+    )
 
 
 def test_large_dicom_file_can_be_uploaded(page):

@@ -593,6 +593,44 @@ def test_upload_is_shown_and_replaces_an_earlier_one(explorer):
     assert explorer._images.keys() == {"ramp", "flat", "upload: two.png"}
 
 
+def test_upload_is_restored_as_it_is_without_scores(explorer):
+    explorer.controls["method"].value = "darker"
+    uploaded(explorer, "mine.png", as_png(RAMP))
+    image, shown = read_upload("mine.png", as_png(RAMP)), pictures(explorer)
+    assert explorer.state.as_it_is
+    np.testing.assert_array_equal(shown["noisy"], drawing.indices(image))
+    np.testing.assert_array_equal(shown["restored"], drawing.indices(image * np.float32(0.5)))
+    assert not shown["clean"].any(), "there is no clean reference"
+    assert "PSNR" not in text(explorer, "scores") and "1.20" in text(explorer, "scores")
+    assert shown["eta"].shape == (1, 1), "the true levels are not known"
+    assert "xb-input" in text(explorer, "profile") and "xb-clean" not in text(explorer, "profile")
+    explorer.controls["as_it_is"].value = False
+    explorer.wait()
+    assert "PSNR" in text(explorer, "scores") and pictures(explorer)["clean"].any()
+    explorer.controls["image"].value = "flat"
+    assert not explorer.state.as_it_is
+
+
+def test_download_is_the_restored_region_and_waits_for_it(explorer, sent):
+    explorer.controls["method"].value = "darker"
+    explorer.wait()
+    sent.clear()
+    explorer.download.click()
+    ((message, (content,)),) = sent
+    assert message == {"download": "ramp-darker.png"}
+    with Image.open(io.BytesIO(content)) as picture:
+        expected = simulate(RAMP, explorer.state) * np.float32(0.5) * 65535
+        np.testing.assert_allclose(np.asarray(picture), expected, atol=0.51)
+    sent.clear()
+    explorer._pause, explorer.canvas.held = 60, True
+    explorer.controls["sigma"].value = 3.0
+    explorer.download.click()
+    assert not [message for message, _ in sent if "download" in message]
+    explorer.canvas.held = False
+    explorer.wait()
+    assert not explorer.download.disabled
+
+
 def test_bad_upload_shows_the_error_and_keeps_the_pictures(explorer):
     before = pictures(explorer)
     uploaded(explorer, "<holiday>.png", b"no")

@@ -177,6 +177,15 @@ function drawOverlays(el, model, [top, left, height, width, rows, columns]) {
   }
 }
 
+/** Save a PNG as if a link to it were followed. */
+function save(name, bytes) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
 function render({ model, el }) {
   el.classList.add("xb-canvas");
   el.innerHTML = LAYOUT;
@@ -185,6 +194,7 @@ function render({ model, el }) {
   const progress = makeProgress(el);
   const overlays = () => drawOverlays(el, model, region);
   function show(message, buffers) {
+    if (message.download) return save(message.download, buffers[0]);
     region = message.region;
     message.pictures.forEach((picture, i) =>
       paint(el.querySelector(`[data-picture="${picture.name}"]`), picture, buffers[i]));

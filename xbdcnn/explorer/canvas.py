@@ -61,6 +61,10 @@ class Canvas(anywidget.AnyWidget):
         self.region = region or self.region
         self._send_message(pictures, texts)
 
+    def download(self, name: str, content: bytes) -> None:
+        """Save a PNG on the side of the browser."""
+        self.send({"download": name}, [content])
+
     def _send_message(
         self, pictures: Mapping[str, NDArray[np.uint8]], texts: Mapping[str, str]
     ) -> None:

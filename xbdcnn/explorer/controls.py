@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import ipywidgets as widgets
 
@@ -54,6 +54,9 @@ def state_controls(
         "seed": widgets.BoundedIntText(
             value=start.seed, min=0, max=9999, description="seed", **style
         ),
+        "as_it_is": widgets.Checkbox(
+            value=start.as_it_is, description="as it is: add no noise", indent=False, **style
+        ),
     }
 
 
@@ -67,12 +70,25 @@ def upload_button() -> widgets.FileUpload:
     )
 
 
+def download_button() -> widgets.Button:
+    """Button for the restored region; disabled until it is restored."""
+    return widgets.Button(
+        description="Download restored",
+        tooltip="The restored region as a PNG of 16 bits; xbdcnn denoise restores whole files.",
+        disabled=True,
+        layout={"width": "auto"},
+    )
+
+
 def arrange(
-    controls: Mapping[str, widgets.Widget], upload: widgets.Widget, canvas: widgets.Widget
+    controls: Mapping[str, widgets.Widget],
+    buttons: Iterable[widgets.Widget],
+    canvas: widgets.Widget,
 ) -> widgets.VBox:
     """Sliders, menus and the canvas below each other; at most 1024 pixels wide."""
-    eta, sigma, strength, image, method, seed = controls.values()
-    sliders, menus = _row([eta, sigma, strength], 300), _row([image, upload, method, seed], 200)
+    eta, sigma, strength, image, method, *others = controls.values()
+    sliders, menus = _row([eta, sigma, strength], 300), _row([image, method], 300)
+    menus.children += (_row([*others, *buttons], 150),)
     box = widgets.VBox([sliders, menus, canvas], layout={"max_width": "1024px"})
     return box.add_class("xb-explorer")
 
