@@ -1,7 +1,7 @@
 // Shows the explorer's pictures and texts, which Python or the static page provides; only the lens
 // is computed here. The user's line and region are the model's "line" and "corner".
 
-const PICTURES = ["clean", "noisy", "restored", "residual"];
+const PICTURES = ["noisy", "restored", "clean", "residual"];
 const RESULTS = ["restored", "residual"];
 const MAPS = ["eta", "sigma"];
 const MAGNIFICATION = 4;
@@ -168,6 +168,7 @@ function watchHold(el, model) {
 function drawOverlays(el, model, [top, left, height, width, rows, columns]) {
   const whole = height === rows && width === columns;
   const frame = el.querySelector("[data-region]");
+  el.querySelector(".xb-region").hidden = whole;
   frame.querySelector("svg").setAttribute("viewBox", `0 0 ${columns} ${rows}`);
   setRect(frame.querySelector("rect"), top, left, whole ? 0 : height, whole ? 0 : width);
   for (const svg of el.querySelectorAll(".xb-pictures svg")) {

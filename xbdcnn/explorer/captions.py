@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+
+from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.explorer.drawing import CONVENTIONS, ETA_LIMIT, RESIDUAL_LIMIT, SIGMA_LIMIT
 from xbdcnn.explorer.views import State, describe
 from xbdcnn.inference.pretrained import Levels
@@ -40,6 +43,9 @@ AS_IT_IS = {
 }
 """Texts of a radiograph to which no noise is added."""
 
+FAR_ETA, FAR_SIGMA = 1.5, 5.0
+"""Factor of eta and grey levels of sigma from which an error of the estimate is put into words."""
+
 FAILED = {"caption-restored": "not restored, see the message above", "whiteness": ""}
 """Texts beside pictures that could not be computed."""
 
@@ -68,17 +74,41 @@ def restoration_texts(
 ) -> dict[str, str]:
     """Texts that follow when the restoration is complete.
 
-    levels: estimated ones, if any. warning: of these levels. seconds: that the restoration took, if known.
+    levels: estimated ones, if any. warning: of these levels. seconds: of the restoration, if known.
     """
-    maps = {
-        "caption-eta": f"<b>η̂ / η</b> · ÷×{ETA_LIMIT}",
-        "caption-sigma": f"<b>σ̂ − σ</b> · ±{SIGMA_LIMIT}",
-        "maps-note": "Estimated levels: blue too low, white correct, red too high."
-        + (f"<br><b>{warning}</b>" if warning else ""),
-    }
-    note = f"<b>{warning}</b>" if levels else "This method estimates no levels."
-    none = {"caption-eta": "", "caption-sigma": "", "maps-note": note}
+    has_maps = levels is not None and not state.as_it_is
     part = f", strength {state.strength:.2f}" if state.strength < 1 else ""
     time = "" if seconds is None else f" · {seconds:.1f} s"
-    restored = {"caption-restored": f"<b>restored</b> · {state.method}{part}{time}"}
-    return restored | (maps if levels and not state.as_it_is else none)
+    return {
+        "caption-restored": f"<b>restored</b> · {state.method}{part}{time}",
+        "caption-eta": f"<b>η̂ / η</b> · ÷×{ETA_LIMIT}" if has_maps else "",
+        "caption-sigma": f"<b>σ̂ − σ</b> · ±{SIGMA_LIMIT}" if has_maps else "",
+        "maps-note": _maps_note(state, levels, warning),
+    }
+
+
+def _maps_note(state: State, levels: Levels | None, warning: str) -> str:
+    if levels is None:
+        return "This method estimates no levels."
+    notes = [f"<b>{warning}</b>"] if warning else []
+    if not state.as_it_is:
+        legend = "Estimated levels: blue too low, white correct, red too high."
+        notes = [legend, _estimation_error(state, levels), *notes]
+    return "<br>".join(filter(None, notes))
+
+
+def _estimation_error(state: State, levels: Levels) -> str:
+    """Return a sentence on estimated levels that are far from the true ones, or ""."""
+    ratio, difference = levels.eta / state.eta, levels.sigma - state.sigma
+    if 1 / FAR_ETA < ratio < FAR_ETA and abs(difference) < FAR_SIGMA:
+        return ""
+    return (
+        f"<b>The estimated η is {ratio:.1f} times the true one, the estimated σ differs by "
+        f"{difference:+.1f} grey levels.</b> Methods with “η and σ given” show what that costs."
+    )
+
+
+def error_message(error: Exception) -> str:
+    """Return the message of an error as HTML; only unexpected errors are named by their class."""
+    text = str(error) if isinstance(error, XbdcnnError) else f"unexpected error: {error!r}"
+    return f"<p><b>{html.escape(text)}</b></p>"

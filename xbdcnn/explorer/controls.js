@@ -14,15 +14,26 @@ function describeSliders(root) {
   }
 }
 
-/** Describe the controls of the explorer that contains `el`, now and after each change. */
+/** Remove the number of files from an upload button, which is always 0: files are taken at once. */
+function shortenUpload(root) {
+  for (const { childNodes } of root.querySelectorAll(".widget-upload")) {
+    for (const node of childNodes) {
+      if (node.data?.endsWith(" (0)")) node.data = node.data.slice(0, -4);
+    }
+  }
+}
+
+/** Describe the controls of the explorer that contains `el`, if any, now and after each change. */
 function describeControls(el) {
   let root = null;
-  const observer = new MutationObserver(() => describeSliders(root));
+  const describe = () => (describeSliders(root), shortenUpload(root));
+  const observer = new MutationObserver(describe);
   // A front end may put the view into the page after it has rendered it.
   function start() {
+    if (!el.isConnected) return void (waiting = requestAnimationFrame(start));
     root = el.closest(".xb-explorer");
-    if (!root) return void (waiting = requestAnimationFrame(start));
-    describeSliders(root);
+    if (!root) return;
+    describe();
     const changes = { subtree: true, childList: true, characterData: true };
     observer.observe(root, { ...changes, attributeFilter: ["aria-valuetext"] });
   }

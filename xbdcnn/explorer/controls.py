@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import ipywidgets as widgets
 
+from xbdcnn.explorer.choices import menu_text
 from xbdcnn.explorer.views import ETA_LIMITS, SIGMA_LIMITS, State
 
 ACCEPTED = ".png,.dcm,.dicom,.tif,.tiff,.jpg,.jpeg"
@@ -49,7 +50,10 @@ def state_controls(
             options=list(images), value=start.image, description="radiograph", **style
         ),
         "method": widgets.Dropdown(
-            options=list(methods), value=start.method, description="method", **style
+            options=[(menu_text(method), method) for method in methods],
+            value=start.method,
+            description="method",
+            **style,
         ),
         "seed": widgets.BoundedIntText(
             value=start.seed, min=0, max=9999, description="seed", **style
@@ -85,11 +89,14 @@ def arrange(
     buttons: Iterable[widgets.Widget],
     canvas: widgets.Widget,
 ) -> widgets.VBox:
-    """Sliders, menus and the canvas below each other; at most 1024 pixels wide."""
+    """Sliders, menus and the canvas below each other."""
     eta, sigma, strength, image, method, *others = controls.values()
-    sliders, menus = _row([eta, sigma, strength], 300), _row([image, method], 300)
-    menus.children += (_row([*others, *buttons], 150),)
-    box = widgets.VBox([sliders, menus, canvas], layout={"max_width": "1024px"})
+    rows = (
+        _row([eta, sigma, strength], 300),
+        _row([image, method], 330),
+        _row([*others, *buttons], 150),
+    )
+    box = widgets.VBox([*rows, canvas], layout={"max_width": "1600px"})
     return box.add_class("xb-explorer")
 
 

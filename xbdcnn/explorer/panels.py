@@ -49,9 +49,9 @@ def after_restoration(state: State, view: View, seconds: float) -> Panels:
         "residual": drawing.residual_indices(view.residual),
     }
     # The maps show differences from the true levels, which are not known of an image as it is.
-    has_maps = view.maps is not None and not state.as_it_is
+    maps = None if state.as_it_is else view.maps
     no_maps = {"eta": NO_MAP, "sigma": NO_MAP}
-    pictures |= drawing.level_indices(view.maps, state) if has_maps else no_maps
+    pictures |= no_maps if maps is None else drawing.level_indices(maps, state)
     warning = level_warning(state.method, view.levels)
     texts = captions.restoration_texts(state, view.levels, warning, seconds)
     texts["scores"] = drawing.quality_table(state, view.before, view.after, view.levels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import threading
 import time
 from collections import defaultdict
@@ -243,8 +242,7 @@ class Explorer:
 
     def _show_error(self, error: Exception, erase: bool) -> None:
         """Show the error; erase: remove the pictures of an earlier state."""
-        text = html.escape(f"{type(error).__name__}: {error}")
-        texts = {"message": f"<p><b>{text}</b></p>"}
+        texts = {"message": captions.error_message(error)}
         black = np.zeros(self._clean.shape, np.uint8)
         pictures = dict.fromkeys(("restored", "residual"), black) if erase else {}
         self.canvas.show(pictures, texts | (captions.FAILED if erase else {}))
