@@ -1,16 +1,31 @@
-"""Kernels of the explorer app whose page is gone."""
+"""The explorer app: kernels whose page is gone, and the page that starts the browser."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
+import sys
 import time
+from pathlib import Path
 
 import pytest
+from jinja2 import Environment, FileSystemLoader
 
+from xbdcnn.explorer.__main__ import FOLDER
 from xbdcnn.explorer.server import ExplorerKernels
 
 pytestmark = pytest.mark.slow
+
+
+def test_page_that_starts_the_browser_requests_nothing_from_other_hosts():
+    shared = Path(sys.prefix) / "share" / "jupyter" / "voila" / "templates"
+    own = FOLDER / "share" / "voila" / "templates" / "explorer"
+    folders = [own, shared / "lab", shared / "base"]
+    templates = Environment(loader=FileSystemLoader(folders), extensions=["jinja2.ext.i18n"])
+    page = templates.get_template("browser-open.html").render(open_url="http://127.0.0.1:1/")
+    assert "url=http://127.0.0.1:1/" in page
+    assert not re.search(r"https?://(?!127\.0\.0\.1)", page)
 
 
 async def start(kernels: ExplorerKernels, preheated: bool) -> str:
