@@ -176,8 +176,10 @@ def track_of(page: Page, label: str) -> Locator:
 def choose(page: Page, label: str, option: str) -> None:
     """Choose from a menu; the meaning of a method may be left out."""
     menu = page.get_by_role("combobox", name=label)
-    texts = menu.locator("option").all_inner_texts()
-    menu.select_option(next(text for text in texts if (text + ":").startswith(option + ":")))
+    # The menu has no-break spaces.
+    texts = [text.replace("\xa0", " ") + ":" for text in menu.locator("option").all_inner_texts()]
+    (place,) = (i for i, text in enumerate(texts) if text.startswith(option + ":"))
+    menu.select_option(index=place)
 
 
 def upload(page: Page, path: Path | str) -> None:
@@ -252,6 +254,7 @@ def test_phone_shows_every_control_and_scrolls_by_a_swipe_on_a_picture(phone):
             box = control.bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= 390, part
             assert box["width"] > 80, part
+    screenshot(phone, "5-phone")
     frame, line = phone.locator('[data-frame="clean"]'), phone.locator("[data-frame=clean] line")
     frame.scroll_into_view_if_needed()
     before, drawn = frame.bounding_box(), line.last.get_attribute("y1")
@@ -263,7 +266,6 @@ def test_phone_shows_every_control_and_scrolls_by_a_swipe_on_a_picture(phone):
     assert line.last.get_attribute("y1") == drawn, "a swipe draws no line"
     frame.tap(position={"x": 30, "y": 20})
     expect(line.last).not_to_have_attribute("y1", drawn)
-    screenshot(phone, "5-phone")
 
 
 def swipe_up(page: Page, box: dict[str, float], distance: int) -> None:
