@@ -59,6 +59,8 @@ if not repository and "GITHUB_REPOSITORY" in os.environ:
 html_theme = "sphinx_book_theme"
 html_title = "X-BDCNN: the reproducible companion"
 html_sourcelink_suffix = ""
+html_static_path = [str(HERE / "_static")]
+html_css_files = ["pictures.css"]
 html_theme_options = {
     "navbar_persistent": [],  # the search field in the sidebar is enough
     "show_toc_level": 2,

@@ -174,7 +174,8 @@ assert correlations["mean of 3 × 3"] < -0.1 < 0.1 < correlations["mean of 15 ×
 # Point at a picture to enlarge the same place in all four. Drag in one to draw the line of the grey
 # level profile below; drag the frame in the small picture to move the region. Without a mouse, Tab
 # moves between the controls and pictures, and the arrow keys move sliders, lens and frame. Your own
-# radiograph, PNG or DICOM, can be uploaded to the kernel.
+# radiograph, PNG or DICOM, can be uploaded to the kernel. It is restored as it is, without added
+# noise, as long as the box "as it is" is checked; the restored region can be downloaded.
 
 # %% tags=["nbval-ignore-output"]
 widget = explorer.explore(source)

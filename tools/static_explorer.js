@@ -18,7 +18,7 @@ function load(file) {
   return loaded.get(file);
 }
 
-const files = (key) => ["clean", ...PICTURES.slice(1).map((name) => `${name}-${key}`)];
+const files = (key) => PICTURES.map((name) => (name === "clean" ? name : `${name}-${key}`));
 
 function mapPixels(text) {
   return new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);

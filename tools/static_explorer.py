@@ -90,7 +90,7 @@ def _entry(clean: NDArray[np.float32], state: State, view: View) -> dict[str, An
     images = {"noisy": view.noisy, "clean": clean, "restored": view.restored}
     line = middle_line(clean.shape)
     texts = captions.noise_texts(state, float(clean.mean()))
-    texts |= captions.restoration_texts(state, view.maps is not None) | {
+    texts |= captions.restoration_texts(state, view.levels) | {
         "scores": drawing.quality_table(state, view.before, view.after, view.levels),
         "whiteness": drawing.whiteness_meter(whiteness(view.residual)),
         "profile": drawing.profile_drawing({n: profile(i, line) for n, i in images.items()}),

@@ -15,9 +15,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from paths import ROOT
@@ -31,6 +34,8 @@ OUTPUT = ROOT / os.environ.get("XBDCNN_SCREENSHOTS", "build/explorer")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT = 60_000
 """Timeout in milliseconds; long, because the machine may be busy."""
+
+OTHER_HOSTS = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 
 pytestmark = pytest.mark.slow
 
@@ -90,26 +95,46 @@ def wait_for_port(port: int, process: subprocess.Popen, log: Path) -> None:
     pytest.fail(f"Voilà does not answer:\n{log.read_text()}")
 
 
-def open_page(browser: Browser, address: str, errors: list[str]) -> Page:
-    """Open the explorer in a window of 1024 pixels; errors of the console are added to `errors`."""
-    page = browser.new_page(viewport={"width": 1024, "height": 1180})
+def open_page(
+    browser: Browser, address: str, errors: list[str], width: int = 1024, **options: Any
+) -> Page:
+    """Open the explorer; errors of the console and requests to other hosts are added to `errors`.
+
+    width: of the window in pixels. options: of Playwright's `new_page`.
+    """
+    page = browser.new_page(viewport={"width": width, "height": 1180}, **options)
     page.set_default_timeout(TIMEOUT)
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    # Voilà's page requests icons from a server, which the explorer does not use.
-    page.route(re.compile(r"^https?://(?!127\.0\.0\.1)"), answer_for_icons(errors))
+    page.route(OTHER_HOSTS, lambda route: (errors.append(route.request.url), route.abort()))
     page.goto(address)
     wait_for_restoration(page)
     return page
 
 
-def answer_for_icons(errors: list[str]):
-    def answer(route) -> None:
-        if "fontawesome" not in route.request.url:
-            errors.append(f"requests {route.request.url}")
-        route.fulfill(body="", content_type="text/css")
+def close(page: Page) -> None:
+    """Leave the page, which ends its kernel, and close it; `Page.close` alone runs no script."""
+    page.goto("about:blank")
+    page.close()
 
-    return answer
+
+def kernels(server: psutil.Process) -> list[psutil.Process]:
+    return [process for process in server.children(recursive=True) if is_kernel(process)]
+
+
+def is_kernel(process: psutil.Process) -> bool:
+    try:
+        return "ipykernel" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # it has just ended
+        return False
+
+
+def wait_for_kernels(server: psutil.Process, count: int) -> None:
+    """Wait until a server has `count` kernels."""
+    end = time.monotonic() + TIMEOUT / 1000
+    while len(kernels(server)) != count:
+        assert time.monotonic() < end, f"{len(kernels(server))} kernels instead of {count}"
+        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -122,7 +147,7 @@ def page(browser, server, errors) -> Iterator[Page]:
     """A freshly opened explorer; the test fails if its console reports an error."""
     page = open_page(browser, server[0], errors)
     yield page
-    page.close()
+    close(page)
     assert errors == []
 
 
@@ -149,7 +174,12 @@ def track_of(page: Page, label: str) -> Locator:
 
 
 def choose(page: Page, label: str, option: str) -> None:
-    page.locator(".widget-dropdown", has_text=label).locator("select").select_option(option)
+    """Choose from a menu; the meaning of a method may be left out."""
+    menu = page.get_by_role("combobox", name=label)
+    # The menu has no-break spaces.
+    texts = [text.replace("\xa0", " ") + ":" for text in menu.locator("option").all_inner_texts()]
+    (place,) = (i for i, text in enumerate(texts) if text.startswith(option + ":"))
+    menu.select_option(index=place)
 
 
 def upload(page: Page, path: Path | str) -> None:
@@ -182,6 +212,72 @@ def test_opens_complete_within_1024_pixels(page):
     screenshot(page, "1-open")
 
 
+def test_reloaded_and_left_pages_keep_no_kernel(browser, server, errors):
+    page = open_page(browser, server[0], errors)
+    for _ in range(3):
+        page.reload()
+        wait_for_restoration(page)
+    wait_for_kernels(server[1], 1)
+    # Left before the cells have been executed.
+    page.goto(server[0], wait_until="commit")
+    wait_for_kernels(server[1], 1)
+    page.locator("#loading").wait_for()
+    page.goto("about:blank")
+    wait_for_kernels(server[1], 0)
+    page.close()
+    assert errors == []
+
+
+def test_kernel_is_ended_by_its_own_page_only(page, server):
+    """The protection against requests that other sites forge is kept."""
+    config = json.loads(page.locator("#jupyter-config-data").inner_text())
+    address = f"{server[0]}voila/api/shutdown/{config['kernelId']}"
+    assert page.request.post(address).status == 403
+    assert page.request.post(address, form={"_xsrf": "forged"}).status == 403
+    assert len(kernels(server[1])) >= 1
+    by_key(page, handle(page, "σ"))
+    wait_for_restoration(page)
+
+
+@pytest.fixture
+def phone(browser, server, errors) -> Iterator[Page]:
+    page = open_page(browser, server[0], errors, width=390, has_touch=True)
+    yield page
+    close(page)
+    assert errors == []
+
+
+def test_phone_shows_every_control_and_scrolls_by_a_swipe_on_a_picture(phone):
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    for part in (".noUi-base", ".xb-explorer select", ".xb-explorer input[type=number]"):
+        for control in phone.locator(part).all():
+            box = control.bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 390, part
+            assert box["width"] > 80, part
+    screenshot(phone, "5-phone")
+    frame, line = phone.locator('[data-frame="clean"]'), phone.locator("[data-frame=clean] line")
+    frame.scroll_into_view_if_needed()
+    before, drawn = frame.bounding_box(), line.last.get_attribute("y1")
+    swipe_up(phone, before, 200)
+    frame_has_moved = (
+        "old => document.querySelector('[data-frame=clean]').getBoundingClientRect().y < old"
+    )
+    phone.wait_for_function(frame_has_moved, arg=before["y"] - 100)
+    assert line.last.get_attribute("y1") == drawn, "a swipe draws no line"
+    frame.tap(position={"x": 30, "y": 20})
+    expect(line.last).not_to_have_attribute("y1", drawn)
+
+
+def swipe_up(page: Page, box: dict[str, float], distance: int) -> None:
+    """Move a finger upwards from the middle of a box."""
+    session = page.context.new_cdp_session(page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    for step, kind in enumerate(["touchStart", *["touchMove"] * 10]):
+        points = [{"x": x, "y": y - step * distance / 10}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
 @pytest.mark.parametrize("label", ["η", "σ"])
 def test_each_slider_moves_by_key_and_by_pointer(page, label):
     for move in (by_key, by_pointer):
@@ -194,6 +290,17 @@ def test_each_slider_moves_by_key_and_by_pointer(page, label):
         assert slot(page, "scores").inner_text() != numbers["scores"]
         assert picture(page, "clean") == before["clean"]
         assert all(picture(page, name) != before[name] for name in names)
+
+
+def test_sliders_have_names_and_read_out_their_numbers(page):
+    thumbs = page.get_by_role("slider")
+    names = [thumb.get_attribute("aria-label") for thumb in thumbs.all()]
+    assert names == ["η (photons per grey level)", "σ (grey levels)", "strength"]
+    eta = page.get_by_role("slider", name="η")
+    expect(eta).to_have_attribute("aria-valuetext", "0.60")
+    by_key(page, eta)
+    expect(slot(page, "caption-noisy")).to_contain_text("η 0.68", timeout=TIMEOUT)
+    expect(eta).to_have_attribute("aria-valuetext", "0.68")
 
 
 def test_strength_changes_the_restoration_only(page):
@@ -218,22 +325,43 @@ def by_pointer(page: Page, handle: Locator) -> None:
     page.mouse.up()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1024, 768), (1440, 900), (1920, 1080)])
+def test_noisy_and_restored_are_side_by_side_and_not_cut(page, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    noisy, restored = (
+        page.locator(f'canvas[data-picture="{name}"]').bounding_box()
+        for name in ("noisy", "restored")
+    )
+    assert noisy["y"] == restored["y"] and noisy["x"] < restored["x"]
+    assert restored["y"] + restored["height"] <= height
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert (restored["width"] > 500) == (width > 1024), "larger screens show larger pictures"
+    assert page.locator("[data-region]").is_hidden(), "the region is the whole radiograph"
+    page.screenshot(path=OUTPUT / f"7-{width}.jpg", type="jpeg", quality=80)
+
+
 def test_every_control_can_be_reached_by_tab(page):
+    choose(page, "radiograph", "built-in: chest, larger")
+    expect(slot(page, "caption-overview")).to_contain_text("drag", timeout=TIMEOUT)
+    wait_for_restoration(page)
     page.locator("body").click(position={"x": 2, "y": 2})
     seen = []
-    for _ in range(16):
+    for _ in range(20):
         page.keyboard.press("Tab")
         seen.append(page.evaluate("document.activeElement.outerHTML.slice(0, 200)"))
     text = "\n".join(seen)
     assert text.count('role="slider"') == 3 and text.count("<select") == 2, text
-    assert 'type="number"' in text and "<button" in text
+    assert 'type="number"' in text and 'type="checkbox"' in text
+    assert text.count("<button") == 2
     assert text.count("data-frame=") == 4 and "data-region" in text
 
 
 def test_method_and_seed_change_the_pictures(page):
     noisy = picture(page, "noisy")
     choose(page, "method", "TV")
-    expect(slot(page, "caption-restored")).to_have_text("restored · TV", timeout=TIMEOUT)
+    expect(slot(page, "caption-restored")).to_have_text(
+        re.compile(r"^restored · TV · \d+\.\d s$"), timeout=TIMEOUT
+    )
     assert picture(page, "noisy") == noisy
     assert "estimates no levels" in slot(page, "maps-note").inner_text()
     sentence, before = slot(page, "sentence").inner_text(), picture(page, "restored")
@@ -245,6 +373,29 @@ def test_method_and_seed_change_the_pictures(page):
     wait_for_restoration(page)
     assert picture(page, "restored") != before
     assert slot(page, "sentence").inner_text() == sentence
+
+
+def opacity(page: Page, name: str) -> float:
+    canvas = page.locator(f'canvas[data-picture="{name}"]')
+    return float(canvas.evaluate("canvas => getComputedStyle(canvas).opacity"))
+
+
+def test_results_of_an_earlier_state_are_dimmed_and_the_time_is_shown(page):
+    choose(page, "method", "TV")
+    wait_for_restoration(page)
+    before, shown = picture(page, "restored"), page.locator(".xb-progress:visible")
+    assert opacity(page, "restored") == 1 and shown.count() == 0
+    choose(page, "method", "GAT+BM3D")
+    expect(slot(page, "caption-restored")).to_contain_text("restoring … · GAT+BM3D")
+    expect(shown).to_have_count(2)
+    assert picture(page, "restored") == before
+    assert opacity(page, "restored") < 0.5 and opacity(page, "residual") < 0.5
+    assert opacity(page, "noisy") == opacity(page, "clean") == 1
+    seconds = shown.first.locator("[data-seconds]")
+    expect(seconds).to_have_text(re.compile(r"^[1-9]\d*\.\d s$"), timeout=TIMEOUT)
+    wait_for_restoration(page)
+    expect(shown).to_have_count(0)
+    assert picture(page, "restored") != before and opacity(page, "restored") == 1
 
 
 def test_region_is_moved_by_click_and_by_key(page):
@@ -296,13 +447,44 @@ def test_upload_of_a_bad_and_of_a_good_file(page, tmp_path):
     Image.linear_gradient("L").save(good)
     clean = picture(page, "clean")
     upload(page, bad)
-    expect(slot(page, "message")).to_contain_text("holiday.png: not a PNG", timeout=TIMEOUT)
+    expect(slot(page, "message")).to_have_text(re.compile(r"^holiday\.png: not a PNG"))
+    assert page.locator(".widget-upload").inner_text().strip() == "Upload PNG or DICOM"
     assert picture(page, "clean") == clean
     upload(page, good)
     expect(slot(page, "message")).to_be_empty(timeout=TIMEOUT)
     wait_for_restoration(page)
     assert page.locator('canvas[data-picture="clean"]').evaluate("c => c.width") == 256
     assert page.locator("select").first.evaluate("s => s.value") == "upload: mine.png"
+
+
+def test_upload_is_restored_as_it_is_and_downloaded(page, tmp_path):
+    choose(page, "method", "TV")
+    mine, gradient = tmp_path / "mine.png", Image.linear_gradient("L")
+    gradient.save(mine)
+    upload(page, mine)
+    expect(slot(page, "caption-noisy")).to_contain_text("no noise added", timeout=TIMEOUT)
+    wait_for_restoration(page)
+    assert pixels(page, "noisy") == list(gradient.tobytes())
+    assert "PSNR (dB)" not in slot(page, "scores").inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download restored").click()
+    assert download.value.suggested_filename == "upload-mine.png-TV.png"
+    with Image.open(download.value.path()) as restored:
+        assert restored.mode == "I;16" and restored.size == (256, 256)
+        grey = np.asarray(restored).ravel() / 257
+    np.testing.assert_allclose(grey, pixels(page, "restored"), atol=0.51)
+    screenshot(page, "6-upload")
+    page.get_by_label("as it is").uncheck()
+    expect(slot(page, "scores")).to_contain_text("PSNR (dB)", timeout=TIMEOUT)
+    assert pixels(page, "noisy") != list(gradient.tobytes())
+
+
+def pixels(page: Page, name: str) -> list[int]:
+    """Grey levels of a canvas."""
+    return page.locator(f'canvas[data-picture="{name}"]').evaluate(
+        """canvas => [...canvas.getContext('2d')
+          .getImageData(0, 0, canvas.width, canvas.height).data].filter((_, i) => i % 4 == 0)"""
+    )
 
 
 def test_large_dicom_file_can_be_uploaded(page):
@@ -314,8 +496,9 @@ def test_large_dicom_file_can_be_uploaded(page):
     expect(slot(page, "message")).to_be_empty()
 
 
-def test_dark_theme_is_readable(browser, server, errors):
-    page = open_page(browser, server[0] + "?theme=dark", errors)
+@pytest.mark.parametrize(("system", "theme"), [("dark", ""), ("light", "?theme=dark")])
+def test_dark_theme_follows_the_system_and_is_readable(browser, server, errors, system, theme):
+    page = open_page(browser, server[0] + theme, errors, color_scheme=system)
     handle(page, "η").focus()
     page.keyboard.press("Home")
     expect(slot(page, "caption-noisy")).to_contain_text("η 0.10", timeout=TIMEOUT)
@@ -326,9 +509,27 @@ def test_dark_theme_is_readable(browser, server, errors):
     )
     text, ground = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
     assert text - ground > 3 * 128
+    assert page.evaluate("document.body.dataset.jpThemeLight") == "false"
     screenshot(page, "3-dark")
-    page.close()
+    close(page)
     assert errors == []
+
+
+BOOK_PAGE = """<html data-theme="dark"><style>{theme}</style><style>{own}</style>
+<div class="bd-content"><img alt="a radiograph"></div></html>"""
+
+
+def test_book_shows_data_unfiltered_in_its_dark_theme(browser):
+    package = Path(find_spec("pydata_sphinx_theme").origin).parent
+    (file,) = package.glob("theme/*/static/styles/pydata-sphinx-theme.css")
+    theme = file.read_text("utf-8")
+    own = (ROOT / "docs" / "_static" / "pictures.css").read_text("utf-8")
+    page, filters = browser.new_page(), []
+    for style in ("", own):
+        page.set_content(BOOK_PAGE.format(theme=theme, own=style))
+        filters.append(page.locator("img").evaluate("img => getComputedStyle(img).filter"))
+    page.close()
+    assert "brightness" in filters[0] and filters[1] == "none"
 
 
 def test_static_page_works_from_a_folder_without_a_server(browser, tmp_path):
@@ -431,13 +632,12 @@ def dragged(page: Page, seconds: float) -> tuple[float, float]:
 
 
 def test_a_thousand_changes_leak_no_memory(page, server):
-    kernels = [
-        p for p in server[1].children(recursive=True) if "ipykernel" in " ".join(p.cmdline())
-    ]
+    wait_for_kernels(server[1], 1)  # that of the test before this one may still be ending
+    processes = kernels(server[1])
     moves(page, 100)
-    before = memory(page, kernels)
+    before = memory(page, processes)
     moves(page, 1000)
-    after = memory(page, kernels)
+    after = memory(page, processes)
     growth = {name: round(after[name] / before[name] - 1, 4) for name in before}
     record(**{f"memory_growth_{name}": value for name, value in growth.items()})
     assert growth["kernel"] < 0.05

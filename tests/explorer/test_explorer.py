@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import html
 import io
+import re
 import threading
 import time
 from dataclasses import replace
@@ -86,6 +88,11 @@ def tiny_weights(tmp_path, monkeypatch) -> None:
 
 def pictures(explorer: Explorer) -> dict[str, np.ndarray]:
     return dict(explorer.canvas.pictures)
+
+
+def plain(html: str) -> str:
+    """Return the text of HTML without its tags."""
+    return re.sub("<.*?>", "", html)
 
 
 def text(explorer: Explorer, slot: str) -> str:
@@ -303,6 +310,13 @@ def test_methods_are_those_installed(tiny_weights, monkeypatch):
     assert [label for label in collect_methods() if "BM3D" in label] == []
 
 
+def test_menu_says_what_each_method_is():
+    unexplained = [label for label in collect_methods() if choices.menu_text(label) == label]
+    assert [label for label in unexplained if not label.endswith("given")] == []
+    labels = {entry.label for entry in zoo.ZOO.values()} | {choices.NO_METHOD, *CLASSICAL}
+    assert choices.MEANINGS.keys() <= labels
+
+
 def test_methods_equal_those_of_the_package(tiny_weights):
     methods = collect_methods()
     noisy = simulate(RAMP, State())
@@ -467,7 +481,6 @@ def test_initial_widget_is_complete_and_labelled(explorer):
     eta, sigma = explorer.controls["eta"], explorer.controls["sigma"]
     assert (10**eta.min, 10**eta.max) == pytest.approx((0.1, 5.0))
     assert (sigma.min, sigma.max) == (0.0, 50.0)
-    assert int(explorer.box.layout.max_width.removesuffix("px")) <= 1024
 
 
 def test_noise_is_shown_immediately_and_restoration_later():
@@ -509,6 +522,18 @@ def test_pictures_equal_those_of_the_pure_functions(explorer):
     assert text(explorer, "profile") == drawing.profile_drawing(curves)
     assert "darker" in text(explorer, "caption-restored")
     assert "structure" in text(explorer, "whiteness")
+
+
+def test_wrong_estimate_is_put_into_words(explorer):
+    explorer.controls["method"].value = "darker"  # twice the true eta, sigma lower by 5
+    note = plain(text(explorer.wait(), "maps-note"))
+    assert "estimated η is 2.0 times the true one" in note and "differs by -5.0" in note
+    right = captions.restoration_texts(explorer.state, Levels(0.6, 10.0))["maps-note"]
+    assert "times" not in right
+
+
+def test_unexpected_error_is_named():
+    assert "unexpected error: KeyError('x')" in html.unescape(captions.error_message(KeyError("x")))
 
 
 def test_method_without_level_maps_removes_the_old_maps(explorer):
@@ -587,6 +612,44 @@ def test_upload_is_shown_and_replaces_an_earlier_one(explorer):
     assert explorer._images.keys() == {"ramp", "flat", "upload: two.png"}
 
 
+def test_upload_is_restored_as_it_is_without_scores(explorer):
+    explorer.controls["method"].value = "darker"
+    uploaded(explorer, "mine.png", as_png(RAMP))
+    image, shown = read_upload("mine.png", as_png(RAMP)), pictures(explorer)
+    assert explorer.state.as_it_is
+    np.testing.assert_array_equal(shown["noisy"], drawing.indices(image))
+    np.testing.assert_array_equal(shown["restored"], drawing.indices(image * np.float32(0.5)))
+    assert not shown["clean"].any(), "there is no clean reference"
+    assert "PSNR" not in text(explorer, "scores") and "1.20" in text(explorer, "scores")
+    assert shown["eta"].shape == (1, 1), "the true levels are not known"
+    assert "xb-input" in text(explorer, "profile") and "xb-clean" not in text(explorer, "profile")
+    explorer.controls["as_it_is"].value = False
+    explorer.wait()
+    assert "PSNR" in text(explorer, "scores") and pictures(explorer)["clean"].any()
+    explorer.controls["image"].value = "flat"
+    assert not explorer.state.as_it_is
+
+
+def test_download_is_the_restored_region_and_waits_for_it(explorer, sent):
+    explorer.controls["method"].value = "darker"
+    explorer.wait()
+    sent.clear()
+    explorer.download.click()
+    ((message, (content,)),) = sent
+    assert message == {"download": "ramp-darker.png"}
+    with Image.open(io.BytesIO(content)) as picture:
+        expected = simulate(RAMP, explorer.state) * np.float32(0.5) * 65535
+        np.testing.assert_allclose(np.asarray(picture), expected, atol=0.51)
+    sent.clear()
+    explorer._pause, explorer.canvas.held = 60, True
+    explorer.controls["sigma"].value = 3.0
+    explorer.download.click()
+    assert not [message for message, _ in sent if "download" in message]
+    explorer.canvas.held = False
+    explorer.wait()
+    assert not explorer.download.disabled
+
+
 def test_bad_upload_shows_the_error_and_keeps_the_pictures(explorer):
     before = pictures(explorer)
     uploaded(explorer, "<holiday>.png", b"no")
@@ -600,7 +663,7 @@ def test_error_is_shown_until_the_next_result(explorer):
     restored = pictures(explorer)["restored"]
     explorer.controls["method"].value = "broken"
     explorer.wait()
-    assert "XbdcnnError: &lt;broken&gt;" in text(explorer, "message")
+    assert plain(text(explorer, "message")) == "&lt;broken&gt;", "no name of a class"
     assert not pictures(explorer)["restored"].any(), "the old picture is removed"
     explorer.controls["method"].value = "none"
     explorer.wait()
@@ -633,8 +696,9 @@ def test_result_of_an_earlier_state_is_discarded(sent):
     explorer._workers["darker"].wait()
     gate.set()
     explorer.wait()
-    shown = [message["texts"]["caption-restored"] for message, _ in sent]
-    assert shown == ["<b>restoring …</b> · darker", "<b>restored</b> · darker"]
+    shown = [plain(message["texts"]["caption-restored"]) for message, _ in sent]
+    assert shown[0] == "restoring … · darker" and len(shown) == 2
+    assert re.fullmatch(r"restored · darker · \d\.\d s", shown[1])
     half = drawing.indices(simulate(RAMP, explorer.state) * np.float32(0.5))
     np.testing.assert_array_equal(pictures(explorer)["restored"], half)
 

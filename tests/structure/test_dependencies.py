@@ -75,7 +75,6 @@ NOT_IMPORTED = {
     "sphinx-book-theme": "named in docs/conf.py",
     "sphinx-mathjax-offline": "named in docs/conf.py",
     "tabulate": "used by pandas",
-    "voila": "an application",
 }
 """Requirements that no file imports, and why they are needed."""
 

@@ -101,10 +101,13 @@ def test_app_is_voila_on_this_machine_and_accepts_large_uploads(monkeypatch):
     monkeypatch.setattr(os, "execv", lambda path, command: called.append(command))
     monkeypatch.setattr(sys, "argv", ["explorer", "--theme=dark"])
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", "elsewhere")
+    monkeypatch.setenv("JUPYTER_PATH", "")
     app.main()
     (command,) = called
-    assert command[1:3] == ["-m", "voila"] and command[-1] == "--theme=dark"
-    assert Path(command[3]).is_file()
+    assert command[-1] == "--theme=dark"
+    assert all(Path(file).is_file() for file in command[2:4])
+    template = Path(os.environ["JUPYTER_PATH"], "voila", "templates", "explorer")
+    assert (template / "index.html.j2").is_file()
     folder, other = os.environ["JUPYTER_CONFIG_PATH"].split(os.pathsep)
     settings = json.loads((Path(folder) / "voila.json").read_text())
     assert settings["Voila"]["ip"] == "127.0.0.1" and other == "elsewhere"

@@ -1,7 +1,8 @@
 // Shows the explorer's pictures and texts, which Python or the static page provides; only the lens
 // is computed here. The user's line and region are the model's "line" and "corner".
 
-const PICTURES = ["clean", "noisy", "restored", "residual"];
+const PICTURES = ["noisy", "restored", "clean", "residual"];
+const RESULTS = ["restored", "residual"];
 const MAPS = ["eta", "sigma"];
 const MAGNIFICATION = 4;
 const LENS = 136;
@@ -17,6 +18,10 @@ const palettes = { grey, diverging };
 
 const slot = (name, more = "") => `<div class="xb-${name}" data-slot="${name}" ${more}></div>`;
 
+const PROGRESS = `
+      <p class="xb-progress">not restored yet · <span data-seconds></span>
+        <progress aria-label="restoration"></progress></p>`;
+
 const panel = (name) => `
   <figure class="xb-panel">
     <figcaption data-slot="caption-${name}"></figcaption>
@@ -25,6 +30,7 @@ const panel = (name) => `
       <canvas data-picture="${name}" role="img" aria-label="${name}"></canvas>
       <svg class="xb-overlay" aria-hidden="true"><line class="xb-halo"/><line/><rect/></svg>
       <canvas class="xb-lens" width="${LENS}" height="${LENS}" hidden aria-hidden="true"></canvas>
+      ${RESULTS.includes(name) ? PROGRESS : ""}
     </div>
   </figure>`;
 
@@ -55,8 +61,6 @@ const LAYOUT = `
   <div class="xb-charts">${slot("profile")}${slot("histogram")}</div>
   ${slot("help")}`;
 
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-
 /** Draw palette indices (a DataView), or a loaded <img>, into a canvas of the same size. */
 function paint(canvas, { height, width, palette }, pixels) {
   if (canvas.width !== width) canvas.width = width;
@@ -69,45 +73,6 @@ function paint(canvas, { height, width, palette }, pixels) {
   const bytes = new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength);
   for (let i = 0; i < words.length; i++) words[i] = palettes[palette][bytes[i]];
   return context.putImageData(picture, 0, 0);
-}
-
-/** Position of a pointer in a picture: [row, column] in pixels. */
-function spotOf(event, frame) {
-  const canvas = frame.querySelector("[data-picture]");
-  const box = canvas.getBoundingClientRect();
-  const column = ((event.clientX - box.left) / box.width) * canvas.width;
-  const row = ((event.clientY - box.top) / box.height) * canvas.height;
-  return [
-    clamp(Math.floor(row), 0, canvas.height - 1),
-    clamp(Math.floor(column), 0, canvas.width - 1),
-  ];
-}
-
-/** Follow a press and the moves after it until the release, also outside the frame. */
-function onDrag(frame, moved) {
-  let start = null;
-  frame.addEventListener("pointerdown", (event) => {
-    frame.setPointerCapture(event.pointerId);
-    start = spotOf(event, frame);
-    moved(start, start);
-  });
-  frame.addEventListener("pointermove", (event) => start && moved(start, spotOf(event, frame)));
-  for (const end of ["pointerup", "pointercancel"]) {
-    frame.addEventListener(end, () => (start = null));
-  }
-}
-
-const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-
-/** Call moved(rows, columns) for arrow keys, without scrolling the page. */
-function onArrows(frame, pixels, moved) {
-  frame.addEventListener("keydown", (event) => {
-    const step = STEPS[event.key];
-    if (!step) return;
-    event.preventDefault();
-    event.stopPropagation();
-    moved(step[0] * pixels, step[1] * pixels);
-  });
 }
 
 function setLine(element, [row, column, lastRow, lastColumn]) {
@@ -203,6 +168,7 @@ function watchHold(el, model) {
 function drawOverlays(el, model, [top, left, height, width, rows, columns]) {
   const whole = height === rows && width === columns;
   const frame = el.querySelector("[data-region]");
+  el.querySelector(".xb-region").hidden = whole;
   frame.querySelector("svg").setAttribute("viewBox", `0 0 ${columns} ${rows}`);
   setRect(frame.querySelector("rect"), top, left, whole ? 0 : height, whole ? 0 : width);
   for (const svg of el.querySelectorAll(".xb-pictures svg")) {
@@ -212,19 +178,31 @@ function drawOverlays(el, model, [top, left, height, width, rows, columns]) {
   }
 }
 
+/** Save a PNG as if a link to it were followed. */
+function save(name, bytes) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([bytes], { type: "image/png" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
 function render({ model, el }) {
   el.classList.add("xb-canvas");
   el.innerHTML = LAYOUT;
   let region = [0, 0, 1, 1, 1, 1];
   const lens = makeLens(el);
+  const progress = makeProgress(el);
   const overlays = () => drawOverlays(el, model, region);
   function show(message, buffers) {
+    if (message.download) return save(message.download, buffers[0]);
     region = message.region;
     message.pictures.forEach((picture, i) =>
       paint(el.querySelector(`[data-picture="${picture.name}"]`), picture, buffers[i]));
     for (const [name, html] of Object.entries(message.texts)) {
       el.querySelector(`[data-slot="${name}"]`).innerHTML = html;
     }
+    if ("caption-restored" in message.texts) progress.restart();
     overlays();
     lens.draw();
   }
@@ -233,8 +211,9 @@ function render({ model, el }) {
   model.on("msg:custom", show);
   model.on("change:line", overlays);
   const unwatch = watchHold(el, model);
+  const undescribe = describeControls(el);
   model.send({ ready: true });
-  return () => (unwatch(), model.off("msg:custom", show), model.off("change:line", overlays));
+  return () => (unwatch(), undescribe(), progress.stop(), model.off("msg:custom", show), model.off("change:line", overlays));
 }
 
 export default { render };

@@ -12,7 +12,9 @@ import traitlets
 from numpy.typing import NDArray
 
 FOLDER = Path(__file__).parent
-SCRIPT, STYLE = ((FOLDER / f"canvas.{suffix}").read_text("utf-8") for suffix in ("js", "css"))
+SCRIPTS = ("controls.js", "gestures.js", "canvas.js")
+SCRIPT = "\n".join((FOLDER / name).read_text("utf-8") for name in SCRIPTS)
+STYLE = (FOLDER / "canvas.css").read_text("utf-8")
 
 DIVERGING = ("eta", "sigma")
 """Pictures shown in blue, white and red; the others are shown in grey."""
@@ -58,6 +60,10 @@ class Canvas(anywidget.AnyWidget):
         self.texts |= texts
         self.region = region or self.region
         self._send_message(pictures, texts)
+
+    def download(self, name: str, content: bytes) -> None:
+        """Save a PNG on the side of the browser."""
+        self.send({"download": name}, [content])
 
     def _send_message(
         self, pictures: Mapping[str, NDArray[np.uint8]], texts: Mapping[str, str]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
+
+from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.explorer.drawing import CONVENTIONS, ETA_LIMIT, RESIDUAL_LIMIT, SIGMA_LIMIT
 from xbdcnn.explorer.views import State, describe
+from xbdcnn.inference.pretrained import Levels
 from xbdcnn.noise import GREY_LEVELS
 
 FIXED = {
-    "caption-clean": "<b>clean</b> · g",
     "caption-residual": (
         f"<b>residual</b> · noisy − restored, black −{RESIDUAL_LIMIT:.0f}, "
         f"white +{RESIDUAL_LIMIT:.0f} grey levels"
@@ -30,17 +33,33 @@ STATIC_PAGE = FIXED | {
 }
 """The same for the static page, which has no kernel."""
 
+AS_IT_IS = {
+    "sentence": (
+        "The radiograph is restored as it is: no noise is added, and there is no clean reference. "
+        "Methods that are given η and σ take those of the sliders."
+    ),
+    "caption-clean": "<b>no clean reference</b>",
+    "caption-noisy": "<b>as it is</b> · no noise added",
+}
+"""Texts of a radiograph to which no noise is added."""
+
+FAR_ETA, FAR_SIGMA = 1.5, 5.0
+"""Factor of eta and grey levels of sigma from which an error of the estimate is put into words."""
+
 FAILED = {"caption-restored": "not restored, see the message above", "whiteness": ""}
 """Texts beside pictures that could not be computed."""
 
 
 def noise_texts(state: State, mean: float) -> dict[str, str]:
     """Texts that follow a change of the state immediately; mean: of the clean region, in [0, 1]."""
-    return {
+    added = {
         "sentence": describe(state, GREY_LEVELS * mean),
-        "message": "",
+        "caption-clean": "<b>clean</b> · g",
         "caption-noisy": f"<b>noisy</b> · f, η {state.eta:.2f}, σ {state.sigma:.1f}",
-        "caption-restored": f"<b>restoring …</b> · {state.method}",
+    }
+    return (AS_IT_IS if state.as_it_is else added) | {
+        "message": "",
+        "caption-restored": f'<b class="xb-pending">restoring …</b> · {state.method}',
     }
 
 
@@ -50,15 +69,46 @@ def region_texts(whole: bool) -> dict[str, str]:
     return {"caption-overview": f"<b>region</b> · {hint}"}
 
 
-def restoration_texts(state: State, has_maps: bool, warning: str = "") -> dict[str, str]:
-    """Texts that follow when the restoration is complete; warning: of the estimated levels."""
-    maps = {
-        "caption-eta": f"<b>η̂ / η</b> · ÷×{ETA_LIMIT}",
-        "caption-sigma": f"<b>σ̂ − σ</b> · ±{SIGMA_LIMIT}",
-        "maps-note": "Estimated levels: blue too low, white correct, red too high."
-        + (f"<br><b>{warning}</b>" if warning else ""),
-    }
-    none = {"caption-eta": "", "caption-sigma": "", "maps-note": "This method estimates no levels."}
+def restoration_texts(
+    state: State, levels: Levels | None, warning: str = "", seconds: float | None = None
+) -> dict[str, str]:
+    """Texts that follow when the restoration is complete.
+
+    levels: estimated ones, if any. warning: of these levels. seconds: of the restoration, if known.
+    """
+    has_maps = levels is not None and not state.as_it_is
     part = f", strength {state.strength:.2f}" if state.strength < 1 else ""
-    restored = {"caption-restored": f"<b>restored</b> · {state.method}{part}"}
-    return restored | (maps if has_maps else none)
+    time = "" if seconds is None else f" · {seconds:.1f} s"
+    return {
+        "caption-restored": f"<b>restored</b> · {state.method}{part}{time}",
+        "caption-eta": f"<b>η̂ / η</b> · ÷×{ETA_LIMIT}" if has_maps else "",
+        "caption-sigma": f"<b>σ̂ − σ</b> · ±{SIGMA_LIMIT}" if has_maps else "",
+        "maps-note": _maps_note(state, levels, warning),
+    }
+
+
+def _maps_note(state: State, levels: Levels | None, warning: str) -> str:
+    if levels is None:
+        return "This method estimates no levels."
+    notes = [f"<b>{warning}</b>"] if warning else []
+    if not state.as_it_is:
+        legend = "Estimated levels: blue too low, white correct, red too high."
+        notes = [legend, _estimation_error(state, levels), *notes]
+    return "<br>".join(filter(None, notes))
+
+
+def _estimation_error(state: State, levels: Levels) -> str:
+    """Return a sentence on estimated levels that are far from the true ones, or ""."""
+    ratio, difference = levels.eta / state.eta, levels.sigma - state.sigma
+    if 1 / FAR_ETA < ratio < FAR_ETA and abs(difference) < FAR_SIGMA:
+        return ""
+    return (
+        f"<b>The estimated η is {ratio:.1f} times the true one, the estimated σ differs by "
+        f"{difference:+.1f} grey levels.</b> Methods with “η and σ given” show what that costs."
+    )
+
+
+def error_message(error: Exception) -> str:
+    """Return the message of an error as HTML; only unexpected errors are named by their class."""
+    text = str(error) if isinstance(error, XbdcnnError) else f"unexpected error: {error!r}"
+    return f"<p><b>{html.escape(text)}</b></p>"

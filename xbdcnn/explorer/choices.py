@@ -26,6 +26,24 @@ NO_METHOD = "none"
 TOLD = ("xbdcnn", "generalist")
 """Networks that are also offered with the true eta and sigma instead of their estimate."""
 
+MEANINGS = {
+    NO_METHOD: "the noisy image",
+    "DnCNN": "a well-known network, for comparison",
+    "X-ReCNN-style": "made from a brief description",
+    "X-BDCNN (as written)": "trained as the paper's text says",
+    "X-BDCNN (as written) w/o SSIM loss": "the same with three of four losses",
+    "X-BDCNN (as written) w/o NLE": "the same without an estimate of η and σ",
+    "X-BDCNN (balanced)": "the paper's network, trained longer",
+    "Successor (specialist)": "a smaller network for the paper's noise",
+    "Successor (generalist)": "for radiographs as they come",
+    "Successor (tiny)": "the smallest network, for radiographs as they come",
+    "BM3D": "classical, η and σ given",
+    "GAT+BM3D": "classical, for photon noise, η and σ given",
+    "NLM": "classical, non-local means, η and σ given",
+    "TV": "classical, total variation, η and σ given",
+}
+"""What the methods in the menu are, by the label that tables give them."""
+
 WHOLE_CHEST = 384
 """Side in pixels at which the whole built-in chest fits into the explored region."""
 
@@ -62,6 +80,11 @@ def read_upload(name: str, content: bytes) -> NDArray[np.float32]:
             return load_radiograph(path)
         except XbdcnnError as error:
             raise XbdcnnError(str(error).replace(str(path), name)) from None
+
+
+def menu_text(method: str) -> str:
+    """Return the label of a method with its meaning, as the menu shows it."""
+    return f"{method}: {MEANINGS[method]}" if method in MEANINGS else method
 
 
 def collect_methods() -> dict[str, Method]:

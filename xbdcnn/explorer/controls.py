@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import ipywidgets as widgets
 
+from xbdcnn.explorer.choices import menu_text
 from xbdcnn.explorer.views import ETA_LIMITS, SIGMA_LIMITS, State
 
 ACCEPTED = ".png,.dcm,.dicom,.tif,.tiff,.jpg,.jpeg"
@@ -49,10 +50,16 @@ def state_controls(
             options=list(images), value=start.image, description="radiograph", **style
         ),
         "method": widgets.Dropdown(
-            options=list(methods), value=start.method, description="method", **style
+            options=[(menu_text(method), method) for method in methods],
+            value=start.method,
+            description="method",
+            **style,
         ),
         "seed": widgets.BoundedIntText(
             value=start.seed, min=0, max=9999, description="seed", **style
+        ),
+        "as_it_is": widgets.Checkbox(
+            value=start.as_it_is, description="as it is: add no noise", indent=False, **style
         ),
     }
 
@@ -67,18 +74,35 @@ def upload_button() -> widgets.FileUpload:
     )
 
 
+def download_button() -> widgets.Button:
+    """Button for the restored region; disabled until it is restored."""
+    return widgets.Button(
+        description="Download restored",
+        tooltip="The restored region as a PNG of 16 bits; xbdcnn denoise restores whole files.",
+        disabled=True,
+        layout={"width": "auto"},
+    )
+
+
 def arrange(
-    controls: Mapping[str, widgets.Widget], upload: widgets.Widget, canvas: widgets.Widget
+    controls: Mapping[str, widgets.Widget],
+    buttons: Iterable[widgets.Widget],
+    canvas: widgets.Widget,
 ) -> widgets.VBox:
-    """Sliders in one row, menus in the next, the canvas below; at most 1024 pixels wide."""
-    eta, sigma, strength, image, method, seed = controls.values()
-    sliders = _row([eta, sigma, strength], "4fr 3fr 2fr")
-    menus = _row([image, upload, method, seed], "3fr auto 3fr 1fr")
-    box = widgets.VBox([sliders, menus, canvas], layout={"max_width": "1024px"})
+    """Sliders, menus and the canvas below each other."""
+    eta, sigma, strength, image, method, *others = controls.values()
+    rows = (
+        _row([eta, sigma, strength], 300),
+        _row([image, method], 330),
+        _row([*others, *buttons], 150),
+    )
+    box = widgets.VBox([*rows, canvas], layout={"max_width": "1600px"})
     return box.add_class("xb-explorer")
 
 
-def _row(children: list[widgets.Widget], columns: str) -> widgets.GridBox:
+def _row(children: list[widgets.Widget], narrowest: int) -> widgets.GridBox:
+    """Equal columns of at least `narrowest` pixels, as many as fit; one on a phone."""
+    columns = f"repeat(auto-fit, minmax(min(100%, {narrowest}px), 1fr))"
     return widgets.GridBox(
         children, layout={"grid_template_columns": columns, "grid_gap": "0 14px", "width": "100%"}
     )

@@ -7,6 +7,7 @@ takes 0.03 ms for 384 x 384 pixels and PNG 5 ms, and a PNG of noise is hardly sm
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from io import BytesIO
 from itertools import repeat
 
 import numpy as np
@@ -68,10 +69,26 @@ def overview(image: NDArray[np.float32], longest: int = 216) -> NDArray[np.uint8
     return np.array(picture)
 
 
+def png(image: NDArray[np.floating]) -> bytes:
+    """Encode (H, W) in [0, 1] as a PNG of 16 bits."""
+    from PIL import Image
+
+    stream = BytesIO()
+    levels = np.rint(np.asarray(image).clip(0, 1) * np.iinfo(np.uint16).max)
+    Image.fromarray(levels.astype(np.uint16)).save(stream, "PNG")
+    return stream.getvalue()
+
+
 def quality_table(
-    state: State, before: Quality, after: Quality | None = None, levels: Levels | None = None
+    state: State, before: Quality | None, after: Quality | None = None, levels: Levels | None = None
 ) -> str:
-    """HTML table of the scores before and after restoration; "…" for scores not yet computed."""
+    """HTML table of the scores before and after restoration; "…" for scores not yet computed.
+
+    before: None for an image as it is, of which only the estimated levels are given.
+    """
+    if before is None:
+        estimate = f"<p>Estimated: η {levels.eta:.2f}, σ {levels.sigma:.1f}</p>" if levels else ""
+        return f"<p>No scores without a clean reference.</p>{estimate}"
     names, digits = ("PSNR (dB)", "SNR (dB)", "SSIM"), (2, 2, 3)
     table = _html_table(("score", "noisy", "restored"), names, digits, before, after)
     if after is not None and levels is not None:

@@ -49,6 +49,8 @@ class State:
     """Name of a clean radiograph among those of the widget."""
     method: str = NO_METHOD
     """Name of a restoration method, see `choices.collect_methods`."""
+    as_it_is: bool = False
+    """Whether the radiograph is restored without added noise; then no clean image is known."""
     corner: tuple[int, int] | None = None
     """Upper left (row, column) of the region; None for the centre of the radiograph."""
 
@@ -69,8 +71,9 @@ class View(NamedTuple):
     residual: Image
     maps: NDArray[np.float32] | None
     """(2, H, W): eta and sigma estimated at each pixel; None for methods without an NLE."""
-    before: Quality
-    after: Quality
+    before: Quality | None
+    """Scores of `noisy`, and of `restored` below; None without a clean reference."""
+    after: Quality | None
 
     @property
     def levels(self) -> Levels | None:
@@ -103,11 +106,13 @@ def region(
 
 
 def simulate(clean: Image, state: State) -> Image:
-    """Eq. 1 with the state's eta, sigma and seed; equal states give equal noise.
+    """Eq. 1 with the state's eta, sigma and seed, or no noise; equal states give equal noise.
 
     clean: (H, W) in [0, 1]. Returns float32, clipped to [0, 1]. Raises XbdcnnError on bad levels
     or a bad image, see `noise.add_hybrid_noise`.
     """
+    if state.as_it_is:
+        return np.array(clean, np.float32)
     generator = torch.Generator().manual_seed(state.seed)
     g = torch.from_numpy(np.array(clean, np.float32))
     return add_hybrid_noise(g, state.eta, state.sigma, generator).numpy()
@@ -122,8 +127,8 @@ def denoise_state(clean: Image, noisy: Image, state: State, methods: Mapping[str
         raise XbdcnnError(f"unknown method {state.method!r}; choose from {', '.join(methods)}")
     restored, maps = methods[state.method](noisy, state.eta, state.sigma)
     restored = (noisy + np.float32(state.strength) * (restored - noisy)).astype(np.float32)
-    before, after = quality(noisy, clean), quality(restored, clean)
-    return View(noisy, restored, noisy - restored, maps, before, after)
+    scores = [None if state.as_it_is else quality(image, clean) for image in (noisy, restored)]
+    return View(noisy, restored, noisy - restored, maps, *scores)
 
 
 def quality(image: Image, clean: Image) -> Quality:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbdcnn.data.source import Source
-from xbdcnn.explorer import captions, drawing
+from xbdcnn.explorer import captions, drawing, panels
 from xbdcnn.explorer.background import LatestOnly
 from xbdcnn.explorer.canvas import Canvas
 from xbdcnn.explorer.choices import (
@@ -22,10 +22,9 @@ from xbdcnn.explorer.choices import (
     Method,
     collect_images,
     collect_methods,
-    level_warning,
     read_upload,
 )
-from xbdcnn.explorer.controls import arrange, state_controls, upload_button
+from xbdcnn.explorer.controls import arrange, download_button, state_controls, upload_button
 from xbdcnn.explorer.views import (
     SIDE,
     State,
@@ -35,12 +34,10 @@ from xbdcnn.explorer.views import (
     histogram,
     middle_line,
     profile,
-    quality,
     region,
     simulate,
 )
 from xbdcnn.inference.zoo import ZOO
-from xbdcnn.study.no_reference import whiteness
 
 PAUSE = 0.1
 """Seconds without a change after which the restoration starts while a control is held, longer than
@@ -89,12 +86,13 @@ class Explorer:
         self._pause, self._drawing = pause, threading.RLock()
         # Black until the first state is shown.
         self._whole = self._clean = self._noisy = np.zeros((SIDE, SIDE), np.float32)
-        self._corner: tuple[int, int] | None = None
+        self._place: tuple[tuple[int, int] | None, bool] = (None, False)
         self._view: View | None = None
-        self.controls, self.upload = state_controls(start, images, methods), upload_button()
+        self.controls = state_controls(start, images, methods)
+        self.upload, self.download = upload_button(), download_button()
         self.canvas = Canvas()
         self.canvas.corner = start.corner
-        self.box = arrange(self.controls, self.upload, self.canvas)
+        self.box = arrange(self.controls, (self.upload, self.download), self.canvas)
         self.canvas.show(texts=captions.FIXED)
         # The initial pictures are complete when the notebook cell ends.
         self._current = self.state
@@ -129,6 +127,7 @@ class Explorer:
         self.canvas.observe(self._line_drawn, names="line")
         self.canvas.observe(self._released, names="held")
         self.upload.observe(self._uploaded, names="value")
+        self.download.on_click(self._download)
 
     def _moved(self, change: object) -> None:
         """Show the noise of a changed state immediately, and request its restoration."""
@@ -144,9 +143,10 @@ class Explorer:
         if change["new"] is False:
             self._workers[self.state.method].skip_pause()
 
-    def _image_chosen(self, change: object) -> None:
-        """Move the region and the line to the centre of another radiograph."""
+    def _image_chosen(self, change: Mapping[str, Any]) -> None:
+        """Move the region and the line to the centre; an upload is first shown as it is."""
         self.canvas.line = self.canvas.corner = None
+        self.controls["as_it_is"].value = change["new"].startswith(UPLOAD)
 
     def _line_drawn(self, change: object) -> None:
         with self._errors_shown(), self._drawing:
@@ -166,51 +166,50 @@ class Explorer:
         # Cleared, so that the same file can be uploaded again after it has been corrected.
         self.upload.value = ()
 
+    def _download(self, button: object) -> None:
+        """Save the restored region in the browser, unless another is being restored."""
+        with self._errors_shown(), self._drawing:
+            if self._view is not None and not self.download.disabled:
+                self.canvas.download(panels.file_name(self.state), drawing.png(self._view.restored))
+
     def _show_noise(self, state: State) -> None:
         with self._errors_shown(state), self._drawing:
-            pictures = self._change_region(state)
+            self.download.disabled = True
+            changed = self._change_region(state)
             self._noisy = simulate(self._clean, state)
-            pictures["noisy"] = drawing.indices(self._noisy)
-            texts = captions.noise_texts(state, float(self._clean.mean()))
+            pictures, texts = panels.before_restoration(state, self._clean, self._noisy)
             texts |= captions.region_texts(self._clean.shape == self._whole.shape)
-            texts["scores"] = drawing.quality_table(state, quality(self._noisy, self._clean))
             place = (*region(self._whole.shape, state.corner), *self._whole.shape)
-            self.canvas.show(pictures, texts | self._curves(), place)
+            self.canvas.show(changed | pictures, texts | self._curves(), place)
 
     def _change_region(self, state: State) -> dict[str, NDArray[np.uint8]]:
         """Select the region of a state; return the pictures that changed."""
         whole = self._images[state.image]
-        if whole is self._whole and state.corner == self._corner:
+        place = (state.corner, state.as_it_is)
+        if whole is self._whole and place == self._place:
             return {}
         self._clean = crop(whole, state.corner)
         overview = {} if whole is self._whole else {"overview": drawing.overview(whole)}
-        self._whole, self._corner, self._view = whole, state.corner, None
-        return {"clean": drawing.indices(self._clean)} | overview
+        self._whole, self._place, self._view = whole, place, None
+        return {"clean": panels.reference(state, self._clean)} | overview
 
     def _denoise(self, state: State) -> None:
         """Denoise a state and show it, unless the controls have changed meanwhile."""
         with self._errors_shown(state):
             if state != self.state:
                 return
+            started = time.perf_counter()
             clean = crop(self._images[state.image], state.corner)
             view = denoise_state(clean, simulate(clean, state), state, self._methods)
             with self._drawing:
                 if state == self.state:
-                    self._show(state, view)
+                    self._show(state, view, time.perf_counter() - started)
 
-    def _show(self, state: State, view: View) -> None:
+    def _show(self, state: State, view: View, seconds: float) -> None:
         self._view = view
-        pictures = {
-            "restored": drawing.indices(view.restored),
-            "residual": drawing.residual_indices(view.residual),
-        }
-        no_maps = dict.fromkeys(("eta", "sigma"), np.full((1, 1), 128, np.uint8))
-        pictures |= no_maps if view.maps is None else drawing.level_indices(view.maps, state)
-        warning = level_warning(state.method, view.levels)
-        texts = captions.restoration_texts(state, view.maps is not None, warning)
-        texts["scores"] = drawing.quality_table(state, view.before, view.after, view.levels)
-        texts["whiteness"] = drawing.whiteness_meter(whiteness(view.residual))
+        pictures, texts = panels.after_restoration(state, view, seconds)
         self.canvas.show(pictures, texts | self._curves())
+        self.download.disabled = False
 
     def _curves(self) -> dict[str, str]:
         """Profile and histogram of the pictures shown, with the last restoration of the region."""
@@ -224,6 +223,8 @@ class Explorer:
 
     def _shown_images(self) -> dict[str, NDArray[np.float32]]:
         images = {"noisy": self._noisy, "clean": self._clean}
+        if self._current.as_it_is:
+            images = {"input": self._noisy}
         return images if self._view is None else images | {"restored": self._view.restored}
 
     @contextmanager
@@ -241,8 +242,7 @@ class Explorer:
 
     def _show_error(self, error: Exception, erase: bool) -> None:
         """Show the error; erase: remove the pictures of an earlier state."""
-        text = html.escape(f"{type(error).__name__}: {error}")
-        texts = {"message": f"<p><b>{text}</b></p>"}
+        texts = {"message": captions.error_message(error)}
         black = np.zeros(self._clean.shape, np.uint8)
         pictures = dict.fromkeys(("restored", "residual"), black) if erase else {}
         self.canvas.show(pictures, texts | (captions.FAILED if erase else {}))
