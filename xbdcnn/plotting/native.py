@@ -188,7 +188,8 @@ def _error_scale(figure: Figure, shown: AxesImage) -> None:
     height = figure.get_figheight()
     bar = figure.add_axes((0, -0.36 / height, 0.35, 0.11 / height))
     bar.set_title("error: image − clean (grey levels)", size=8)
-    figure.colorbar(shown, cax=bar, orientation="horizontal", extend="both")
+    ticks = np.linspace(*shown.get_clim(), 5)
+    figure.colorbar(shown, cax=bar, orientation="horizontal", extend="both", ticks=ticks)
     bar.grid(False)
 
 
