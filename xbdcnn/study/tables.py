@@ -121,8 +121,10 @@ def write_results(
     table = {1: table_1, 2: table_2}[number](results)
     table["told"] = table["method"].map(TOLD)
     table["paper_pixels_percent"] = table["method"].map(shares)
-    find_leads = {1: adjacent_leads, 2: adjacent_leads_by_cell}[number]
-    facts = facts | {"ordering": ordering_sentence(find_leads(results, table))}
+    leads = (
+        adjacent_leads(results, table) if number == 1 else adjacent_leads_by_cell(results, table)
+    )
+    facts = facts | {"ordering": ordering_sentence(leads)}
     successors = {entry.label for entry in ZOO.values() if entry.architecture == "successor"}
     estimator = ESTIMATORS[ESTIMATOR].label if successors & {*labels} else ""
     facts["level_estimator_percent"] = shares.get(estimator)
