@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from findings import findings
+from findings import findings, gap
 
 from xbdcnn.study.audit.ledger import counts
 from xbdcnn.study.results import FOLDER as RESULTS
@@ -137,7 +137,7 @@ def ledger_line(folder: Path = ROOT / "figures") -> str:
 def sections() -> dict[str, str]:
     """Return the generated parts of the README by name."""
     found = f"{findings(RESULTS)}\n\n{ledger_line()}"
-    table = f"{result_table()}\n\n{sources()}"
+    table = f"{result_table()}\n\n{sources()}\n\n{gap(RESULTS)}"
     return {"findings": found, "table": table, "notebooks": notebook_table()}
 
 
