@@ -174,10 +174,11 @@ assert not torch.equal(batch.clean, later.clean)
 #
 # The loop of the package adds validation, checkpoints, exact resuming and several GPUs. Without
 # them, twenty lines remain. Here they train a network of a quarter of the paper's width for a
-# hundred steps; every five steps they restore patches that are not used for training.
+# two hundred steps; every five steps they restore patches that are not used for training.
 
 # %%
-STEPS = 10 if settings.is_smoke else 100
+STEPS = 10 if settings.is_smoke else 200
+training = batches.as_pool(source.images("train", 8))
 short_run = batches.TrainConfig(patches=8 * STEPS, patch_size=64, batch_size=8)
 held_out = batches.validation_batch(source.images("val", 4), short_run)
 
@@ -195,7 +196,7 @@ def train_briefly(network, recipe):
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     curve, seen = [], {0: held_out_psnr(network)}
     for step in range(STEPS):
-        batch = batches.draw_batch(pool, recipe, short_run, step, torch.device("cpu"))
+        batch = batches.draw_batch(training, recipe, short_run, step, torch.device("cpu"))
         levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, recipe.level_scaling)
         output_now = network(batch.noisy)
         loss, _ = losses.mixed_loss(output_now, batch.noisy, batch.clean, levels, recipe)
@@ -225,7 +226,7 @@ fig
 
 # %%
 strip = {"noisy": held_out.noisy[0, 0].numpy()}
-shown = [step for step in (0, 25, 50, 100) if step in seen]
+shown = [step for step in (0, 25, 50, 100, 200) if step in seen]
 strip |= {f"step {step}\n{seen[step][0]:.1f} dB": seen[step][1] for step in shown}
 strip["clean"] = held_out.clean[0, 0].numpy()
 fig = plotting.show_images(strip)
@@ -237,7 +238,7 @@ fig
 # The first picture shows the loss, which varies with the noise levels of each batch, and the PSNR
 # of the held-out patches; the second one of these patches (profile and data as printed at the top).
 # An untrained network shifts the brightness; its PSNR is below that of the noisy patches. The first
-# steps correct this shift, and only later the noise decreases, together with fine detail. A hundred
+# steps correct this shift, and only later the noise decreases, together with fine detail. Two hundred
 # steps are far too few, as the next section shows.
 #
 # **Check.** The loss decreases, and the result is better than the noisy patch.

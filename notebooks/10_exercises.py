@@ -459,7 +459,7 @@ for eta, sigma in [(0.4, 5), (0.8, 15)]:
     assert (abs(spreads - 1) < 0.05).all(), "still depends on the grey level"
 
 # %% [markdown]
-# Compare with `classical.generalised_anscombe`, and with the row GAT+BM3D of notebook 06.
+# Compare with `anscombe.generalised_anscombe`, and with the row GAT+BM3D of notebook 06.
 #
 # ### Task 11: spatially correlated noise
 #
