@@ -173,8 +173,8 @@ assert not torch.equal(batch.clean, later.clean)
 # ### A training loop that you can edit
 #
 # The loop of the package adds validation, checkpoints, exact resuming and several GPUs. Without
-# them, twenty lines remain. Here they train a network of a quarter of the paper's width for a
-# two hundred steps; every five steps they restore patches that are not used for training.
+# them, twenty lines remain. Here they train a network of a quarter of the paper's width for two
+# hundred steps; every five steps they restore patches that are not used for training.
 
 # %%
 STEPS = 10 if settings.is_smoke else 200
@@ -238,8 +238,8 @@ fig
 # The first picture shows the loss, which varies with the noise levels of each batch, and the PSNR
 # of the held-out patches; the second one of these patches (profile and data as printed at the top).
 # An untrained network shifts the brightness; its PSNR is below that of the noisy patches. The first
-# steps correct this shift, and only later the noise decreases, together with fine detail. Two hundred
-# steps are far too few, as the next section shows.
+# steps correct this shift, and only later the noise decreases, together with fine detail. Two
+# hundred steps are far too few, as the next section shows.
 #
 # **Check.** The loss decreases, and the result is better than the noisy patch.
 
