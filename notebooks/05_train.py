@@ -230,7 +230,7 @@ shown = [step for step in (0, 25, 50, 100, 200) if step in seen]
 strip |= {f"step {step}: {seen[step][0]:.1f}": seen[step][1] for step in shown}
 strip["clean"] = held_out.clean[0, 0].numpy()
 fig = plotting.show_images(strip)
-caption = "A held-out patch at some steps of the loop above, with the PSNR of all such patches in dB."
+caption = "A held-out patch at some steps of the loop above; PSNR of all such patches in dB."
 plotting.save_figure(fig, figures / "05_strip", caption, facts, smoke=settings.is_smoke)
 fig
 
