@@ -227,16 +227,17 @@ fig
 # %%
 strip = {"noisy": held_out.noisy[0, 0].numpy()}
 shown = [step for step in (0, 25, 50, 100, 200) if step in seen]
-strip |= {f"step {step}\n{seen[step][0]:.1f} dB": seen[step][1] for step in shown}
+strip |= {f"step {step}: {seen[step][0]:.1f}": seen[step][1] for step in shown}
 strip["clean"] = held_out.clean[0, 0].numpy()
 fig = plotting.show_images(strip)
-caption = "A held-out patch before and during the training run above; PSNR of all held-out patches."
+caption = "A held-out patch at some steps of the loop above; PSNR of all such patches in dB."
 plotting.save_figure(fig, figures / "05_strip", caption, facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
 # The first picture shows the loss, which varies with the noise levels of each batch, and the PSNR
-# of the held-out patches; the second one of these patches (profile and data as printed at the top).
+# of the held-out patches; the second one of them at some steps, with the PSNR of all of them in dB
+# (profile and data as printed at the top).
 # An untrained network shifts the brightness; its PSNR is below that of the noisy patches. The first
 # steps correct this shift, and only later the noise decreases, together with fine detail. Two
 # hundred steps are far too few, as the next section shows.
