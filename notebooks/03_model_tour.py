@@ -52,7 +52,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from xbdcnn import metrics, models, noise, plotting
+from xbdcnn import metrics, models, noise, paper, plotting
 from xbdcnn.data import central_crop, find_source
 from xbdcnn.inference.layers import record_layers
 from xbdcnn.inference.pretrained import load_pretrained
@@ -493,6 +493,54 @@ for eta, sigma in [(0.4, 5), (0.4, 15), (0.8, 10), (1.5, 5), (1.5, 15)]:
     print(f"true η {eta}, σ {sigma:2d}; estimated η {means[0]:.2f}, σ {means[1]:.1f}")
 
 # %% [markdown]
+# The maps as images show what the means hide: the true level is the same at every pixel, and the
+# estimate is not. Both are on the scale of the training range, black to white.
+
+# %%
+LIMITS = {"η": paper.ETA_RANGE, "σ": paper.SIGMA_RANGE}
+panels = {"noisy": noisy[0, 0].numpy()}
+estimates = pretrained.restore(panels["noisy"], maps=True).levels
+for (sign, (low, high)), true, guess in zip(LIMITS.items(), (0.6, 10.0), estimates, strict=True):
+    panels[f"true {sign}"] = np.full(guess.shape, (true - low) / (high - low))
+    panels[f"estimated {sign}"] = ((guess - low) / (high - low)).clip(0, 1)
+
+# %%
+fig = plotting.show_images(panels)
+caption = "True and estimated level maps of the patch at (eta, sigma) = (0.6, 10)."
+plotting.save_figure(fig, figures / "03_level_maps", caption, facts, smoke=settings.is_smoke)
+fig
+
+# %% [markdown]
+# The maps of the shipped network, "balanced", at (0.6, 10) (profile and data as printed at the
+# top). The estimate of η is nearly the same everywhere and far from the truth; that of σ varies over
+# lengths of about the 11×11 pixels from which it is computed.
+#
+# What do the layers in between respond to? A hook stores the output of the first decoder block,
+# at half the resolution; six of its 128 channels with the largest standard deviation are shown,
+# each scaled to its own range.
+
+# %%
+stored = {}
+hook = pretrained.network.nbd.decode1.register_forward_hook(
+    lambda module, inputs, output: stored.update(features=output[0])
+)
+with torch.no_grad():
+    pretrained.network(noisy)
+hook.remove()
+
+# %%
+features = stored["features"].numpy()
+spread = features.std(axis=(1, 2)).argsort()[::-1][:6]
+scaled = {f"channel {i}": features[i] / features[i].max() for i in spread}
+fig = plotting.show_images(scaled)
+caption = "Six channels of the first decoder block at half the resolution, each on its own scale."
+plotting.save_figure(fig, figures / "03_features", caption, facts, smoke=settings.is_smoke)
+fig
+
+# %% [markdown]
+# Several channels respond to structure of one direction, others to grain in the whole field. None of
+# them shows the radiograph itself, which the connection around the U-Net adds at the end.
+#
 # Known levels can be passed instead, which makes the network non-blind: the NLE is then skipped.
 # One would expect the true levels to improve the result.
 

@@ -210,6 +210,7 @@ def test_only_the_downloading_modules_contain_addresses():
     assert named == {
         ("elsewhere.py", "git-lfs.github.com"),  # the first line of a Git LFS pointer file
         ("exposures.py", "raw.githubusercontent.com"),
+        ("networks.py", "github.com"),  # the attribution; it downloads as `exposures` does
         ("sample.py", "raw.githubusercontent.com"),
         ("sample.py", "nihcc.app.box.com"),
     }
