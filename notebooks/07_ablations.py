@@ -397,6 +397,46 @@ for (label, level), row in errors.items():
     print(f"{label}: the error of its {level} is {share:.0%} of a constant estimate's{remark}")
 
 # %% [markdown]
+# ### The ablations in pictures
+#
+# One patch, restored by the full model and by each ablation, and below the difference of each
+# ablation to the full model, from −8 grey levels (black) to +8 (white).
+
+# %%
+LIMIT = 8.0
+case = cases[0]
+noisy = scoring.noisy_image(case)
+restored = {label: variants[label].denoise(noisy) for label in (REFERENCE, *ablations)}
+full_model = restored[REFERENCE]
+
+# %%
+fig = plotting.show_images({"noisy": noisy} | restored | {"clean": case.clean})
+caption = f"A test patch at eta {case.eta:.2f}, sigma {case.sigma:.1f}, restored by each variant."
+plotting.save_figure(fig, figures / "07_restored", caption, facts, smoke=settings.is_smoke)
+fig
+
+# %%
+errors_shown = {f"error of {REFERENCE}": full_model - case.clean}
+errors_shown |= {f"{n} − {REFERENCE}": restored[n] - full_model for n in ablations}
+scaled = {name: 0.5 + 255 * part / (2 * LIMIT) for name, part in errors_shown.items()}
+fig = plotting.show_images(scaled)
+caption = (
+    f"Error of the full model, and differences of the ablations to it, ±{LIMIT:.0f} grey levels."
+)
+plotting.save_figure(fig, figures / "07_differences", caption, facts, smoke=settings.is_smoke)
+fig
+
+# %%
+for name, part in errors_shown.items():
+    print(
+        f"{name}: mean {255 * part.mean():+.2f}, rms {255 * (part**2).mean() ** 0.5:.2f} grey levels"
+    )
+
+# %% [markdown]
+# Both pictures have profile and data as printed at the top. A difference along an edge means that one
+# of two networks keeps more of it; a difference without structure is noise that one of them left.
+
+# %% [markdown]
 # ## Discussion
 #
 # The sentences above are the result. They are valid for these weights, which come from the budgets
