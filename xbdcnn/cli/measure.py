@@ -193,8 +193,8 @@ def audit(
 ) -> None:
     """Run the long experiments of the audit: noise estimates, limits, and what denoising harms.
 
-    Notebooks 06 and 11 to 13 read their results; the training runs are those of `xbdcnn trials
-    choices`.
+    Notebooks 06 and 11 to 13 read their results. The training runs of the audit are those of
+    `xbdcnn trials choices`.
     """
     chosen = experiments or list(EXPERIMENTS)
     for name in chosen:

@@ -39,6 +39,8 @@ MEANINGS = {
     "Successor (tiny)": "the smallest network, for radiographs as they come",
     "BM3D": "classical, η and σ given",
     "GAT+BM3D": "classical, for photon noise, η and σ given",
+    "I+VST+BM3D": "classical, iterated for few photons, η and σ given",
+    "NL-PCA": "classical, for few photons, slow, η and σ given",
     "NLM": "classical, non-local means, η and σ given",
     "TV": "classical, total variation, η and σ given",
 }
