@@ -101,7 +101,7 @@ def detection(folder: Path) -> str:
     discs = pd.read_csv(folder / "audit_discs.csv").query("origin == 'test radiographs'")
     kept = discs.groupby("method")["detectability"].median()
     return (
-        "**A better picture does not make a faint lesion easier to find.** For discs and nodules "
+        "**A better picture did not make faint signals easier to detect.** For discs and nodules "
         "at six doses and two model observers, the detectability d' after denoising by "
         f"{ratios['method'].nunique()} methods is {ratios['value'].min():.2f} to "
         f"{ratios['value'].max():.2f} times that before: an interval is below 1 in {worse} of "
