@@ -115,6 +115,7 @@ def open_page(
 def close(page: Page) -> None:
     """Leave the page, which ends its kernel, and close it; `Page.close` alone runs no script."""
     page.goto("about:blank")
+    page.wait_for_timeout(500)  # closing the page would cancel a request that is still being sent
     page.close()
 
 
@@ -130,9 +131,9 @@ def is_kernel(process: psutil.Process) -> bool:
 
 
 def wait_for_kernels(server: psutil.Process, count: int) -> None:
-    """Wait until a server has `count` kernels."""
+    """Wait until a server has no more than `count` kernels."""
     end = time.monotonic() + TIMEOUT / 1000
-    while len(kernels(server)) != count:
+    while len(kernels(server)) > count:
         assert time.monotonic() < end, f"{len(kernels(server))} kernels instead of {count}"
         time.sleep(0.2)
 
@@ -213,18 +214,19 @@ def test_opens_complete_within_1024_pixels(page):
 
 
 def test_reloaded_and_left_pages_keep_no_kernel(browser, server, errors):
+    others = len(kernels(server[1]))  # of pages that other tests closed without leaving them
     page = open_page(browser, server[0], errors)
     for _ in range(3):
         page.reload()
         wait_for_restoration(page)
-    wait_for_kernels(server[1], 1)
+    wait_for_kernels(server[1], others + 1)
     # Left before the cells have been executed.
     page.goto(server[0], wait_until="commit")
-    wait_for_kernels(server[1], 1)
+    wait_for_kernels(server[1], others + 1)
     page.locator("#loading").wait_for()
     page.goto("about:blank")
-    wait_for_kernels(server[1], 0)
-    page.close()
+    wait_for_kernels(server[1], others)
+    close(page)
     assert errors == []
 
 
@@ -234,7 +236,7 @@ def test_kernel_is_ended_by_its_own_page_only(page, server):
     address = f"{server[0]}voila/api/shutdown/{config['kernelId']}"
     assert page.request.post(address).status == 403
     assert page.request.post(address, form={"_xsrf": "forged"}).status == 403
-    assert len(kernels(server[1])) >= 1
+    assert kernels(server[1])
     by_key(page, handle(page, "σ"))
     wait_for_restoration(page)
 
@@ -632,8 +634,7 @@ def dragged(page: Page, seconds: float) -> tuple[float, float]:
 
 
 def test_a_thousand_changes_leak_no_memory(page, server):
-    wait_for_kernels(server[1], 1)  # that of the test before this one may still be ending
-    processes = kernels(server[1])
+    processes = [max(kernels(server[1]), key=psutil.Process.create_time)]  # that of this page
     moves(page, 100)
     before = memory(page, processes)
     moves(page, 1000)
