@@ -106,14 +106,14 @@ def notebook_table(folder: Path = ROOT / "figures") -> str:
     runs = json.loads((folder / "provenance.json").read_text())["notebooks"]
     rows = []
     for stem, (figure, content) in NOTEBOOKS.items():
-        title = re.search(r"^# # (.+)$", source(stem), re.MULTILINE)[1]
+        title = re.search(r"^# # (.+)$", notebook_source(stem), re.MULTILINE)[1]
         picture = f'<img src="figures/{figure}.png" alt="{content}" height="60">'
         rows.append((f"[{title}](notebooks/{stem}.ipynb)", content, minutes(runs[stem]), picture))
     table = pd.DataFrame(rows, columns=["notebook", "content", "time", ""])
     return table.to_markdown(index=False, disable_numparse=True)
 
 
-def source(stem: str) -> str:
+def notebook_source(stem: str) -> str:
     """Return the source of a notebook."""
     return (ROOT / "notebooks" / f"{stem}.py").read_text(encoding="utf-8")
 

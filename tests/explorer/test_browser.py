@@ -112,29 +112,35 @@ def open_page(
     return page
 
 
-def close(page: Page) -> None:
-    """Leave the page, which ends its kernel, and close it; `Page.close` alone runs no script."""
+def close(page: Page, server: psutil.Process) -> None:
+    """Leave the page, wait until this has ended its kernel, and close the page.
+
+    `Page.close` alone runs no script, and it cancels a request that is still being sent.
+    """
+    kernel = json.loads(page.locator("#jupyter-config-data").inner_text())["kernelId"]
     page.goto("about:blank")
-    page.wait_for_timeout(500)  # closing the page would cancel a request that is still being sent
+    wait_for_kernels(server, 0, kernel)
     page.close()
 
 
-def kernels(server: psutil.Process) -> list[psutil.Process]:
-    return [process for process in server.children(recursive=True) if is_kernel(process)]
+def kernels(server: psutil.Process, name: str = "") -> list[psutil.Process]:
+    """Return the kernels of a server whose command contains a name, e.g. the id of a kernel."""
+    return [process for process in server.children(recursive=True) if is_kernel(process, name)]
 
 
-def is_kernel(process: psutil.Process) -> bool:
+def is_kernel(process: psutil.Process, name: str) -> bool:
     try:
-        return "ipykernel" in " ".join(process.cmdline())
+        command = " ".join(process.cmdline())
     except psutil.NoSuchProcess:  # it has just ended
         return False
+    return "ipykernel" in command and name in command
 
 
-def wait_for_kernels(server: psutil.Process, count: int) -> None:
-    """Wait until a server has no more than `count` kernels."""
+def wait_for_kernels(server: psutil.Process, count: int, name: str = "") -> None:
+    """Wait until a server has `count` kernels, see `kernels`."""
     end = time.monotonic() + TIMEOUT / 1000
-    while len(kernels(server)) > count:
-        assert time.monotonic() < end, f"{len(kernels(server))} kernels instead of {count}"
+    while (found := len(kernels(server, name))) != count:
+        assert time.monotonic() < end, f"{found} kernels instead of {count}"
         time.sleep(0.2)
 
 
@@ -148,7 +154,7 @@ def page(browser, server, errors) -> Iterator[Page]:
     """A freshly opened explorer; the test fails if its console reports an error."""
     page = open_page(browser, server[0], errors)
     yield page
-    close(page)
+    close(page, server[1])
     assert errors == []
 
 
@@ -214,19 +220,18 @@ def test_opens_complete_within_1024_pixels(page):
 
 
 def test_reloaded_and_left_pages_keep_no_kernel(browser, server, errors):
-    others = len(kernels(server[1]))  # of pages that other tests closed without leaving them
     page = open_page(browser, server[0], errors)
     for _ in range(3):
         page.reload()
         wait_for_restoration(page)
-    wait_for_kernels(server[1], others + 1)
+    wait_for_kernels(server[1], 1)
     # Left before the cells have been executed.
     page.goto(server[0], wait_until="commit")
-    wait_for_kernels(server[1], others + 1)
+    wait_for_kernels(server[1], 1)
     page.locator("#loading").wait_for()
     page.goto("about:blank")
-    wait_for_kernels(server[1], others)
-    close(page)
+    wait_for_kernels(server[1], 0)
+    page.close()
     assert errors == []
 
 
@@ -245,7 +250,7 @@ def test_kernel_is_ended_by_its_own_page_only(page, server):
 def phone(browser, server, errors) -> Iterator[Page]:
     page = open_page(browser, server[0], errors, width=390, has_touch=True)
     yield page
-    close(page)
+    close(page, server[1])
     assert errors == []
 
 
@@ -513,7 +518,7 @@ def test_dark_theme_follows_the_system_and_is_readable(browser, server, errors, 
     assert text - ground > 3 * 128
     assert page.evaluate("document.body.dataset.jpThemeLight") == "false"
     screenshot(page, "3-dark")
-    close(page)
+    close(page, server[1])
     assert errors == []
 
 
@@ -634,7 +639,8 @@ def dragged(page: Page, seconds: float) -> tuple[float, float]:
 
 
 def test_a_thousand_changes_leak_no_memory(page, server):
-    processes = [max(kernels(server[1]), key=psutil.Process.create_time)]  # that of this page
+    wait_for_kernels(server[1], 1)
+    processes = kernels(server[1])
     moves(page, 100)
     before = memory(page, processes)
     moves(page, 1000)

@@ -9,6 +9,13 @@ from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import sha256_of
 
 
+def cache_folder(name: str) -> Path:
+    """Return the folder of a data set in the user's cache, the default of its download."""
+    import pooch
+
+    return Path(pooch.os_cache("xbdcnn")) / name
+
+
 def fetch_files(
     folder: Path,
     digests: Mapping[str, str],

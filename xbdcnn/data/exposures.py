@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.data.download import fetch_files
+from xbdcnn.data.download import cache_folder, fetch_files
 
 REGISTRY = Path(__file__).with_name("exposures.csv")
 """Columns file, repository, commit, path, sha256, bytes; one row per file."""
@@ -142,9 +142,7 @@ def stored_frames(frames: Frames, folder: Path) -> NDArray:
 
 def exposures_folder() -> Path:
     """Return the default folder of `fetch_exposures`, in the user's cache."""
-    import pooch
-
-    return Path(pooch.os_cache("xbdcnn")) / "exposures"
+    return cache_folder("exposures")
 
 
 def fetch_exposures(

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 
 from xbdcnn._common.files import atomic_path
-from xbdcnn.data.download import fetch_files
+from xbdcnn.data.download import cache_folder, fetch_files
 from xbdcnn.data.exposures import RAW_URL, read_registry, source_of
 
 REGISTRY = Path(__file__).with_name("networks.csv")
@@ -35,9 +35,7 @@ ATTRIBUTION = (
 
 def networks_folder() -> Path:
     """Return the default folder of `fetch_networks`, in the user's cache."""
-    import pooch
-
-    return Path(pooch.os_cache("xbdcnn")) / "networks"
+    return cache_folder("networks")
 
 
 def fetch_networks(

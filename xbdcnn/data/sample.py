@@ -12,7 +12,7 @@ from pathlib import Path
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
-from xbdcnn.data.download import fetch_files
+from xbdcnn.data.download import cache_folder, fetch_files
 
 REGISTRY = Path(__file__).with_name("chestxray8_sample.csv")
 """Columns image, patient_id, split, view, finding_labels, sha256, bytes; one row per image."""
@@ -38,9 +38,7 @@ MANIFEST = "manifest.csv"
 
 def sample_folder() -> Path:
     """Return the default folder of `fetch_sample`, in the user's cache."""
-    import pooch
-
-    return Path(pooch.os_cache("xbdcnn")) / "chestxray8-sample"
+    return cache_folder("chestxray8-sample")
 
 
 def fetch_sample(
