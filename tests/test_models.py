@@ -20,6 +20,9 @@ from xbdcnn.models import (
     AS_RELEASED,
     AS_WRITTEN,
     BALANCED,
+    FAIREST,
+    FAIREST_WITHOUT_NLE,
+    FAIREST_WITHOUT_SSIM,
     NBD,
     NLE,
     NLE_WIDTH,
@@ -286,7 +289,9 @@ def test_images_of_a_batch_are_independent() -> None:
         torch.testing.assert_close(together.image[index], alone.image[0])
 
 
-@pytest.mark.parametrize("recipe", [AS_WRITTEN, AS_RELEASED, BALANCED, WITHOUT_SSIM, WITHOUT_NLE])
+@pytest.mark.parametrize(
+    "recipe", [AS_WRITTEN, FAIREST, AS_RELEASED, BALANCED, WITHOUT_SSIM, WITHOUT_NLE]
+)
 def test_every_parameter_gets_a_finite_gradient(recipe: Recipe) -> None:
     network, clean = small(recipe).train(), image(2, 1, 20, 20)
     noisy = add_hybrid_noise(clean, 0.8, 10.0)
@@ -313,6 +318,9 @@ def changed(recipe: Recipe, base: Recipe = AS_WRITTEN) -> set[str]:
 def test_recipes_differ_in_the_expected_fields() -> None:
     assert changed(WITHOUT_NLE) == {"use_nle"}
     assert changed(WITHOUT_SSIM) == {"loss_weights"}
+    assert changed(FAIREST) == {"loss_scale", "level_scaling"}
+    assert changed(FAIREST_WITHOUT_NLE, FAIREST) == {"use_nle"}
+    assert changed(FAIREST_WITHOUT_SSIM, FAIREST) == {"loss_weights"}
     weights = list(paper.LAMBDAS)
     weights[1] = 0.0
     assert WITHOUT_SSIM.loss_weights == tuple(weights)

@@ -65,6 +65,10 @@ class Recipe:
 AS_WRITTEN = Recipe()
 """The paper's text; where an equation contradicts the text, the text is followed."""
 
+FAIREST = replace(AS_WRITTEN, loss_scale=255.0, level_scaling="unit")
+"""The reading of the text under which the paper's claims hold best: the series "reading" of
+`study.series` measured the scale of the loss, sums or means, and the units of the level maps."""
+
 AS_RELEASED = Recipe(
     share_nle_weights=True,
     output_kernel=1,
@@ -92,6 +96,10 @@ WITHOUT_SSIM = replace(AS_WRITTEN, loss_weights=(0.4, 0.0, 0.5, 0.05))
 
 WITHOUT_NLE = replace(AS_WRITTEN, use_nle=False)
 """Ablation of Table I: X-BDCNN without noise level estimation."""
+
+FAIREST_WITHOUT_SSIM = replace(FAIREST, loss_weights=WITHOUT_SSIM.loss_weights)
+FAIREST_WITHOUT_NLE = replace(FAIREST, use_nle=False)
+"""The same ablations under the fairest reading."""
 
 
 class Denoised(NamedTuple, Generic[_Values]):

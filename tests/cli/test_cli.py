@@ -556,10 +556,10 @@ def test_seeds_are_trained_with_the_given_options(tmp_path, monkeypatch):
     result = run("seeds", *options, "--profile", "smoke", "-o", tmp_path)
     assert result.exit_code == 0 and str(tmp_path) in result.stdout
     assert run("seeds").exit_code == 0
-    five = ["xbdcnn-as-written", "xbdcnn-without-ssim", "xbdcnn-without-nle", "xbdcnn-as-released"]
+    fairest = ["xbdcnn-fairest", "xbdcnn-fairest-without-ssim", "xbdcnn-fairest-without-nle"]
     assert seen == [
         (["dncnn"], [7], 64, 160, "smoke"),
-        ([*five, "dncnn"], [0, 1, 2, 3, 4], 32, 100_000, "cpu"),
+        ([*fairest, "xbdcnn-as-released", "dncnn"], [0, 1, 2, 3, 4], 32, 100_000, "cpu"),
     ]
 
 

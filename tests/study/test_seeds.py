@@ -137,8 +137,8 @@ def values() -> dict[str, np.ndarray]:
     rng = np.random.default_rng(0)
     base = 36 + rng.normal(size=(5, 1)) + rng.normal(size=(1, 8))
     return {
-        "xbdcnn-as-written": base,
-        "xbdcnn-without-ssim": base + 0.3 + 0.1 * rng.normal(size=(5, 8)),
+        "xbdcnn-fairest": base,
+        "xbdcnn-fairest-without-ssim": base + 0.3 + 0.1 * rng.normal(size=(5, 8)),
         "dncnn": base[:3] - 1 + 0.1 * rng.normal(size=(3, 8)),
     }
 
@@ -146,9 +146,9 @@ def values() -> dict[str, np.ndarray]:
 def test_effects_are_paired_by_seed_and_image(values):
     found = seed_effects(results_of(values), pd.DataFrame())
     whole = found[found["eta"].isna() & (found["score"] == "psnr")].set_index("reference")
-    assert list(whole.index) == ["xbdcnn-without-ssim", "dncnn"]
-    row, full = whole.loc["xbdcnn-without-ssim"], values["xbdcnn-as-written"]
-    expected = crossed_interval(full - values["xbdcnn-without-ssim"])
+    assert list(whole.index) == ["xbdcnn-fairest-without-ssim", "dncnn"]
+    row, full = whole.loc["xbdcnn-fairest-without-ssim"], values["xbdcnn-fairest"]
+    expected = crossed_interval(full - values["xbdcnn-fairest-without-ssim"])
     assert (row["effect"], row["low"], row["high"]) == pytest.approx(expected[:3])
     assert row["network_mean"] == pytest.approx(full.mean() + 1)
     assert (row["seeds"], row["images"], row["order"]) == (5, 8, "lower")
@@ -168,7 +168,7 @@ def test_effects_are_given_for_all_levels_together_and_for_each(values):
 
 
 def test_only_networks_of_one_size_are_compared(values):
-    first = results_of({"xbdcnn-as-written": values["xbdcnn-as-written"]})
+    first = results_of({"xbdcnn-fairest": values["xbdcnn-fairest"]})
     wider = results_of({"dncnn": values["dncnn"]}, width=64)
     longer = results_of({"dncnn": values["dncnn"]}, patches=200)
     assert seed_effects(pd.concat([first, wider, longer]), pd.DataFrame()).empty
@@ -182,7 +182,10 @@ def test_one_seed_decides_nothing(values):
 
 
 def test_correlations_of_the_levels_are_compared_over_seeds():
-    correlations = {"xbdcnn-as-written": [0.4, 0.5, 0.45], "xbdcnn-without-ssim": [0.9, 0.85, 0.9]}
+    correlations = {
+        "xbdcnn-fairest": [0.4, 0.5, 0.45],
+        "xbdcnn-fairest-without-ssim": [0.9, 0.85, 0.9],
+    }
     levels = pd.DataFrame(
         dict(zip(RUN, (network, 32, 100, seed), strict=True))
         | {"table": 1, "level": "sigma", "correlation": value}
@@ -229,7 +232,7 @@ def test_scores_are_averaged_over_the_patches_of_an_image():
 
 @pytest.mark.slow
 def test_runs_are_trained_scored_and_skipped_the_next_time(tmp_path, source, monkeypatch):
-    names = ["xbdcnn-as-written", "dncnn"]
+    names = ["xbdcnn-fairest", "dncnn"]
     arguments = (source, tmp_path / "runs", tmp_path / "out", names)
     options = {"width": 4, "budget": TINY, "profile": SMOKE, "progress": False}
     found = runs.run_seeds(*arguments, [0], **options)
@@ -246,7 +249,7 @@ def test_runs_are_trained_scored_and_skipped_the_next_time(tmp_path, source, mon
     fields = len(table_2_cases(source, SMOKE))
     images = len({case.image for case in table_1_cases(source, SMOKE)})
     assert kept.results["table"].value_counts().to_dict() == {1: 2 * images, 2: 2 * fields}
-    assert set(kept.levels["network"]) == {"xbdcnn-as-written"}
+    assert set(kept.levels["network"]) == {"xbdcnn-fairest"}
     assert set(kept.levels["level"]) == {"eta", "sigma"}
     on_file = pd.read_csv(tmp_path / "out" / "seeds_effects.csv")
     assert on_file["reference"].unique() == ["dncnn"] and len(on_file) == len(found)

@@ -52,7 +52,7 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
         reproduce.reproduce: "xbdcnn reproduce --profile smoke --only 01 --only 06",
         measure.train: "xbdcnn train dncnn --profile cpu",
         measure.trials: "xbdcnn trials ablation --seed 0 --seed 1",
-        seeds.seeds: "xbdcnn seeds --network xbdcnn-as-written --network dncnn --seed 5",
+        seeds.seeds: "xbdcnn seeds --network xbdcnn-fairest --network dncnn --seed 5",
         measure.evaluate: "xbdcnn evaluate --table 2",
         measure.audit: "xbdcnn audit calibration out-of-range",
     },

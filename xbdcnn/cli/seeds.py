@@ -16,8 +16,8 @@ def seeds(
     network: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"Network; repeatable: {', '.join(SCALABLE)}. Default: as written, without SSIM, "
-            "without NLE, as released, and DnCNN."
+            help=f"Network; repeatable: {', '.join(SCALABLE)}. Default: the fairest reading, "
+            "without SSIM and without NLE, as released, and DnCNN."
         ),
     ] = None,
     seed: Annotated[

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.inference.weights import ESTIMATOR, checksums
@@ -12,6 +13,9 @@ from xbdcnn.models import (
     AS_RELEASED,
     AS_WRITTEN,
     BALANCED,
+    FAIREST,
+    FAIREST_WITHOUT_NLE,
+    FAIREST_WITHOUT_SSIM,
     WITHOUT_NLE,
     WITHOUT_SSIM,
 )
@@ -56,8 +60,8 @@ class ZooEntry:
     """Corresponding row of the paper's tables; None if there is none."""
     budget_factor: int = 1
     """Number of training patches, in multiples of the common budget of the compared networks."""
-    batch_size: int | None = None
-    """Patches per training step; None for that of the compared networks."""
+    optimiser: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `TrainConfig` that differ from those of the compared networks."""
 
 
 ZOO: dict[str, ZooEntry] = {
@@ -72,9 +76,24 @@ ZOO: dict[str, ZooEntry] = {
     "xbdcnn-without-nle": ZooEntry(
         "X-BDCNN (as written) w/o NLE", "xbdcnn", WITHOUT_NLE, "X-BDCNN w/o the NLE"
     ),
+    "xbdcnn-fairest": ZooEntry("X-BDCNN (fairest reading)", "xbdcnn", FAIREST, "X-BDCNN"),
+    "xbdcnn-fairest-without-ssim": ZooEntry(
+        "X-BDCNN (fairest reading) w/o SSIM loss",
+        "xbdcnn",
+        FAIREST_WITHOUT_SSIM,
+        "X-BDCNN w/o SSIM loss",
+    ),
+    "xbdcnn-fairest-without-nle": ZooEntry(
+        "X-BDCNN (fairest reading) w/o NLE", "xbdcnn", FAIREST_WITHOUT_NLE, "X-BDCNN w/o the NLE"
+    ),
     "xbdcnn-as-released": ZooEntry("X-BDCNN (as released)", "xbdcnn", AS_RELEASED),
     "xbdcnn": ZooEntry(
-        "X-BDCNN (balanced)", "xbdcnn", BALANCED, "X-BDCNN", budget_factor=3, batch_size=8
+        "X-BDCNN (balanced)",
+        "xbdcnn",
+        BALANCED,
+        "X-BDCNN",
+        budget_factor=3,
+        optimiser={"batch_size": 8},
     ),
     "specialist": ZooEntry("Successor (specialist)", "successor", replace(FULL, noise="paper")),
     "generalist": ZooEntry("Successor (generalist)", "successor", FULL),

@@ -23,6 +23,9 @@ COLOURS = {
     "X-BDCNN (balanced)": "#882255",
     "X-BDCNN (as written) w/o SSIM loss": "#117733",
     "X-BDCNN (as written) w/o NLE": "#332288",
+    "X-BDCNN (fairest reading)": "#CC3311",
+    "X-BDCNN (fairest reading) w/o SSIM loss": "#66AA55",
+    "X-BDCNN (fairest reading) w/o NLE": "#6677BB",
     "X-BDCNN (as released)": "#661100",
     "Successor (specialist)": "#44AA99",
     "Successor (generalist)": "#000000",
@@ -34,7 +37,7 @@ COLOURS = {
 SPARE_COLOURS = ("#AA4499", "#BBBBBB", "#6699CC", "#997700")
 """Colours of labels that are not in `COLOURS`."""
 
-MARKERS = dict(zip(COLOURS, "Pp1<2>34svx+Do^dX8hH*", strict=True))
+MARKERS = dict(zip(COLOURS, (*"Pp1<2>34svx+Do^d", "|", "_", 7, *"X8hH*"), strict=True))
 """Marker of each method, so that methods differ without colour, too."""
 
 

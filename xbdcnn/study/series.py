@@ -155,6 +155,7 @@ SERIES: dict[str, tuple[Trial, ...]] = {
             "0-255, cosine, clipped, equal units", COSINE | CLIPPED, **GREY, level_scaling="unit"
         ),
         reading("cosine, clipped, equal units", COSINE | CLIPPED, level_scaling="unit"),
+        reading("0-255, cosine, equal units", COSINE, **GREY, level_scaling="unit"),
     ),
     "dncnn": (
         dncnn("DnCNN"),

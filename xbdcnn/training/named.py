@@ -188,8 +188,8 @@ def budget_of(name: str, compared: TrainConfig) -> TrainConfig:
         return SUCCESSOR_BUDGET
     if isinstance(chosen.recipe, EstimatorRecipe):
         return ESTIMATOR_BUDGET
-    size = chosen.batch_size or compared.batch_size
-    return replace(compared, patches=chosen.budget_factor * compared.patches, batch_size=size)
+    patches = chosen.budget_factor * compared.patches
+    return replace(compared, **chosen.optimiser, patches=patches)
 
 
 def training_pool(

@@ -15,10 +15,10 @@ from xbdcnn.study.seeds.rows import read_facts, read_rows
 from xbdcnn.study.statistics import crossed_interval, student_interval
 
 PAIRS = (
-    ("xbdcnn-as-written", "xbdcnn-without-ssim"),
-    ("xbdcnn-as-written", "xbdcnn-without-nle"),
-    ("xbdcnn-as-released", "xbdcnn-as-written"),
-    ("xbdcnn-as-written", "dncnn"),
+    ("xbdcnn-fairest", "xbdcnn-fairest-without-ssim"),
+    ("xbdcnn-fairest", "xbdcnn-fairest-without-nle"),
+    ("xbdcnn-as-released", "xbdcnn-fairest"),
+    ("xbdcnn-fairest", "dncnn"),
 )
 """Network and reference of each effect: what the SSIM loss and the NLE bring, what the released
 code changes, and the lead over DnCNN."""

@@ -40,9 +40,9 @@ from xbdcnn.training.batches import TrainConfig
 from xbdcnn.training.named import budget_of, train_named, with_width
 
 NETWORKS = (
-    "xbdcnn-as-written",
-    "xbdcnn-without-ssim",
-    "xbdcnn-without-nle",
+    "xbdcnn-fairest",
+    "xbdcnn-fairest-without-ssim",
+    "xbdcnn-fairest-without-nle",
     "xbdcnn-as-released",
     "dncnn",
 )
