@@ -418,6 +418,8 @@ def test_choices_plot_marks_effects_at_full_width() -> None:
     (diamonds,) = [line for line in axes.lines if line.get_marker() == "D"]
     assert np.nanmax(diamonds.get_xdata()) == 0.5 and np.isnan(diamonds.get_xdata()).sum() == 1
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "b"]
+    narrow = plotting.choices_plot(choices().drop(columns="full_width")).axes[0]
+    assert "D" not in [line.get_marker() for line in narrow.lines]
 
 
 def test_correlation_plot_draws_each_method_over_blur_and_over_gain() -> None:

@@ -59,10 +59,10 @@ def convention_plot(means: pd.Series, printed: float) -> Figure:
 
 @styled
 def choices_plot(table: pd.DataFrame, score: str = "PSNR (dB)", reference: str = "") -> Figure:
-    """Effect of each changed recipe choice with its interval; diamonds: trained at full width.
+    """Effect of changed recipe choices with intervals; diamonds: trained at full width.
 
-    table: from `audit.recipe_choices.effects_at_both_widths`; reference: name of the recipe from
-    which each row differs in one choice.
+    table: from `audit.recipe_choices.effects_at_both_widths`, or from `trials.effects` without
+    networks of full width; reference: name of the recipe from which each row differs.
     """
     figure = new_figure(7.4, 0.27 * len(table) + 1.1, layout="constrained")
     axes = figure.subplots()
@@ -72,8 +72,10 @@ def choices_plot(table: pd.DataFrame, score: str = "PSNR (dB)", reference: str =
     seeds = table["seeds"].max()
     label = f"half width, short training, {seeds} seed(s), 95 % interval if several"
     axes.plot(table["effect"], places, "o", ms=5.5, color="#0072B2", label=label)
-    style: dict[str, Any] = {"ms": 6.5, "mfc": "none", "mec": "#D55E00", "mew": 1.4}
-    axes.plot(table["full_width"], places, "D", label="full width, full training, 1 seed", **style)
+    if "full_width" in table:
+        style: dict[str, Any] = {"ms": 6.5, "mfc": "none", "mec": "#D55E00", "mew": 1.4}
+        label = "full width, full training, 1 seed"
+        axes.plot(table["full_width"], places, "D", label=label, **style)
     axes.set_yticks(places, table["trial"])
     axes.set(xlabel=f"change of {score} against {reference!r}" if reference else score)
     figure.legend(loc="outside upper center", ncols=2)
