@@ -16,8 +16,8 @@ REFRESH := build/refresh
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install reproduce test quick lint types format explore static-page live-page notebooks \
-  tables benchmark book exercises architecture lock clean
+.PHONY: help install reproduce test quick lint types format explore demo static-page live-page \
+  notebooks tables benchmark book exercises architecture lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ format: $(STAMP)  ## fix and format the code with ruff
 
 explore: $(STAMP)  ## open the noise explorer in the browser: ARGS='--theme=dark'
 	$(BIN)/python -m xbdcnn.explorer $(ARGS)
+
+demo: $(STAMP)  ## open a page without a kernel in the browser: the network runs in the page
+	$(BIN)/python tools/demo.py $(ARGS)
 
 static-page: $(STAMP)  ## write the explorer as a page without a kernel; update its pictures in figures/
 	$(BIN)/python tools/static_explorer.py --page build/explorer-static --gif figures/explorer.gif

@@ -119,6 +119,16 @@ def test_citation_prefers_the_paper():
     assert [author["family-names"] for author in paper["authors"]] == ["Yin", "Qi", "Cai", "Li"]
 
 
+def test_codecheck_names_the_paper_and_existing_files():
+    check = yaml.safe_load((ROOT / "codecheck.yml").read_text())
+    paper = yaml.safe_load((ROOT / "CITATION.cff").read_text())["preferred-citation"]
+    names = [f"{a['given-names']} {a['family-names']}" for a in paper["authors"]]
+    assert check["paper"]["title"] == paper["title"]
+    assert [author["name"] for author in check["paper"]["authors"]] == names
+    files = [entry["file"] for entry in check["manifest"]]
+    assert len(files) == 5 and all((ROOT / file).is_file() for file in files)
+
+
 def test_actions_are_pinned_by_commit():
     workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
     uses = [line for path in workflows for line in re.findall(r"uses: (.*)", path.read_text())]
