@@ -112,8 +112,8 @@ def detection(folder: Path) -> str:
         f"denoising by {methods} methods is {ratios['value'].min():.2f} to "
         f"{ratios['value'].max():.2f} times that before: an interval of 95 % is below 1 in {worse} "
         f"of {len(ratios)} cases, above 1 in {better}; {by_chance:.1f} on each side are expected "
-        f"by chance ({observers}). In ordinary test radiographs, whose anatomy the observer does not "
-        f"know, the median disc keeps {kept[BALANCED]:.2f} of its detectability with X-BDCNN, "
+        f"by chance ({observers}). In ordinary test radiographs, whose anatomy the observer does "
+        f"not know, the median disc keeps {kept[BALANCED]:.2f} of its detectability with X-BDCNN, "
         f"trained on strong noise only, and {kept[GENERALIST]:.2f} with our generalist ({checks}; "
         "one training run per network)."
     )
