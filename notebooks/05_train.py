@@ -36,6 +36,56 @@
 # steps as a demonstration: the tables use the shipped weights. The profiles `cpu` and `paper` train
 # every network of the tables; `xbdcnn train --estimate` predicts their time on your machine. The
 # last line of the notebook states how long the run took.
+#
+# The notebook also runs on Colab or Kaggle, which lend a GPU: set `REPOSITORY` in the next cell to the
+# address of this project. The cell then shows the links that open the notebook there, and on such a
+# machine installs the package and fetches the ChestX-ray8 sample (140 MB). Where the package is
+# installed it does neither. Profile `cpu` trains every network of the tables. Neither service has
+# been tried.
+
+# %%
+import importlib
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+REPOSITORY = ""  # address of this project on GitHub, https://github.com/OWNER/NAME
+
+
+def prepare_machine(repository, clone=Path("xbdcnn-clone")):
+    """Install the package and fetch the sample, unless the package is installed."""
+    if find_spec("xbdcnn"):
+        return
+    if not repository:
+        raise RuntimeError("xbdcnn is not installed: set REPOSITORY to its address and run again")
+    clone = clone.resolve()
+    if not clone.exists():
+        subprocess.run(["git", "clone", "--depth", "1", repository, str(clone)], check=True)
+    install = [sys.executable, "-m", "pip", "install", "-q", "-e", f"{clone}[train]"]
+    subprocess.run(install, check=True)
+    subprocess.run([sys.executable, "-m", "xbdcnn", "fetch-sample"], check=True)
+    sys.path.insert(0, str(clone))  # a running interpreter does not see an editable install
+    importlib.invalidate_caches()
+    os.chdir(clone / "notebooks")
+
+
+def launch_links(repository):
+    """Return Markdown links that open this notebook on Colab and on Kaggle."""
+    if not repository:
+        return "REPOSITORY is empty: no links to Colab and Kaggle"
+    page = f"{repository.removesuffix('.git')}/blob/main/notebooks/05_train.ipynb"
+    colab = page.replace("https://github.com/", "https://colab.research.google.com/github/")
+    return f"[Colab]({colab}) · [Kaggle](https://kaggle.com/kernels/welcome?src={page})"
+
+
+prepare_machine(REPOSITORY)
+
+# %%
+from IPython.display import Markdown
+
+Markdown(launch_links(REPOSITORY))
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -45,7 +95,6 @@ output = "../reproduction"
 # %%
 import itertools
 from dataclasses import asdict, replace
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -73,6 +122,8 @@ figures = Path(output) / "figures"
 plotting.use_style()
 facts = dict(profile=profile, data=source.name)
 print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else "")
+device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+print("device:", torch.cuda.get_device_name() if device.type == "cuda" else "CPU")
 
 # %%
 if settings.shipped_weights:
@@ -186,7 +237,7 @@ held_out = batches.validation_batch(source.images("val", 4), short_run)
 def held_out_psnr(network):
     """Mean PSNR of the restored held-out patches, and the first of them."""
     with torch.no_grad():
-        restored = network(held_out.noisy).image.clamp(0, 1)
+        restored = network(held_out.noisy.to(device)).image.clamp(0, 1).cpu()
     return np.mean(metrics.psnr(restored, held_out.clean)), restored[0, 0].numpy()
 
 
@@ -196,7 +247,7 @@ def train_briefly(network, recipe):
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
     curve, seen = [], {0: held_out_psnr(network)}
     for step in range(STEPS):
-        batch = batches.draw_batch(training, recipe, short_run, step, torch.device("cpu"))
+        batch = batches.draw_batch(training, recipe, short_run, step, device)
         levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, recipe.level_scaling)
         output_now = network(batch.noisy)
         loss, _ = losses.mixed_loss(output_now, batch.noisy, batch.clean, levels, recipe)
@@ -211,7 +262,7 @@ def train_briefly(network, recipe):
 
 # %%
 narrow = replace(models.BALANCED, width=16)
-curve, seen = train_briefly(build_network("xbdcnn", narrow), narrow)
+curve, seen = train_briefly(build_network("xbdcnn", narrow).to(device), narrow)
 fig = plotting.new_figure(5.6, 2.8, layout="constrained")
 axis = fig.subplots()
 axis.semilogy(range(1, STEPS + 1), curve, color="0.6", label="loss of each batch")

@@ -33,7 +33,7 @@ from xbdcnn.study.audit import (
     recipe_choices,
     ssim_conventions,
 )
-from xbdcnn.study.audit.ledger import Finding, Part, Verdict, anchor, ledger, write_ledger
+from xbdcnn.study.audit.ledger import Finding, Part, Verdict, anchor, counts, ledger, write_ledger
 from xbdcnn.study.scoring import Case
 from xbdcnn.training.batches import TrainConfig, as_pool
 
@@ -414,7 +414,7 @@ def test_ledger_is_written_in_three_forms(tmp_path):
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "ledger.csv"), table)
     text = (tmp_path / "ledger.md").read_text()
     assert text.startswith("# ")
-    assert "2 points: 1 self-contradiction, 1 text and code differ" in text
+    assert "2 points: 1 self-contradiction; 1 text and code differ." in text
     assert "[SNR and PSNR columns](#snr-and-psnr-columns)" in text
     assert "\n### SNR and PSNR columns\n" in text and text.count("- **Effect:**") == 1
     parts = [text.index(f"\n## Part {n}: {part}\n") for n, part in enumerate(PARTS[:2], start=1)]
@@ -422,6 +422,12 @@ def test_ledger_is_written_in_three_forms(tmp_path):
     assert all(f"- *{verdict}*: " in text for verdict in get_args(Verdict))
     assert anchor("Weight of Eq. 3, in the NLE") == "weight-of-eq-3-in-the-nle"
     assert json.loads((tmp_path / "ledger.json").read_text())["commit"] == "abc"
+
+
+def test_counts_can_be_separated_although_a_verdict_contains_a_comma():
+    verdicts = ["not stated, inferred", "self-contradiction", "not stated, inferred"]
+    parts = counts(pd.DataFrame({"verdict": verdicts})).split("; ")
+    assert parts == ["1 self-contradiction", "2 not stated, inferred"]
 
 
 def test_level_errors_are_quantiles_and_travel_with_the_weights(tmp_path, monkeypatch):

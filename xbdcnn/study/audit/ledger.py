@@ -121,9 +121,9 @@ def as_markdown(table: pd.DataFrame, facts: dict[str, Any]) -> str:
 
 
 def counts(table: pd.DataFrame) -> str:
-    """Describe how many points have each verdict, in the order of `MEANINGS`."""
+    """Describe how many points have each verdict, in the order of `MEANINGS`, joined by "; "."""
     numbers = table["verdict"].value_counts()
-    return ", ".join(f"{numbers[verdict]} {verdict}" for verdict in MEANINGS if verdict in numbers)
+    return "; ".join(f"{numbers[verdict]} {verdict}" for verdict in MEANINGS if verdict in numbers)
 
 
 def _part(number: int, part: Part, rows: pd.DataFrame) -> str:
