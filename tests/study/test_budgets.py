@@ -16,6 +16,7 @@ from xbdcnn.study.budgets import budget_table, complete_runs, learning_curve
 from xbdcnn.study.seeds.rows import SeedRows, add_rows, settings_label
 from xbdcnn.study.series import BUDGET
 from xbdcnn.training.batches import stored_config
+from xbdcnn.training.cost import StepCost
 
 WRITTEN = ZOO["xbdcnn-as-written"]
 DATA = "8556a5"
@@ -89,8 +90,10 @@ def test_table_of_budgets_says_what_was_not_measured():
     budget, scores = {"patches": 160_000, "patch_size": 64}, {"val_psnr": 38.625}
     header = {"budget": budget, "scores": scores}
     timed = header | {"cpu_seconds": 5400.0}
-    rates = {"DnCNN": None, "other": 400.0}
-    table = budget_table({"DnCNN": header, "other": timed}, rates)
+    costs = {"DnCNN": StepCost(512_000_000, None), "other": StepCost(1_500_000_000, 400.0)}
+    table = budget_table({"DnCNN": header, "other": timed}, costs)
+    assert list(table["memory of a step"]) == ["512 MB", "1.5 GB"]
+    assert list(table["patches/s of a CPU core"]) == ["not recorded", "30"]
     assert list(table["core hours (CPU)"]) == ["not recorded", "1.50"]
     assert list(table["GPU hours"]) == ["not measured", "0.11"]
     assert set(table["% of the paper's pixels"]) == {"0.45"}

@@ -12,7 +12,7 @@ from xbdcnn import paper
 from xbdcnn.cli import app
 from xbdcnn.data import find_source
 from xbdcnn.inference import zoo
-from xbdcnn.inference.weights import build_network, read_weights, shipped_path
+from xbdcnn.inference.weights import build_network, load_network, read_weights, shipped_path
 from xbdcnn.models import BALANCED, count_parameters
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.training import cost
@@ -23,9 +23,9 @@ from xbdcnn.training.cost import (
     as_table,
     format_bytes,
     format_duration,
-    gpu_rates,
     measure_steps,
     predict_cost,
+    step_costs,
 )
 
 SMOKE = get_profile("smoke")
@@ -57,16 +57,22 @@ def test_activation_memory_counts_the_inputs_of_each_layer():
     assert memory.bytes == 4 * 16 * 16 * 2 * (1 + 8)  # the input of each convolution
 
 
-def test_a_gpu_is_measured_with_the_batch_size_of_each_network(monkeypatch):
+def test_steps_are_measured_with_the_batch_size_of_each_network_on_a_gpu(monkeypatch):
     """Steps of few patches would not use a GPU to capacity; without a GPU there is no rate."""
     header = read_weights(shipped_path("xbdcnn"))[1]
     images = BUILTIN.images("train", 1)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert gpu_rates({"balanced": header}, images) == {"balanced": None}
+    (found,) = step_costs({"balanced": header}, images).values()
+    weights = 4 * 4 * count_parameters(load_network(shipped_path("xbdcnn"))[0])
+    assert found.gpu_rate is None
+    assert 8 * 64**2 * 16 * 4 < found.memory - weights < 8 * 64**2 * 1000 * 4
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     measured = []
-    monkeypatch.setattr(cost, "measure_steps", lambda *given: measured.append(given) or (250.0, 1))
-    assert gpu_rates({"balanced": header}, images) == {"balanced": 250.0}
+    monkeypatch.setattr(
+        cost, "measure_steps", lambda *given: measured.append(given) or (250.0, 9, "")
+    )
+    (found,) = step_costs({"balanced": header}, images).values()
+    assert found == (8 * 9 + weights, 250.0)
     network, recipe, config, _, patches = measured[0]
     assert patches == config.batch_size == header["budget"]["batch_size"]
     assert config.learning_rates == (1e-3, 1e-5) and recipe.loss_weights == BALANCED.loss_weights

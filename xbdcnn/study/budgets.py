@@ -25,6 +25,7 @@ from xbdcnn.study.series import SERIES
 from xbdcnn.study.trainings import paper_share
 from xbdcnn.successor import AnyRecipe
 from xbdcnn.training.batches import TrainConfig, stored_config
+from xbdcnn.training.cost import StepCost, format_bytes
 
 NOT_COMPARED = ("patches", "seed", "validate_every", "checkpoint_seconds")
 """Fields of a configuration in which runs of one network with several budgets may differ."""
@@ -37,27 +38,29 @@ PAPER_PATCHES = paper.TRAINING_PIXELS / CURVE_PATCH**2
 
 
 def budget_table(
-    headers: Mapping[str, dict[str, Any]], gpu_rates: Mapping[str, float | None]
+    headers: Mapping[str, dict[str, Any]], costs: Mapping[str, StepCost]
 ) -> pd.DataFrame:
     """Return what each network with stored weights saw and cost, and its validation PSNR, as text.
 
-    headers: of weight files, by label. gpu_rates: patches per second on a GPU by label, see
-    `cost.gpu_rates`; None if not measured. Core hours are those of the training on CPUs; the GPU
+    headers: of weight files, by label. costs: of a training step by label, see `cost.step_costs`.
+    Core hours, and patches per second of one core, are those of the training on CPUs; the GPU
     hours are predicted for the same number of patches. One row per network.
     """
-    rows = {label: _spent(header, gpu_rates[label]) for label, header in headers.items()}
+    rows = {label: _spent(header, costs[label]) for label, header in headers.items()}
     return pd.DataFrame(rows).T
 
 
-def _spent(header: dict[str, Any], gpu_rate: float | None) -> dict[str, str]:
+def _spent(header: dict[str, Any], cost: StepCost) -> dict[str, str]:
     patches, side = header["budget"]["patches"], header["budget"]["patch_size"]
-    seconds = header.get("cpu_seconds")
+    seconds, rate = header.get("cpu_seconds"), cost.gpu_rate
     return {
         "patches": f"{patches:,} of {side} × {side}",
         "% of the paper's pixels": f"{paper_share(patches, side):.2f}",
+        "memory of a step": format_bytes(cost.memory),
+        "patches/s of a CPU core": f"{patches / seconds:.0f}" if seconds else "not recorded",
         "core hours (CPU)": f"{seconds / 3600:.2f}" if seconds else "not recorded",
-        "GPU patches/s": f"{gpu_rate:.0f}" if gpu_rate else "not measured",
-        "GPU hours": f"{patches / gpu_rate / 3600:.2f}" if gpu_rate else "not measured",
+        "GPU patches/s": f"{rate:.0f}" if rate else "not measured",
+        "GPU hours": f"{patches / rate / 3600:.2f}" if rate else "not measured",
         "validation PSNR (dB)": f"{header['scores']['val_psnr']:.2f}",
     }
 

@@ -41,6 +41,9 @@ PRECISION_NAMES = {"no": "fp32", "bf16": "bf16", "fp16": "fp16"}
 
 FLOAT32_BYTES = 4
 
+STATE_COPIES = 4
+"""Weights, gradients and the two moments of Adam."""
+
 
 class TrainingCost(NamedTuple):
     """Cost of a training run: patches, patches per second, times in seconds, sizes in bytes."""
@@ -97,7 +100,7 @@ def predict_cost(
         patches=config.patches,
         rate=rate,
         decoding=decoding * count,
-        memory=shard * per_patch + 4 * state + images_held,
+        memory=shard * per_patch + STATE_COPIES * state + images_held,
         disk=stored + copies * state,
         machine=machine,
     )
@@ -137,23 +140,35 @@ def measure_steps(
     return config.batch_size / min(times), memory.bytes // patches, machine
 
 
-def gpu_rates(
+class StepCost(NamedTuple):
+    """Memory of a training step in bytes, and patches per second on a GPU, None without one."""
+
+    memory: int
+    """Activations of a batch, weights, gradients and moments of one process."""
+    gpu_rate: float | None
+
+
+def step_costs(
     headers: Mapping[str, dict[str, Any]], images: list[NDArray[np.float32]]
-) -> dict[str, float | None]:
-    """Measure patches per second of training steps on this machine's GPU; None without a GPU.
+) -> dict[str, StepCost]:
+    """Measure training steps of networks on this machine, with one process.
 
-    headers: of weight files, by label; each network is trained for a few steps of its own batch
-    size and precision. images: radiographs, (H, W) in [0, 1]. A single process is measured.
+    headers: of weight files, by label; each network is trained for a few steps in its own
+    precision. images: radiographs, (H, W) in [0, 1]. On a GPU the steps have the network's own
+    batch size, so that they use it to capacity; the memory is that of this batch size everywhere.
     """
-    if not torch.cuda.is_available():
-        return dict.fromkeys(headers)
-    return {label: _rate(header, images) for label, header in headers.items()}
+    return {label: _step_cost(header, images) for label, header in headers.items()}
 
 
-def _rate(header: dict[str, Any], images: list[NDArray[np.float32]]) -> float:
+def _step_cost(header: dict[str, Any], images: list[NDArray[np.float32]]) -> StepCost:
     recipe, config = recipe_from(header), stored_config(header["budget"])
     network = build_network(header["architecture"], recipe, config.seed)
-    return measure_steps(network, recipe, config, images, config.batch_size)[0]
+    on_gpu = torch.cuda.is_available()
+    patches = config.batch_size if on_gpu else MEASURED_PATCHES
+    rate, per_patch, _ = measure_steps(network, recipe, config, images, patches)
+    state = count_parameters(network) * FLOAT32_BYTES
+    memory = config.batch_size * per_patch + STATE_COPIES * state
+    return StepCost(memory, rate if on_gpu else None)
 
 
 class ActivationMemory:
