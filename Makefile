@@ -5,6 +5,7 @@ VENV        ?= .venv
 PYTHON      ?= $(shell command -v python3.11 || command -v python3)
 CONSTRAINTS ?= constraints.txt
 PROFILE     ?= quick
+WORKERS     ?= 2
 ARGS        ?=
 EXTRAS      := reproduce,jpeg,onnx,test,dev,book
 
@@ -13,6 +14,9 @@ PIP     := $(BIN)/python -m pip --disable-pip-version-check
 STAMP   := $(VENV)/.installed
 TORCH   := $(shell grep '^torch==' $(CONSTRAINTS) || echo torch)
 REFRESH := build/refresh
+# A process runs whole files, since the tests of a file share what takes long to make. It computes
+# with one thread, since threads that wait for a busy core waste its time.
+PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -37,8 +41,9 @@ $(STAMP): pyproject.toml constraints.txt
 reproduce: $(STAMP)  ## make every table and figure: PROFILE=smoke|quick|cpu|paper, ARGS='--only 06'
 	$(BIN)/xbdcnn reproduce --profile $(PROFILE) $(ARGS)
 
-test: $(STAMP)  ## run all tests but the long ones; fails below 90 % coverage of xbdcnn/
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90 $(ARGS)
+test: $(STAMP)  ## run all tests but the long ones, in 2 processes; fails below 90 % coverage
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=term:skip-covered \
+	  --cov-fail-under=90 $(ARGS)
 
 quick: $(STAMP)  ## run the quick tests only, without coverage; under 2 minutes
 	$(BIN)/python -m pytest -q -m 'not slow and not long' $(ARGS)

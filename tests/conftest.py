@@ -1,4 +1,4 @@
-"""Settings of all tests: few threads, fixed seeds, no display."""
+"""Settings of all tests: few threads, fixed seeds, no display; long files first in parallel."""
 
 from __future__ import annotations
 
@@ -17,8 +17,20 @@ import torch
 
 from xbdcnn.models import Recipe
 
+PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
+"""Whether this process is one of several that run tests at the same time."""
+
 # More threads than cores make small convolutions slower.
-torch.set_num_threads(min(2, os.cpu_count() or 1))
+torch.set_num_threads(1 if PARALLEL else min(2, os.cpu_count() or 1))
+
+LONGEST = ("test_browser.py", "test_notebooks.py", "test_kills.py", "test_book.py")
+"""Files of tests that take minutes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin a parallel run with the longest files, so that no process waits for one at its end."""
+    if PARALLEL:
+        items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(autouse=True)

@@ -70,6 +70,7 @@ NOT_IMPORTED = {
     "pylibjpeg-libjpeg": "a plug-in of pydicom",
     "pylibjpeg-openjpeg": "a plug-in of pydicom",
     "pytest-cov": "a plug-in of pytest",
+    "pytest-xdist": "a plug-in of pytest",
     "pywavelets": "used by scikit-image",
     "ruff": "run by make lint",
     "sphinx-book-theme": "named in docs/conf.py",

@@ -99,7 +99,12 @@ def assert_equal_runs(folder: Path, alone: tuple[pd.DataFrame, dict[str, torch.T
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory) -> tuple[pd.DataFrame, dict[str, torch.Tensor]]:
-    return run(tmp_path_factory.mktemp("alone"))
+    """Train in one process with two threads, which add up gradients as two processes do."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    result = run(tmp_path_factory.mktemp("alone"))
+    torch.set_num_threads(before)
+    return result
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import numpy as np
 import pydicom
 import pytest
 from derived import Brighter, needs_validator, restored, validator_messages
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydicom import uid
 from pydicom.data import get_testdata_file
@@ -130,6 +130,7 @@ def test_the_validator_finds_nothing_new_in_real_objects(tmp_path, name):
 # --- the window -----------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 65535), min_size=1, max_size=50),
     st.floats(-1e5, 1e5),
@@ -142,6 +143,7 @@ def test_where_the_network_changes_nothing_every_number_is_the_same(numbers, bla
     assert back.dtype == np.uint16 and (back == stored).all()
 
 
+@settings(deadline=None)
 @given(st.integers(-2000, 6000), st.floats(0, 1))
 def test_the_change_is_added_in_stored_units_inside_and_outside(number, seen):
     window, stored = Window(3000, 1000, "test"), np.array([[number]], np.int16)
