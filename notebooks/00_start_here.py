@@ -32,7 +32,8 @@
 #
 # ## What you need
 #
-# Basic Python, no GPU and no download. The last line of the notebook states how long the run took.
+# Basic Python, no GPU and no download; the [glossary](../docs/glossary.md) explains the terms. The
+# last line of the notebook states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -54,6 +55,7 @@ from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.models import count_parameters
 from xbdcnn.study.notebook import run_time, show_source
 from xbdcnn.study.profiles import PROFILES, get_profile
+from xbdcnn.study.trainings import paper_share
 
 # %%
 settings = get_profile(profile)
@@ -98,9 +100,10 @@ show_source(Pretrained.denoise)
 #
 # ### One radiograph, five lines
 #
-# The image below is a part of a chest radiograph of ChestX-ray8 that is installed with the package. It
-# is a test image of a patient whose images the shipped network never saw. In the paper's model we
-# simulate about a fifth of the photons of the least noisy training images and add electronic noise.
+# The image below is a part of a chest radiograph of ChestX-ray8 that is installed with the package.
+# It is a test image of a patient whose images the shipped network never saw. In the paper's model
+# we simulate about a fifth of the photons of the least noisy training images and add electronic
+# noise.
 
 # %%
 eta, sigma = 0.4, 10.0
@@ -122,9 +125,9 @@ fig
 # %% [markdown]
 # A part of the radiograph with the noise of the paper's model, as the network restores it, without
 # added noise, and what the network removed. [The file](../figures/00_hero.png) has a pixel for each
-# pixel of the radiograph. The network received only the noisy image. In the restored image the noise
-# is removed, and so are the finest lines; the removed part should show no anatomy, only noise, which
-# is stronger where the image is bright. The image may be used with this attribution:
+# pixel of the radiograph. The network received only the noisy image. In the restored image the
+# noise is removed, and so are the finest lines; the removed part should show no anatomy, only
+# noise, which is stronger where the image is bright. The image may be used with this attribution:
 
 # %%
 print(ATTRIBUTION)
@@ -184,8 +187,11 @@ assert estimates["estimated total"].is_monotonic_decreasing
 # %%
 header = network.metadata
 print(f"{count_parameters(network.network):,} parameters, from {header['provenance']['data']}")
-print(f"{header['budget']['patches']:,} patches in {header['seconds'] / 60:.0f} minutes")
-print(f"the paper: {224_000 * sum(paper.EPOCHS):,} patches in {paper.TRAINING_HOURS:.0f} hours")
+budget = header["budget"]
+share = paper_share(budget["patches"], budget["patch_size"])
+print(f"{budget['patches']:,} patches of side {budget['patch_size']}, in pixels {share:.1f} % of ")
+print(f"the paper's {224_000 * sum(paper.EPOCHS):,} patches of side 128", end="; ")
+print(f"{header['seconds'] / 60:.0f} minutes on CPUs, the paper's {paper.TRAINING_HOURS:.0f} hours")
 
 # %% [markdown]
 # ### Which notebook for what
@@ -204,15 +210,17 @@ print(f"the paper: {224_000 * sum(paper.EPOCHS):,} patches in {paper.TRAINING_HO
 # | [10 Exercises](10_exercises.ipynb) | exercises for courses and self-study |
 # | [11 The audit](11_audit.ipynb) | every disputed point of the paper, tested |
 # | [12 Your own radiograph](12_your_own_radiograph.ipynb) | denoising a DICOM file, and checking what was removed |
+# | [13 Does it help to find something?](13_detectability.ipynb) | detectability of faint discs and nodules |
 #
-# To check the claims of the paper, read 06, 01, 04 and 11. For radiography, read 01, 08, 09 and 12.
+# To check the claims of the paper, read 06, 01, 04 and 11. For radiography, read 01, 08, 09, 12 and
+# 13.
 # To build on the code, read 03 and 05.
 #
 # ### Two commands
 #
 # ```
 # make reproduce      # every table and figure, from a fresh clone
-# make test           # the tests, and all notebooks in profile smoke
+# make test           # the tests but the longest, and all notebooks in profile smoke
 # ```
 #
 # The first creates an environment, runs these notebooks in order, and writes their executed copies,
@@ -287,8 +295,9 @@ assert not any(paper.columns_are_swapped(paper.TABLE_1[m]) for m in ("Before Den
 # Some things are **not** measured here. The run times in the paper are for a GPU; ours are for the
 # CPU of the machine that ran the notebook. The full training of 30 GPU hours exists as the profile
 # `paper` and has not been run. X-ReCNN was never published in full, so the network in its place is
-# a reconstruction, labelled "X-ReCNN-style". Diagnostic quality is not assessed: a higher PSNR does
-# not imply a better diagnosis, and no radiologist has judged these images.
+# a reconstruction, labelled "X-ReCNN-style". [Notebook 13](13_detectability.ipynb) measures whether
+# model observers detect faint signals; no radiologist has judged these images, and a higher PSNR
+# does not imply a better diagnosis.
 
 # %%
 run_facts = provenance(**facts)
@@ -326,6 +335,12 @@ for name, value in {**run_facts, **versions}.items():
 #   the printed and the corrected values side by side.
 # - The total noise of an image is estimated well, its two components are not. A higher PSNR does
 #   not imply a better diagnosis.
+#
+# ## References
+#
+# - W. Yin, B. Qi, T. Cai, J. Li, *X-Ray Image Enhancement Using Blind Denoising Neural Networks*.
+# - X. Wang et al., *ChestX-ray8*, CVPR 2017,
+#   [doi:10.1109/CVPR.2017.369](https://doi.org/10.1109/CVPR.2017.369): the radiographs.
 
 # %%
 print(run_time())

@@ -33,8 +33,8 @@
 #
 # ## What you need
 #
-# Basic probability: mean, variance, the Poisson distribution. The notebook needs no download; its
-# last line states how long the run took.
+# Basic probability: mean, variance, the Poisson distribution; the [glossary](../docs/glossary.md)
+# explains the terms. The notebook needs no download; its last line states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -142,16 +142,17 @@ show_source(measured_noise.single_exposure)
 radiograph = builtin_radiograph()
 noise_levels = detector_noise.noise_map(255 * radiograph.astype(np.float64))
 fig = plotting.noise_map_plot(radiograph, noise_levels)
-caption = "The built-in radiograph and its measured noise: strongest in spine and mediastinum."
+caption = "The built-in radiograph and its measured noise, which is strongest along the spine."
 plotting.save_figure(fig, figures / "01_noise_map", caption, builtin_facts, smoke)
 fig
 
 # %% [markdown]
-# The map is bright along the spine, in the mediastinum and behind the heart, and dark in the lungs
-# and beside the body, where the beam is attenuated least. The abdomen is as white as the spine on
-# this display but less noisy. The stored values are not proportional to the number of photons
-# ([notebook 02](02_data.ipynb#residual-noise-of-the-clean-images)), probably because they were
-# processed before they were stored; equal grey levels need not mean equal numbers of photons.
+# The map is brightest along the spine, and dark in the lungs and beside the body, where the beam is
+# attenuated least. The heart and the mediastinum beside the spine are between them. The abdomen is
+# as white as the spine on this display but less noisy. The stored values are not proportional to
+# the number of photons ([notebook 02](02_data.ipynb#residual-noise-of-the-clean-images)), probably
+# because they were processed before they were stored; equal grey levels need not mean equal numbers
+# of photons.
 #
 # **Check.** The noise of the spine is more than twice that of the lungs, and the signal-to-noise
 # ratio of the stored values falls from the dark end to the white end by more than three.
@@ -170,9 +171,11 @@ assert snr_dark > 3 * snr_white
 # The model of the paper states the opposite for the signal-to-noise ratio: $\sqrt{\eta g}$ grows
 # towards white. For the variance its direction is right on a logarithmic display, because both
 # variances grow towards white. Its law is wrong: the variance of Eq. 1 grows linearly with $g$, the
-# measured one faster, and the physics of the display gives an exponential. In the window of the
-# file's header, which is linear, the direction differs, too: between two grey levels the measured
-# variance *falls* by the first factor, and Eq. 1 gives the second.
+# measured one faster. By the physics of the display it grows exponentially; the values in this file
+# were processed before they were stored, so they test the direction and not the law, and an
+# exponential fits them no better than a line. In the window of the file's header, which is linear,
+# the direction differs, too: between two grey levels the measured variance *falls* by the first
+# factor, and Eq. 1 gives the second.
 
 # %%
 measured_ratio, predicted_ratio = detectors.header_window_ratio()
@@ -218,8 +221,8 @@ for number, one in enumerate(measured):
 # The two cameras of I12 confirm the physics over a range of signals of more than 20: the variance
 # grows linearly with the counts, to about 10 %, and the spread of the dark frames, their electronic
 # noise, is a few counts. The flats of the other two cover too small a range to decide on a law. In
-# those of K11 the variance even falls with the signal; the next cell shows why no law of photons can
-# be read from it. The radiographs are *processed* images: their variance follows no line, and
+# those of K11 the variance even falls with the signal; the next cell shows why no law of photons
+# can be read from it. The radiographs are *processed* images: their variance follows no line, and
 # adjacent pixels are correlated. Some anatomy remains in the smoothest blocks of a single
 # radiograph, so those correlations are upper limits.
 
@@ -254,10 +257,11 @@ table_of_detectors.set_index("detector")[columns].round(2)
 # ### What the noise model keeps
 #
 # For a logarithmic display the paper's model has the right direction of the variance. Its law, its
-# number of photons (many in white, where a detector receives few) and its independence of adjacent
-# pixels are wrong. With another display the model is exact: if grey levels are proportional to the
-# photons, `detector_noise` is Eq. 1. The networks of the paper are trained on Eq. 1, and its tables
-# are measured on Eq. 1; the rest of this notebook treats this model.
+# number of photons (many in white, where a detector receives few) are wrong. The noise of adjacent
+# pixels is independent in three of the four detectors, as in the model, and neither in the fourth
+# nor in the processed radiographs. With another display the model is exact: if grey levels are
+# proportional to the photons, `detector_noise` is Eq. 1. The networks of the paper are trained on
+# Eq. 1, and its tables are measured on Eq. 1; the rest of this notebook treats this model.
 # [Notebook 11](11_audit.ipynb) measures what the difference costs.
 #
 # **Check.** In that limit both functions draw the same photons.
@@ -275,11 +279,10 @@ assert torch.equal(by_detector, noise.add_hybrid_noise(g, 0.4, 0.0, seeds[1]))
 #
 # <details><summary>Answer</summary>
 #
-# In the spine, the mediastinum and behind the heart, where the beam is attenuated most. Few photons
-# arrive there, so the signal-to-noise ratio is lowest, and on the logarithmic display the noise is
-# strongest in the whitest region. Eq. 2 gives another reason, many photons in white pixels, which
-# is wrong for a radiograph.
-# </details>
+# In the spine, and then behind the heart and the diaphragm, where the beam is attenuated most. Few
+# photons arrive there, so the signal-to-noise ratio is lowest, and on the logarithmic display the
+# noise is strongest in the whitest region. Eq. 2 gives another reason, many photons in white
+# pixels, which is wrong for a radiograph. </details>
 
 # %% [markdown]
 # ## Theory
@@ -421,7 +424,8 @@ fig
 # %% [markdown]
 # The top row shows quantum noise alone. It is stronger in bright bone than in dark lung, as on a
 # real logarithmic display; the cause differs, since in a detector few photons pass bone. In the
-# lower rows the electronic noise dominates, and the noise becomes uniform over the image.
+# lower rows electronic noise is added, which is the same everywhere. It exceeds the quantum noise
+# where $g < \eta\sigma^2$: in the dark lung only at (0.4, 10), in the whole image at (0.8, 20).
 #
 # ### Estimating η and σ: the photon transfer curve
 #
@@ -432,7 +436,7 @@ fig
 # $$\operatorname{Var} f = \tfrac12 \operatorname{Var}(f_1 - f_2) = \frac{g}{\eta} + \sigma^2 .$$
 #
 # Pixels are grouped by the mean of both exposures, and the variance is plotted against this mean.
-# The slope of the line gives the gain, its intercept the electronic noise (Janesick 2007).
+# The slope of the line is 1/η, its intercept the variance of the electronic noise (Janesick 2007).
 
 # %%
 show_source(measured_noise.two_exposures)
@@ -469,9 +473,11 @@ for (eta, sigma), curve in curves.items():
     assert abs(curve.sigma - sigma) < 0.5, (sigma, curve.sigma)
 
 # %% [markdown]
-# The same for a real detector: two of the flats of the first camera of I12 above, and two of its
-# dark frames. The scene is the beam, whose brightness varies over the image. Compare the two values
-# with those of all frames, and with the columns *photons* and *electronic* above.
+# For a real detector the slope is measured on flats, here of the first camera of I12 above, and the
+# electronic noise on dark frames. The scene is the beam, whose brightness varies over the image.
+# The line passes through the origin: an intercept of a few counts squared cannot be measured beside
+# a variance of thousands. The counts of this camera were rescaled once, so that the slope is that
+# of effective quanta. Compare the values with those of all frames and with the table above.
 
 # %%
 camera = load_exposures("savu-pco2")
@@ -480,7 +486,7 @@ for count in (2, len(flats)):
     bins = measured_noise.repeated_exposures(flats[:count])
     law = next(law for law in measured_noise.fit_laws(bins) if law.name == "linear")
     dark_noise = np.sqrt(camera.darks[:count].var(axis=0, ddof=1).mean())
-    print(f"{count} frames: {1 / law.parameters[0]:.2f} photons per count", end=", ")
+    print(f"{count} frames: {1 / law.parameters[0]:.2f} effective quanta per count", end=", ")
     print(f"electronic noise {dark_noise:.2f} counts")
 
 # %% [markdown]
@@ -529,11 +535,12 @@ fig
 # The left panel shows the mean error: at black the noise can only increase a value and at white
 # only decrease it, which shifts the mean by several grey levels. The right panel shows the standard
 # deviation: the solid lines deviate from the dashed theory where the noise reaches a limit of the
-# scale, about fifty grey levels below white. A denoiser that assumes the unclipped model would be wrong there; a network learns from
-# clipped images.
+# scale, about fifty grey levels below white. A denoiser that assumes the unclipped model would be
+# wrong there; a network learns from clipped images.
 #
 # On the built-in radiograph only a small share of the pixels is clipped, because most of its pixels
-# are in the middle of the grey scale. ChestX-ray8 images contain more black and white pixels.
+# are in the middle of the grey scale, farther from black and white than two standard deviations of
+# the noise.
 
 # %%
 for eta, sigma in [(0.4, 5), (0.4, 15), (0.8, 5), (0.8, 15)]:
@@ -617,9 +624,9 @@ for scaling in ("released", "unit"):
 # ### The nine noisy PSNRs of Table II
 #
 # Table II prints the PSNR of its noisy inputs, and these nine numbers are the only measurement of
-# the noise in the paper. We compare them with two sets of our own: the noisy images of ten
-# ChestX-ray8 radiographs, measured once with `xbdcnn evaluate` and read from a file, and the Table
-# II images of this data source, computed here.
+# the noise in the paper at known levels. We compare them with two sets of our own: the noisy images
+# of ten ChestX-ray8 radiographs, measured once with `xbdcnn evaluate` and read from a file, and the
+# Table II images of this data source, computed here.
 #
 # Only the radiographs of ChestX-ray8 are evidence. The window and the fields of the built-in
 # radiograph were chosen such that their mean grey level is near that of the paper's images, so its
@@ -739,10 +746,10 @@ possible = (summary["min"] > 25) & (summary["max"] < 255)
 assert list(summary.index[possible & (summary["ratio"] < 1.1)]) == ["Poisson(η g) / η"]
 
 # %% [markdown]
-# The interpretation $g/\eta$ is the usual convention of a *gain in grey levels per photon*, where a
-# large number means strong noise. Training with this interpretation would use noise several times
-# too strong at one end of the range and too weak at the other, and the first column of Table II
-# would differ by several decibels.
+# The interpretation Poisson(g / η) · η is the usual convention of a *gain in grey levels per
+# photon*, where a large number means strong noise. Training with this interpretation would use
+# noise several times too strong at one end of the range and too weak at the other, and the first
+# column of Table II would differ by several decibels.
 #
 # The implied mean still decreases slightly with σ. The same calculation for our own PSNRs, where
 # the true mean is known, shows the reason.
@@ -758,8 +765,8 @@ by_sigma.round(1)
 # %% [markdown]
 # Without clipping the implied mean does not decrease with σ. With clipping it decreases, for our
 # values as for the printed ones, because clipping reduces the squared error. The size of the
-# decrease depends on how many black and white pixels the images contain; the next cell prints it
-# for each column. (The implied mean also differs slightly from the true mean without clipping,
+# decrease depends on how many pixels are within the noise of black or white; the next cell prints
+# it for each column. (The implied mean also differs slightly from the true mean without clipping,
 # because the mean of PSNRs over images is not the PSNR of the mean squared error.)
 #
 # **Check.** Clipping never lowers the PSNR here, and the implied mean decreases more with clipping
@@ -814,9 +821,9 @@ for image, eta, sigma in invalid:
 #
 # The model has limitations, which the first section measures: white pixels of a radiograph receive
 # few photons, the variance on a display is not linear in the grey level, and the noise of adjacent
-# pixels is correlated in processed radiographs. The paper's conclusion says that a more accurate
-# model should be studied. The "clean" images also contain noise of their own, which the next
-# notebook measures.
+# pixels is correlated in processed radiographs and in one of four detectors. The paper's conclusion
+# says that a more accurate model should be studied. The "clean" images also contain noise of their
+# own, which the next notebook measures.
 
 # %%
 worst = (table["variance"] / table["g/η + σ²"] - 1).abs().max()
@@ -834,11 +841,10 @@ print(f"noisy PSNRs of ChestX-ray8 differ from the printed ones by at most {larg
 # <details><summary>Answer</summary>
 #
 # From g/η = σ² follows g = η σ². That is 40 at (0.4, 10): quantum noise dominates in most of a
-# chest image. At (0.8, 15) it is 180, so electronic noise dominates almost everywhere, and
-# increasing η alone would help little. (Increasing the *dose* would help: the electronic noise is
-# fixed in units of the detector, so its σ in grey levels decreases when the image is scaled to 255.
-# The paper varies η and σ independently.)
-# </details>
+# chest image. At (0.8, 15) it is 180, so electronic noise dominates in all pixels but the whitest,
+# and twice the η would gain only about 1 dB at a mean grey level of 131. (Increasing the *dose*
+# would help: the electronic noise is fixed in units of the detector, so its σ in grey levels
+# decreases when the image is scaled to 255. The paper varies η and σ independently.) </details>
 #
 # **2.** What is the cost of increasing the PSNR of an image with quantum noise alone by 3 dB?
 #
@@ -869,6 +875,10 @@ print(f"noisy PSNRs of ChestX-ray8 differ from the printed ones by at most {larg
 #   [doi:10.1109/TIP.2008.2001399](https://doi.org/10.1109/TIP.2008.2001399).
 # - J. H. Hubbell, S. M. Seltzer, *X-ray mass attenuation coefficients*, NIST Standard Reference
 #   Database 126, [doi:10.18434/T4D01F](https://doi.org/10.18434/T4D01F).
+# - IEC 62220-1, *Determination of the detective quantum efficiency*: the fluence per air kerma of
+#   the beam RQA5, which is used here beside attenuations at 60 keV.
+# - The detector data are those of the test suites of the programs Savu, TomoPy and httomo; the
+#   registry `xbdcnn/data/exposures.csv` names the files.
 # - R. K. Swank, *Absorption and noise in x-ray phosphors*, J. Appl. Phys. 44, 4199 (1973),
 #   [doi:10.1063/1.1662918](https://doi.org/10.1063/1.1662918).
 

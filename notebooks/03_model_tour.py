@@ -17,12 +17,13 @@
 # X-BDCNN consists of two subnetworks in series. A small one estimates the noise level of the
 # radiograph; a larger one receives the radiograph together with this estimate and removes the
 # noise. The paper describes them in half a column and one drawing. This notebook lists every layer,
-# and names every point where drawing, text and published code disagree.
+# and names every point where text and published code disagree.
 #
 # ## What you'll do
 #
-# You write the two subnetworks in three cells, draw Fig. 1 from the network itself, list its layers with their parameters and operations,
-# measure its receptive field, examine a residual, and compare the readings of the architecture.
+# You write the two subnetworks in three cells, draw Fig. 1 from the network itself, list its layers
+# with their parameters and operations, measure its receptive field, examine a residual, and compare
+# the readings of the architecture.
 #
 # ## What you'll learn
 #
@@ -32,8 +33,8 @@
 #
 # ## What you need
 #
-# Basic knowledge of convolutions and ReLUs. The notebook trains nothing; its last line states how
-# long the run took.
+# Basic knowledge of convolutions and ReLUs; the [glossary](../docs/glossary.md) explains the terms.
+# The notebook trains nothing; its last line states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -175,8 +176,8 @@ with torch.no_grad():
         torch.testing.assert_close(typed, expected)
 
 # %% [markdown]
-# The package's version also takes any size: an image whose sides are not multiples of 4 is padded by
-# reflection first and cropped afterwards. It can be told the levels, and has a field for each
+# The package's version also takes any size: an image whose sides are not multiples of 4 is padded
+# by reflection first and cropped afterwards. It can be told the levels, and has a field for each
 # choice on which text and code disagree (see the recipes below).
 
 # %%
@@ -349,8 +350,8 @@ for at in (64, 65, 66, 67):
 # %% [markdown]
 # The NLE estimates the noise from 11×11 pixels, which is few: the standard deviation of 121 samples
 # is itself uncertain by six percent, and anatomy adds to the variance. The receptive field of the
-# U-Net is about ninety pixels wide. Its size depends on the position of the output pixel in the 4×4
-# grid of the two poolings.
+# whole network is 94 to 98 pixels wide, that of the U-Net alone 84 to 88. Its size depends on the
+# position of the output pixel in the 4×4 grid of the two poolings.
 #
 # **Check.** Finite differences must agree. Without biases a black image stays black; one white
 # pixel at the edge of the receptive field must change the output, one just outside must not.
@@ -512,8 +513,8 @@ fig
 
 # %% [markdown]
 # The maps of the shipped network, "balanced", at (0.6, 10) (profile and data as printed at the
-# top). The estimate of η is nearly the same everywhere and far from the truth; that of σ varies over
-# lengths of about the 11×11 pixels from which it is computed.
+# top). The estimate of η is nearly the same everywhere and far from the truth; that of σ varies
+# over lengths of about the 11×11 pixels from which it is computed.
 #
 # What do the layers in between respond to? A hook stores the output of the first decoder block,
 # at half the resolution; six of its 128 channels with the largest standard deviation are shown,
@@ -538,8 +539,8 @@ plotting.save_figure(fig, figures / "03_features", caption, facts, smoke=setting
 fig
 
 # %% [markdown]
-# Several channels respond to structure of one direction, others to grain in the whole field. None of
-# them shows the radiograph itself, which the connection around the U-Net adds at the end.
+# Several channels respond to structure of one direction, others to grain in the whole field. None
+# of them shows the radiograph itself, which the connection around the U-Net adds at the end.
 #
 # Known levels can be passed instead, which makes the network non-blind: the NLE is then skipped.
 # One would expect the true levels to improve the result.
@@ -572,7 +573,7 @@ with torch.no_grad():
         assert out.shape[-2:] == (height, width)
 
 # %% [markdown]
-# **Check.** Padding may change pixels near the border, but no pixel farther from it than the
+# **Check.** Padding may change pixels near the border, but no pixel farther from it than half the
 # receptive field. We remove a few rows and columns, restore again, and compare with the result of
 # the whole patch.
 
@@ -587,12 +588,12 @@ assert difference[:193, :194].max() < 1e-4 < difference.max()
 # %% [markdown]
 # ## Discussion
 #
-# The text, the drawing and the code agree on the principle, but define three slightly different
-# networks.
+# The text and the code agree on the principle, but define two slightly different networks.
 #
 # | question | the paper's text | the released code | here |
 # |---|---|---|---|
 # | NLE, layers 2 to 4 | three layers | one filter, applied three times | `share_nle_weights` |
+# | channels of the NLE's last layer | 32, as of each layer | 2 | 2, one per level |
 # | last filter of the NBD | 3×3 | 1×1 | `output_kernel` |
 # | which 17 layers | "17 convolution layers" | transposed convolutions not counted | not counted |
 # | skip connections of the U-Net | "skip connections" | added | added |
@@ -603,7 +604,7 @@ assert difference[:193, :194].max() < 1e-4 < difference.max()
 # Where the text gives no value we use that of the code, and where both give one we use that of the
 # text; so `AS_WRITTEN` has 4,363,171 parameters and `AS_RELEASED` 4,344,163. [Notebook
 # 11](11_audit.ipynb) measures the effect of these choices; short training runs vary too much
-# between seeds to decide. The choices of the loss have larger effects: see notebook 04.
+# between seeds to decide.
 #
 # The NLE has less than one percent of the parameters and a receptive field of 11 pixels. Its
 # contribution is the subject of the paper's ablation, and of notebook 07.
@@ -641,12 +642,16 @@ assert difference[:193, :194].max() < 1e-4 < difference.max()
 #   convolutions, receives the image and both maps and predicts a residual that is added to the
 #   image.
 # - Nearly all parameters and operations are in the NBD. The NLE sees 11×11 pixels, the whole
-#   network a field about ninety pixels wide.
-# - The text, the drawing and the released code define three slightly different networks. A `Recipe`
-#   has a name for each choice.
+#   network a field of 94 to 98 pixels.
+# - The text and the released code define two slightly different networks. A `Recipe` has a name for
+#   each choice.
 #
 # ## References
 #
+# - S. Guo, Z. Yan, K. Zhang, W. Zuo, L. Zhang, *Toward convolutional blind denoising of real
+#   photographs* (CBDNet), CVPR 2019,
+#   [doi:10.1109/CVPR.2019.00181](https://doi.org/10.1109/CVPR.2019.00181): an estimator of five
+#   layers before a U-Net.
 # - O. Ronneberger, P. Fischer, T. Brox, *U-Net: Convolutional networks for biomedical image
 #   segmentation*, MICCAI 2015,
 #   [doi:10.1007/978-3-319-24574-4_28](https://doi.org/10.1007/978-3-319-24574-4_28).

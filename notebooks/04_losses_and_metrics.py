@@ -20,8 +20,8 @@
 #
 # ## What you'll do
 #
-# You write Eq. 3 to 8 as code that you can change, follow gradient descent on each reading of Eq. 3, compare
-# the magnitudes of the four terms, and prove that two columns are exchanged.
+# You write Eq. 3 to 8 as code that you can change, follow gradient descent on each reading of Eq.
+# 3, compare the magnitudes of the four terms, and prove that two columns are exchanged.
 #
 # ## What you'll learn
 #
@@ -30,8 +30,8 @@
 #
 # ## What you need
 #
-# Derivatives and logarithms, and a clone of the repository. The last line of the notebook states
-# how long the run took.
+# Derivatives and logarithms, and a clone of the repository; the [glossary](../docs/glossary.md)
+# explains the terms. The last line of the notebook states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -223,8 +223,9 @@ torch.testing.assert_close(terms, list(expected[1].values()))
 print(f"loss {total:.1f}; terms", {name: round(v.item(), 1) for name, v in expected[1].items()})
 
 # %% [markdown]
-# The package's `mixed_loss` does the same for any recipe. A recipe (notebook 03) sets the weights and the reading of each term. The released code computes
-# SSIM of residuals instead of images; this function makes that choice:
+# The package's `mixed_loss` does the same for any recipe. A recipe (notebook 03) sets the weights
+# and the reading of each term. The released code computes SSIM of residuals instead of images; this
+# function makes that choice:
 
 # %%
 show_source(losses.ssim_operands)
@@ -268,9 +269,9 @@ plotting.save_figure(fig, figures / "04_asymmetry", caption, no_data, smoke=sett
 fig
 
 # %% [markdown]
-# Eq. 3 in its three readings; no data enters. The curves of text and equation are mirror images
-# and have one minimum, at the true level. The released weight $|\alpha - \text{relu}(\tilde l - \hat l)|$ has a
-# second zero, at $\tilde l - \alpha$.
+# Eq. 3 in its three readings; no data enters. The curves of text and equation are mirror images and
+# have one minimum, at the true level. The released weight $|\alpha - \text{relu}(\tilde l - \hat
+# l)|$ has a second zero, at $\tilde l - \alpha$.
 #
 # Gradient descent shows the consequence. No network is needed: the parameter is the estimate
 # itself, one number in two small maps. The descent starts from several estimates.
@@ -333,8 +334,8 @@ for batch_size in (1, 8, 64):
 # ### Gradients of the loss terms
 #
 # The effect of a weight λ depends on the magnitude of its term. For each recipe we compute the norm
-# of the gradient of every weighted term with respect to all parameters of an untrained network, on
-# one batch of real patches with random noise.
+# of the gradient of every weighted term with respect to the parameters of the NLE and of the NBD of
+# an untrained network, on one batch of real patches with random noise.
 
 # %%
 config = TrainConfig(batch_size=4 if settings.is_smoke else 16, patch_size=64)
@@ -349,14 +350,15 @@ terms = ("mse", "ssim", "asymm", "tv")
 
 
 # %%
-def gradient_norm(recipe, term, network, batch):
-    """Norm of the gradient of one weighted term of Eq. 8 over all parameters."""
+def gradient_norm(recipe, term, network, part, batch):
+    """Norm of the gradient of one weighted term of Eq. 8 over the parameters of a subnetwork."""
     weights = tuple(w * (t == term) for w, t in zip(recipe.loss_weights, terms, strict=True))
     levels = noise.level_maps(batch.eta, batch.sigma, batch.clean, recipe.level_scaling)
     one_term = replace(recipe, loss_weights=weights)
     loss, _ = losses.mixed_loss(network(batch.noisy), batch.noisy, batch.clean, levels, one_term)
-    gradients = torch.autograd.grad(loss, list(network.parameters()), allow_unused=True)
-    return torch.cat([g.flatten() for g in gradients if g is not None]).norm().item()
+    parameters = list(network.get_submodule(part).parameters())
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    return sum(g.square().sum().item() for g in gradients if g is not None) ** 0.5
 
 
 # %%
@@ -364,22 +366,25 @@ norms = {}
 for name, recipe in recipes.items():
     network = build_network("xbdcnn", replace(recipe, width=16))
     batch = draw_batch(pool, recipe, config, 0, torch.device("cpu"))
-    norms[name] = {term: gradient_norm(recipe, term, network, batch) for term in terms}
+    for part in ("nle", "nbd"):
+        norms[name, part] = {t: gradient_norm(recipe, t, network, part, batch) for t in terms}
 
 # %% [markdown]
-# Only ratios within a recipe are meaningful, because Adam rescales the whole gradient but not its
-# parts. Each column is therefore divided by its MSE term.
+# Terms compete only in parameters that both reach, because Adam normalises each parameter on its
+# own. The asymmetric and the TV term act on the NLE alone, and the estimate of the NLE reaches the
+# image through the NBD. Each column is divided by its MSE term.
 
 # %%
 norms = pd.DataFrame(norms)
 print((norms / norms.loc["mse"]).map("{:.3g}".format).to_string())
 
 # %% [markdown]
-# As written, the NLE's loss has the largest gradient at the start: it is the sum of squared errors
-# of an η near 1, over thousands of pixels. An untrained network is, however, not representative of
-# training. As the restored image approaches the clean one, the gradient of the MSE decreases in
-# proportion to the error, while that of SSIM need not. We therefore compare both gradients with
-# respect to the image at several points on the straight line from the noisy image to the clean one.
+# As written, the asymmetric loss has by far the largest gradient in the NLE at the start: it is the
+# sum of squared errors of an η near 1, over thousands of pixels. An untrained network is, however,
+# not representative of training. As the restored image approaches the clean one, the gradient of
+# the MSE decreases in proportion to the error, while that of SSIM need not. We therefore compare
+# both gradients with respect to the image at several points on the straight line from the noisy
+# image to the clean one.
 
 
 # %%
@@ -441,14 +446,16 @@ expect(ratios["BALANCED"][:, 1].max() < 0.1, "MSE dominates when balanced, too",
 # %% [markdown]
 # These ratios hold for images in [0, 1] inside the loss, which is an assumption of ours: the levels
 # of the noise are on the scale of 255 grey levels (notebook 01), and the paper never states the
-# scale of the loss. On 0 to 255 the squared error would be $255^2$ times larger, while SSIM with
-# the data range 255 would not change. The ratio as written would then be:
+# scale of the loss. It is the field `loss_scale` of a `Recipe`. On 0 to 255 the squared error would
+# be $255^2$ times larger, while SSIM with the data range 255 would not change. The ratio as written
+# would then be:
 
 # %%
 print(", ".join(f"{ratio:.2g}" for ratio in ratios["AS_WRITTEN"][:, 1] / 255**2))
 
 # %% [markdown]
-# With this scale the MSE term would dominate as written, too.
+# With this scale the MSE term would dominate as written, too. [Notebook
+# 07](07_ablations.ipynb#what-the-text-leaves-open) has the effect on PSNR.
 #
 # The SSIM term has little influence as released because images are in [0, 1], but $C_1$ and $C_2$
 # are those of a data range of 255: $C_2$ is about 58, while the variance of a residual is some
@@ -624,9 +631,11 @@ kinds["blurred"] = blurred
 ssims = {name: metrics.ssim(image, clean) for name, image in kinds.items()}
 
 # %%
-rows = {f"{name}: SSIM {score:.2f}": kinds[name] for name, score in ssims.items()}
-fig = plotting.show_images({"clean": clean} | rows)
-caption = f"One field disturbed in four ways, all with a PSNR of {target:.1f} dB."
+part = slice(64, 192)
+labels = {name: f"{name}: SSIM {score:.2f}" for name, score in ssims.items()}
+rows = {labels[name]: image[part, part] for name, image in kinds.items()}
+fig = plotting.show_images({"clean": clean[part, part]} | rows)
+caption = f"A part of one field, disturbed in four ways, all with a PSNR of {target:.1f} dB."
 plotting.save_figure(fig, figures / "04_same_psnr", caption, facts, smoke=settings.is_smoke)
 fig
 
@@ -635,9 +644,12 @@ fig
 
 # %%
 pair = {name: [torch.from_numpy(x)[None, None] for x in (k, clean)] for name, k in kinds.items()}
-maps_of = {name: metrics.ssim_map(*p)[0, 0].clamp(0, 1).numpy() for name, p in pair.items()}
+maps_of = {labels[n]: metrics.ssim_map(*p)[0, 0].clamp(0, 1).numpy() for n, p in pair.items()}
 fig = plotting.show_images(maps_of, limits=(0.5, 1))
-caption = "SSIM maps of the four images above, white 1, black 0.5."
+for axis in fig.axes:  # a frame, because a map without loss is as white as the page
+    axis.set_axis_on()
+    axis.set(xticks=[], yticks=[])
+caption = "SSIM maps of the whole fields, white 1, black 0.5 or less."
 plotting.save_figure(fig, figures / "04_ssim_maps", caption, facts, smoke=settings.is_smoke)
 fig
 
@@ -734,8 +746,10 @@ expect(of_windows < by_range[2] - by_range[1], "windows change it less", source)
 #
 # Minimise $w_u (1.0 - x)^2 + w_o (x - 0.6)^2$ with weight $w_u$ for the underestimate and $w_o$ for
 # the overestimate: $x = (w_u \cdot 1.0 + w_o \cdot 0.6)/(w_u + w_o)$. This is 0.88 for the text
-# ($w_u = 0.7$) and 0.72 for the equation ($w_u = 0.3$). For η the sense of the asymmetry is
-# questionable: a large η means *little* noise, so overestimating η is underestimating the noise.
+# ($w_u = 0.7$) and 0.72 for the equation ($w_u = 0.3$). The released loss of an estimate is zero a
+# second time at $l - \alpha$, which is 0.7 for η = 1.0 and near 0.6: its minimum is at 0.70. For η
+# the sense of the asymmetry is questionable: a large η means *little* noise, so overestimating η is
+# underestimating the noise.
 #
 # </details>
 #
@@ -762,6 +776,9 @@ expect(of_windows < by_range[2] - by_range[1], "windows change it less", source)
 #
 # ## References
 #
+# - S. Guo, Z. Yan, K. Zhang, W. Zuo, L. Zhang, *Toward convolutional blind denoising of real
+#   photographs* (CBDNet), CVPR 2019,
+#   [doi:10.1109/CVPR.2019.00181](https://doi.org/10.1109/CVPR.2019.00181): the asymmetric loss.
 # - Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, *Image quality assessment: From error
 #   visibility to structural similarity*, IEEE Trans. Image Process. 13, 600 (2004),
 #   [doi:10.1109/TIP.2003.819861](https://doi.org/10.1109/TIP.2003.819861).

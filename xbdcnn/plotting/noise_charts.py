@@ -113,7 +113,7 @@ def noise_map_plot(image: NDArray, noise: NDArray, unit: str = "grey levels") ->
     extent = (0, image.shape[1], image.shape[0], 0)
     top = float(np.quantile(noise, 0.995))
     picture = hide_axes(right).imshow(noise, cmap="viridis", vmin=0, vmax=top, extent=extent)
-    right.set_title("measured noise: bright where the photons are few")
+    right.set_title("measured noise")
     bar = figure.colorbar(picture, ax=right, shrink=0.85, pad=0.02, extend="max")
     bar.set_label(f"standard deviation of the noise ({unit})")
     bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
