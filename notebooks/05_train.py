@@ -21,9 +21,9 @@
 #
 # ## What you'll do
 #
-# You examine one batch, write a training loop of twenty lines, train a network at the budget of your
-# profile, read its training curves, interrupt and resume a training run, and inspect how the shipped
-# weights were trained.
+# You examine one batch, write a training loop of twenty lines, train a network at the budget of
+# your profile, read its training curves, interrupt and resume a training run, and inspect how the
+# shipped weights were trained.
 #
 # ## What you'll learn
 #
@@ -32,16 +32,17 @@
 #
 # ## What you need
 #
-# Notebooks 03 and 04. With profile `quick` the notebook trains a half-width network for a hundred
-# steps as a demonstration: the tables use the shipped weights. The profiles `cpu` and `paper` train
-# every network of the tables; `xbdcnn train --estimate` predicts their time on your machine. The
-# last line of the notebook states how long the run took.
+# Notebooks 03 and 04; the [glossary](../docs/glossary.md) explains the terms. With profile `quick`
+# the notebook trains a half-width network for a hundred steps as a demonstration: the tables use
+# the shipped weights. The profiles `cpu` and `paper` train every network of the tables; `xbdcnn
+# train --estimate` predicts their time on your machine. The last line of the notebook states how
+# long the run took.
 #
-# The notebook also runs on Colab or Kaggle, which lend a GPU: set `REPOSITORY` in the next cell to the
-# address of this project. The cell then shows the links that open the notebook there, and on such a
-# machine installs the package and fetches the ChestX-ray8 sample (140 MB). Where the package is
-# installed it does neither. Profile `cpu` trains every network of the tables. Neither service has
-# been tried.
+# The notebook also runs on Colab or Kaggle, which lend a GPU: set `REPOSITORY` in the next cell to
+# the address of this project. The cell then shows the links that open the notebook there, and on
+# such a machine installs the package and fetches the ChestX-ray8 sample (140 MB). Where the package
+# is installed it does neither. Profile `cpu` trains every network of the tables. Neither service
+# has been tried.
 
 # %%
 import importlib
@@ -106,7 +107,7 @@ from xbdcnn._common import files
 from xbdcnn.data import CHESTS, find_source, load_chest
 from xbdcnn.inference import zoo
 from xbdcnn.inference.weights import build_network, load_network, shipped_path
-from xbdcnn.study import budget_gains, results, trials
+from xbdcnn.study import budget_gains, results, series, trials
 from xbdcnn.study.audit import averaging
 from xbdcnn.study.budgets import PAPER_PATCHES, budget_table, complete_runs, learning_curve
 from xbdcnn.study.notebook import expect, run_time, show_source
@@ -182,8 +183,8 @@ show_source(loop.train)
 # ### One batch
 #
 # A batch consists of patches cut at random from the training radiographs, each with noise of its
-# own level. The images are stored as 8-bit integers, as in the paper, until a patch is cut. Here we cut
-# a batch from the six ChestX-ray8 radiographs that are part of the package (provided by the NIH
+# own level. The images are stored as 8-bit integers, as in the paper, until a patch is cut. Here we
+# cut a batch from the six ChestX-ray8 radiographs that are part of the package (provided by the NIH
 # Clinical Center, see [notebook 02](02_data.ipynb#chestx-ray8-and-a-public-sample-of-it)). They are
 # test images, so this batch is only looked at; the training below draws its own.
 
@@ -206,9 +207,10 @@ plotting.save_figure(fig, figures / "05_batch", caption, batch_facts, smoke=sett
 fig
 
 # %% [markdown]
-# Six patches of the batch, clean above and noisy below. Both levels determine the noise: few photons with little electronic noise can be as noisy as
-# many photons with strong electronic noise. Where a patch is almost uniform there is little to
-# restore, and the network has to leave it unchanged.
+# Six patches of the batch, clean above and noisy below. Both levels determine the noise: few
+# photons with little electronic noise can be as noisy as many photons with strong electronic noise.
+# Where a patch is almost uniform there is no structure to preserve, and the network has to remove
+# all of the noise.
 #
 # **Check.** The same seed and step give the same batch, and another step gives another. All
 # comparisons in notebooks 06 and 07 depend on this.
@@ -342,7 +344,12 @@ paths = {}
 stored = (settings.images, settings.patches_per_image, config.patch_size)
 pool = training_pool(source, runs / "patches", *stored, progress=False)
 for name in names:
-    print(name, "resumes" if (runs / name / "checkpoint.pt").exists() else "starts", flush=True)
+    known = (runs / name / "checkpoint.pt").exists()
+    print(
+        name,
+        "goes on from its checkpoint, if it is not complete" if known else "starts",
+        flush=True,
+    )
     budget = config if settings.shipped_weights else budget_of(name, config)
     size = {"width": settings.width, "count": settings.train_images, "pool": pool}
     paths[name] = train_named(name, source, budget, runs / name, **size, progress=False)
@@ -522,11 +529,11 @@ shipped["runs"] = [1 + len(header.get("earlier", ())) for header in headers.valu
 shipped.round(2)
 
 # %% [markdown]
-# Networks with two runs started the second from the weights of the first (`xbdcnn train --initial`);
-# hours and patches include both. The first runs of the successors saw patches at uniformly random
-# positions, in which the outermost pixels of an image are rare, and many radiographs have a frame
-# of one or two pixels there. In the second runs a pixel at the border is seen at least half as
-# often as one inside.
+# Networks with two runs started the second from the weights of the first (`xbdcnn train
+# --initial`); hours and patches include both. The first runs of the successors saw patches at
+# uniformly random positions, in which the outermost pixels of an image are rare, and many
+# radiographs have a frame of one or two pixels there. In the second runs a pixel at the border is
+# seen at least half as often as one inside.
 #
 # **Check.** A comparison is fair only at equal budget: the same pixels, patches, noise and seed for
 # all compared networks. X-BDCNN (balanced) is not one of them: it was trained longer, on more
@@ -638,9 +645,9 @@ print(f"difference {balanced.val_psnr - released.val_psnr:+.2f} dB, one training
 # %% [markdown]
 # ### The effect of each choice of the recipe
 #
-# Short training runs at half width on the same number of pixels, each with one change to the trial
-# "first guess", scored on the validation radiographs by `xbdcnn trials recipe` at the budget below.
-# There is one seed each, so small differences are not significant: [notebook
+# Short training runs at half width on the same number of pixels, each with one or two changes to
+# the trial "first guess", scored on the validation radiographs by `xbdcnn trials recipe` at the
+# budget below. There is one seed each, so small differences are not significant: [notebook
 # 07](07_ablations.ipynb#more-than-one-seed) measures how much one network differs between seeds.
 # The training runs by which the weights of X-BDCNN (balanced) were selected are not on record. The
 # runs below do not single them out: compare the rows "a tenth of SSIM, ten times the levels" and
@@ -666,8 +673,11 @@ gains.sort_values("effect", ascending=False).round(2)
 # %%
 first = search["trial"].iloc[0]
 print(f"{first}: {search.loc[search['trial'] == first, 'val_psnr'].mean():.2f} dB; ", end="")
-print(f"BALANCED: {models.BALANCED.loss_weights} as weights of MSE, SSIM, levels and TV,")
-print(f"{zoo.ZOO['xbdcnn'].batch_size} patches per step")
+print("weights of MSE, SSIM, levels and TV:", dict(series.FIRST_GUESS)["loss_weights"])
+print(
+    f'BALANCED, "best weights": {models.BALANCED.loss_weights}; X-BDCNN (balanced) is trained with '
+)
+print(f"{zoo.ZOO['xbdcnn'].optimiser['batch_size']} patches per step")
 
 # %% [markdown]
 # ### What more would bring
@@ -715,7 +725,7 @@ show_source(budget_gains.extrapolate)
 tenfold = budget_gains.extrapolations(complete)
 most = complete.groupby("settings")["patches"].nunique().max()
 print(f"networks that can be extrapolated: {len(tenfold)}; budgets of one network: {most} or fewer")
-tenfold.round(2)
+tenfold.round(2) if len(tenfold) else None
 
 # %% [markdown]
 # A network that is not in this table has too few runs on file. Its gain per doubling may stay

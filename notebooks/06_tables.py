@@ -33,10 +33,10 @@
 #
 # ## What you need
 #
-# Notebook 04 for PSNR, SNR and SSIM, and a clone of the repository, which contains the measured
-# tables. Most of the time is spent by BM3D, which must be installed (`pip install
-# 'xbdcnn[reproduce]'`; free for non-commercial use only). The last line of the notebook states how
-# long the run took.
+# Notebook 04 for PSNR, SNR and SSIM, the [glossary](../docs/glossary.md) for the terms, and a clone
+# of the repository, which contains the measured tables. Most of the time is spent by BM3D, which
+# must be installed (`pip install 'xbdcnn[reproduce]'`; free for non-commercial use only). The last
+# line of the notebook states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -58,7 +58,6 @@ from xbdcnn.models import count_parameters
 from xbdcnn.study import comparison, results, scoring, statistics, tables
 from xbdcnn.study.audit import image_draws, reference_noise
 from xbdcnn.study.audit.architecture import gigaflops
-from xbdcnn.study.audit.printed_tables import rms_of_images
 from xbdcnn.study.notebook import run_time, show_source
 from xbdcnn.study.profiles import get_profile
 
@@ -79,14 +78,10 @@ print(facts, "(a smoke test: the numbers mean little)" if settings.is_smoke else
 #
 # ### Exchanged columns
 #
-# For a clean image $g$ with values in [0, 1] and an estimate $\hat g$ the two ratios of the paper
-# differ in the numerator only:
-#
-# $$\mathrm{SNR} = 10 \log_{10} \frac{\sum g^2}{\sum (\hat g - g)^2}, \qquad
-#   \mathrm{PSNR} = 10 \log_{10} \frac{\sum 1}{\sum (\hat g - g)^2}.$$
-#
-# No pixel is brighter than white, so $\sum g^2 \le \sum 1$, and SNR can never exceed PSNR for any
-# method. A row that prints SNR > PSNR has its columns exchanged.
+# SNR can never exceed PSNR, and their difference depends on the clean images alone. In every row of
+# a network the paper prints SNR > PSNR: its columns are exchanged there, as [notebook
+# 04](04_losses_and_metrics.ipynb#psnr-snr-and-the-papers-columns) proves. All tables below have the
+# printed and the corrected values.
 
 # %%
 show_source(paper.corrected)
@@ -96,31 +91,6 @@ swapped = [name for name, scores in paper.TABLE_1.items() if paper.columns_are_s
 print("Table I, impossible as printed:", ", ".join(swapped))
 cells = [scores for row in paper.TABLE_2.values() for scores in row.values()]
 print(f"Table II: {sum(map(paper.columns_are_swapped, cells))} of {len(cells)} cells")
-
-# %% [markdown]
-# The size of the gap confirms this. With the columns exchanged, the gap is
-# $20\log_{10}(1/\mathrm{rms})$ of the clean images. Table II uses the same ten images in all cells,
-# so its gap must be a plausible constant.
-
-# %% tags=["nbval-check-output"]
-gaps = pd.Series([scores.snr - scores.psnr for scores in cells])
-print(f"gap in the {len(gaps)} cells: {gaps.min():.4f} to {gaps.max():.4f} dB")
-print(f"root mean square of the images, in grey levels: {255 * 10 ** (-gaps.mean() / 20):.1f}")
-
-# %% [markdown]
-# **Check.** The root mean square of ten ChestX-ray8 radiographs, from their scores on file, is
-# similar. (The images of this run are not used: the fields of the built-in radiograph were chosen
-# for their brightness. The gap in Table I varies between rows, because the released script pools
-# its SNR over batches; see notebook 04.)
-
-# %%
-rms = rms_of_images(results.table("table_2_results"))
-print(
-    f"{len(rms)} radiographs of ChestX-ray8: {rms.min():.0f} to {rms.max():.0f} grey levels, ",
-    end="",
-)
-print(f"mean {rms.mean():.1f}")
-assert abs(rms.mean() - 255 * 10 ** (-gaps.mean() / 20)) < 10
 
 # %% [markdown]
 # ### The interval
@@ -392,8 +362,9 @@ for label, row in overall.iterrows():
 # %% [markdown]
 # ### Why our numbers are lower than the paper's
 #
-# A gain below that of the paper can have three reasons: the choice of the ten radiographs, which the
-# paper does not name, the noise of the references, and the training. The first two were measured
+# A gain below that of the paper can have four reasons: the choice of the ten radiographs, which the
+# paper does not name, whether they were training images, the noise of the references, and the
+# training. The first and the third were measured
 # with `xbdcnn audit draws references` on the radiographs of the sample that had no influence on the
 # training, at full size, in three of the nine cells: those with the smallest, a medium and the
 # largest gain in the paper.
@@ -416,9 +387,9 @@ again = draws[draws["image"].isin(results_2["image"])].set_index(key)["psnr"]
 assert (again - on_file.reindex(again.index)).abs().max() < 0.02
 
 # %% [markdown]
-# **The draw of the images.** How much does the mean gain depend on which ten radiographs were drawn?
-# Tens are drawn at random from all of them, 10,000 times. An image can occur repeatedly, because the
-# images stand for all of ChestX-ray8; tens without repetition would vary too little.
+# **The draw of the images.** How much does the mean gain depend on which ten radiographs were
+# drawn? Tens are drawn at random from all of them, 10,000 times. An image can occur repeatedly,
+# because the images stand for all of ChestX-ray8; tens without repetition would vary too little.
 
 # %%
 show_source(image_draws.random_tens)
@@ -427,7 +398,7 @@ show_source(image_draws.random_tens)
 # Two facts about the paper's ten follow from the printed table: the root mean square of the clean
 # images, from SNR and PSNR, and their mean grey level, from the PSNR of the noisy images (notebook
 # 01). *Matched* tens agree with both. Their means are compared as the noisy PSNR implies them:
-# decibels are averaged and white is clipped, so that this mean is below the arithmetic one.
+# decibels are averaged, black and white are clipped, so that this mean is below the arithmetic one.
 
 # %%
 tens = image_draws.random_tens(draws)
@@ -455,15 +426,16 @@ plotting.save_figure(fig, figures / "06_draws", caption, table_2_facts)
 fig
 
 # %% [markdown]
-# Distribution of the mean gain over random tens, and over those as bright as the paper's. Lines: the
-# gain in the paper, on our ten radiographs of Table II, and on the ten radiographs with the highest
-# gain of all. A printed gain at the edge of the distribution or beyond it means that the choice of
-# the images alone is an unlikely explanation, as far as the sample is a random one: radiographs of
-# other devices or years can differ from it by more than its own tens do from each other.
+# Distribution of the mean gain over random tens, and over those as bright as the paper's. Lines:
+# the gain in the paper, on our ten radiographs of Table II, and on the ten radiographs with the
+# highest gain of all. A printed gain at the edge of the distribution or beyond it means that the
+# choice of the images alone is an unlikely explanation, as far as the sample is a random one:
+# radiographs of other devices or years can differ from it by more than its own tens do from each
+# other.
 #
 # **The noise of the references.** A radiograph $r = g + n$ has noise $n$ of its own. A method that
-# finds $g$ exactly is charged with the variance of $n$. Averaging 2 × 2 pixels gives references with
-# less noise, but it also makes the structure finer on the scale of a pixel, which is harder to
+# finds $g$ exactly is charged with the variance of $n$. Averaging 2 × 2 pixels gives references
+# with less noise, but it also makes the structure finer on the scale of a pixel, which is harder to
 # restore. To separate the two, white noise is added again to the halved references: as much as the
 # unhalved radiograph has, and twice as much. All references below have the same size.
 
@@ -474,10 +446,10 @@ noise.join(by_reference.set_axis([f"PSNR at {level}" for level in by_reference],
 
 # %% [markdown]
 # The noise of a single image can only be limited. The lower limit counts the finest diagonal detail
-# and misses correlated noise; the upper limit counts fine structure as noise. Both fall by less than
-# half under the averaging if noise is correlated or structure is counted, which is why the noise is
-# added instead of compared between the two scales. How much of the added variance is found again in
-# the squared error:
+# and misses correlated noise; the upper limit counts fine structure as noise. Both fall by less
+# than half under the averaging if noise is correlated or structure is counted, which is why the
+# noise is added instead of compared between the two scales. How much of the added variance is found
+# again in the squared error:
 
 # %%
 show_source(reference_noise.charged_share)
@@ -486,8 +458,8 @@ show_source(reference_noise.charged_share)
 reference_noise.charged_share(references).round(2)
 
 # %% [markdown]
-# A share of one means that the network restores nothing of the reference's noise. Equal columns mean
-# that the error rises in proportion to the variance, so that the cost of the noise that the
+# A share of one means that the network restores nothing of the reference's noise. Equal columns
+# mean that the error rises in proportion to the variance, so that the cost of the noise that the
 # radiographs have already can be computed: by how many decibels would the PSNR be higher against
 # noise-free references?
 
@@ -495,11 +467,11 @@ reference_noise.charged_share(references).round(2)
 reference_noise.reference_costs(references, draws).round(2)
 
 # %% [markdown]
-# **All parts**, in dB. "gap" is the printed gain minus ours, "brightness" the mean over matched tens
-# minus ours, "draw_sd" the standard deviation over all tens, "highest" the excess of the ten images
-# with the highest gain, and the last two columns are the cost of the noise. This cost is an upper
-# limit of its part in the gap: the paper's references are from the same collection and have noise of
-# their own, so only a difference between the two sets of images counts.
+# **All parts**, in dB. "gap" is the printed gain minus ours, "brightness" the mean over matched
+# tens minus ours, "draw_sd" the standard deviation over all tens, "highest" the excess of the ten
+# images with the highest gain, and the last two columns are the cost of the noise. This cost is an
+# upper limit of its part in the gap: the paper's references are from the same collection and have
+# noise of their own, so only a difference between the two sets of images counts.
 
 # %%
 parts = reference_noise.gap_parts(draws, references)
@@ -518,9 +490,9 @@ for name, table in placed.items():
     print(f"reached by {1 - table['quantile'].min():.2%} of the tens or fewer")
 
 # %% [markdown]
-# A negative rank correlation means that the two parts are not independent: a ten with a high gain is
-# a ten with little noise of its own, and the parts must not be added. What they leave is due to the
-# training or to what the paper does not describe. The effect of the budget cannot be separated
+# A negative rank correlation means that the two parts are not independent: a ten with a high gain
+# is a ten with little noise of its own, and the parts must not be added. What they leave is due to
+# the training or to what the paper does not describe. The effect of the budget cannot be separated
 # without a training run of the paper's length, about 30 hours on its GPU.
 
 # %% [markdown]
@@ -735,7 +707,8 @@ print("training seeds:", ", ".join(map(str, sorted(trainings["seed"].unique())))
 # - SNR and PSNR are exchanged in every row of a network; the correction changes the order of BM3D
 #   and X-ReCNN, and of the two ablations.
 # - Our noisy images have the printed PSNR within a few tenths of a decibel, so the task is that of
-#   the paper. Our networks, trained on about one percent of its pixels, gain less than it reports.
+#   the paper. Our networks, trained on two percent of its pixels or less, gain less than it
+#   reports.
 # - An interval over images, paired image by image, compares weight files. A statement about methods
 #   needs several training runs.
 #

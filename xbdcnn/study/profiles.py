@@ -85,7 +85,7 @@ PROFILES = {
                 batch_size=16,
                 schedule="cosine",
                 precision="bf16",
-                validate_every=20,
+                validate_every=5,
             ),
             width=32,
             shipped_weights=True,
