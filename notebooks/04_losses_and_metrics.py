@@ -649,6 +649,7 @@ fig = plotting.show_images(maps_of, limits=(0.5, 1))
 for axis in fig.axes:  # a frame, because a map without loss is as white as the page
     axis.set_axis_on()
     axis.set(xticks=[], yticks=[])
+    axis.spines[:].set(visible=True, color="0.6")
 caption = "SSIM maps of the whole fields, white 1, black 0.5 or less."
 plotting.save_figure(fig, figures / "04_ssim_maps", caption, facts, smoke=settings.is_smoke)
 fig

@@ -32,9 +32,9 @@
 #
 # ## What you need
 #
-# Notebook 06, whose tables are reused here; 04 for the loss terms; and a clone of the repository,
-# which contains the results on ChestX-ray8. The last line of the notebook states how long the run
-# took.
+# Notebook 06, whose tables are reused here; 04 for the loss terms; the
+# [glossary](../docs/glossary.md) for the terms; and a clone of the repository, which contains the
+# results on ChestX-ray8. The last line of the notebook states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -259,7 +259,7 @@ for row in differences[differences["method"] == ablation_entries[0].label].itert
     print(f"{row.method}: SSIM {row.ssim:+.4f} [{row.ssim_low:+.4f}, {row.ssim_high:+.4f}]")
 
 # %% [markdown]
-# A term with the larger gradient can be removed and SSIM hardly changes. The equal SSIM of the
+# Here the term with the larger gradient was removed, and SSIM hardly changed. The equal SSIM of the
 # paper's two rows therefore does not show that its term was without influence.
 #
 # ### Comparison with the paper's claim
@@ -361,10 +361,10 @@ print(f"{(constant**2 + (sum(paper.SIGMA_RANGE) / 2) ** 2) ** 0.5:.1f}")
 # %% [markdown]
 # Mean over the seeds, best first, then the difference to the first row of the series with its
 # interval by Student's t. The reading with the highest PSNR is `models.FAIREST`; readings whose
-# intervals overlap are not distinguished by so few seeds. With images from 0 to 255 the squared error
-# has 65,025 times the weight that it has with images in [0, 1], and the SSIM term and the two terms of
-# the estimator are small beside it. This is why PSNR rises there, and why the estimator learns
-# little: the error of σ is near that of a constant estimate, or that of a map that is zero.
+# intervals overlap are not distinguished by so few seeds. With images from 0 to 255 the squared
+# error has 65,025 times the weight that it has with images in [0, 1], and the SSIM term and the two
+# terms of the estimator are small beside it. This is why PSNR rises there, and why the estimator
+# learns little: the error of σ is near that of a constant estimate, or that of a map that is zero.
 
 # %% [markdown]
 # ### How accurate is the noise level estimator?
@@ -427,8 +427,8 @@ for label, part in estimates.groupby("method", sort=False):
 pd.DataFrame(errors).T.round(3)
 
 # %% [markdown]
-# An error near that of a constant estimate means that nothing was learnt about the level, and a
-# larger one that the constant would have been the better estimate.
+# An error near that of a constant estimate means that the estimate is no more accurate than the
+# constant; the correlation shows whether it follows the level at all.
 
 # %%
 for (label, level), row in errors.items():
@@ -473,8 +473,10 @@ for name, part in errors_shown.items():
     )
 
 # %% [markdown]
-# Both pictures have profile and data as printed at the top. A difference along an edge means that one
-# of two networks keeps more of it; a difference without structure is noise that one of them left.
+# Both pictures have profile and data as printed at the top; the scale of the second one is −8 to +8
+# grey levels. A difference along an edge means that one of two networks keeps more of it; a
+# difference without structure is noise that one of them left; regular rows and columns are an
+# artefact of a network, probably of its up-sampling.
 
 # %% [markdown]
 # ## Discussion
@@ -526,28 +528,35 @@ print("images behind each interval:", differences["images"].max())
 # <details><summary>Answer</summary>
 #
 # Further training runs. The interval shows that one network restores better than the other; whether
-# the *part* is the reason depends on how much two training runs of the same recipe differ. Train both
-# again with a few seeds and compare the spread between seeds with the 0.15 dB.
-# </details>
+# the *part* is the reason depends on how much two training runs of the same recipe differ. Train
+# both again with a few seeds and compare the spread between seeds with the 0.15 dB. </details>
 #
 # **2.** Suppose the NLE returns the same η and σ for every image. Can the full model still end up
 # better than the one without NLE?
 #
 # <details><summary>Answer</summary>
 #
-# Yes, because of the initialisation, the slightly larger first layer, or an effect of the estimator's
-# loss early in the training. But not because it *knows the noise level*, since constant maps carry no
-# information about the image. This is why the estimates are examined separately.
+# Yes, because of the initialisation, the slightly larger first layer, or an effect of the
+# estimator's loss early in the training. But not because it *knows the noise level*, since constant
+# maps carry no information about the image. This is why the estimates are examined separately.
 # </details>
 
 # %% [markdown]
 # ## Take-away
 #
 # - The paper's ablations differ from the full model by a tenth of a decibel, without an interval or
-#   a second seed. Training runs of one network from three seeds differ by more.
+#   a second seed. At half width and a small budget the runs of one network from three seeds differ
+#   by more than that in two of three networks.
 # - An interval over images compares two weight files. A statement about a part of the network needs
-#   several training runs; with three seeds both ablations are undecided.
+#   several training runs; with three seeds at a small budget both ablations are undecided.
 # - Equal SSIM does not show that an SSIM loss is without effect; its gradients do.
+#
+# ## References
+#
+# - W. Yin, B. Qi, T. Cai, J. Li, *X-Ray Image Enhancement Using Blind Denoising Neural Networks*,
+#   Table I.
+# - A. B. Owen, *The pigeonhole bootstrap*, Ann. Appl. Stat. 1, 386 (2007),
+#   [doi:10.1214/07-AOAS122](https://doi.org/10.1214/07-AOAS122): intervals over seeds and images.
 
 # %%
 print(run_time())

@@ -16,14 +16,14 @@
 #
 # PSNR and SSIM are averages over the whole image, but a radiologist examines local structures. The
 # paper's Fig. 2 shows one radiograph at four strong noise levels, restored by three networks, and
-# asks the reader to "enlarge the figure". Here it is reproduced with a public radiograph, with every
-# pixel of the restored images in the file, and with more methods. A second figure enlarges one
-# detail, and a third measures what each method leaves and keeps.
+# asks the reader to "enlarge the figure". Here it is reproduced with a public radiograph, with
+# every pixel of the restored images in the file, and with more methods. A second figure enlarges
+# one detail, and a third measures what each method leaves and keeps.
 #
 # ## What you'll do
 #
-# You reproduce Fig. 2, read PSNR and SSIM in each panel, examine a detail and its errors, and measure
-# residual noise and kept detail at each spatial frequency.
+# You reproduce Fig. 2, read PSNR and SSIM in each panel, examine a detail and its errors, and
+# measure residual noise and kept detail at each spatial frequency.
 #
 # ## What you'll learn
 #
@@ -32,7 +32,8 @@
 #
 # ## What you need
 #
-# Notebooks 01 and 04. The last line of the notebook states how long the run took.
+# Notebooks 01 and 04; the [glossary](../docs/glossary.md) explains the terms. The last line of the
+# notebook states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -52,13 +53,13 @@ from xbdcnn.data import CHESTS, central_crop, halved, load_chest
 from xbdcnn.data.sample import ATTRIBUTION
 from xbdcnn.inference import methods, zoo
 from xbdcnn.inference.weights import read_weights
-from xbdcnn.study import scoring
+from xbdcnn.study import results, scoring
 from xbdcnn.study.notebook import run_time, show_source
 from xbdcnn.study.profiles import get_profile
 
 # %% [markdown]
-# All pictures show one of six ChestX-ray8 radiographs that are part of the package, whatever the data
-# source of the other notebooks.
+# All pictures show one of six ChestX-ray8 radiographs that are part of the package, whatever the
+# data source of the other notebooks.
 
 # %%
 settings = get_profile(profile)
@@ -79,14 +80,16 @@ print(ATTRIBUTION)
 #   - \underbrace{(\hat g - g)}_{\text{error}} .$$
 #
 # If the error were zero, the removed part would be the noise itself: it would contain no anatomy
-# and have a flat spectrum, since the noise of different pixels is independent. Anatomy in the
-# removed part is lost detail. Missing power is residual noise.
+# and, before clipping, have a flat spectrum, since the noise of different pixels is independent.
+# Anatomy in the removed part is lost detail. Where the removed part has less power than the noise,
+# noise was left.
 
 # %%
 show_source(scoring.noisy_image)
 
 # %% [markdown]
-# PSNR weights all errors equally. Three measures distinguish kinds of error that the paper mentions.
+# PSNR weights all errors equally. Three measures distinguish kinds of error that the paper
+# mentions.
 #
 # *Spots*, which the paper finds in X-ReCNN's images, are rare, large errors. For Gaussian errors
 # the 99.9th percentile is 3.3 times the root mean square; spots increase that ratio.
@@ -131,10 +134,10 @@ show_source(measured_noise.detail_transfer)
 #
 # ### The image and its noisy versions
 #
-# A radiograph of the Table II set: no network of this project was trained on it or selected by it. The
-# paper's image is not known. To show the whole chest with a pixel of the file for each pixel of the
-# image, it is halved to 512 × 512 by averaging 2 × 2 pixels *before* noise is added. (In the profile
-# smoke, a small crop takes its place.)
+# A radiograph of the Table II set: no network of this project was trained on it or selected by it.
+# The paper's image is not known. To show the whole chest with a pixel of the file for each pixel of
+# the image, it is halved to 512 × 512 by averaging 2 × 2 pixels *before* noise is added. (In the
+# profile smoke, a small crop takes its place.)
 
 # %%
 chest = load_chest(name)
@@ -162,9 +165,9 @@ for (eta, sigma), image in noisy.items():
 # ### Restoring
 #
 # Two classical methods, which are told η and σ; the three networks of the paper's figure; and the
-# network with the highest validation score on record. The networks are blind: their input is the
-# noisy image only. (The successors are told the true levels in validation, which favours them a
-# little.)
+# network with the highest validation score on record. X-ReCNN-style is a reconstruction from a
+# short description. The networks are blind: their input is the noisy image only. (The successors,
+# smaller networks of our own, are told the true levels in validation, which favours them a little.)
 
 # %% tags=["needs:05_train@cpu+paper"]
 weights = None if settings.shipped_weights else Path(output) / "weights"
@@ -192,8 +195,8 @@ restored = {
 shown = [*classical, *(zoo.ZOO[key].label for key in dict.fromkeys(in_figure))]
 
 # %% [markdown]
-# X-BDCNN (as written), which follows the paper's text to the letter, has no row in the figure, but in
-# the tables of numbers.
+# X-BDCNN (as written), which follows the paper's text to the letter, has no row in the figure, but
+# in the tables of numbers.
 #
 # ### The figure
 #
@@ -224,8 +227,8 @@ assert panel == clean.shape[1]
 # Follow a thin line, a rib's edge or a vessel, from the clean reference through a row. Is it
 # continuous? In the flat grey between the ribs, a mottled surface is noise that was blurred instead
 # of removed. In the dark lung, where the quantum noise of the model is weak, look for residual
-# electronic noise. Then compare the rightmost column with the leftmost: a blind network has to adapt
-# to the different noise without being told.
+# electronic noise. Then compare the rightmost column with the leftmost: a blind network has to
+# adapt to the different noise without being told.
 #
 # ### The numbers of the panels
 
@@ -249,8 +252,16 @@ for level, part in of_methods.groupby("(η, σ)"):
     print(level, " > ".join(f"{row.method} {row.PSNR:.2f}" for row in ranked.itertuples()))
 
 # %% [markdown]
-# One image is an illustration only; notebook 06 has the intervals.
-#
+# One image is an illustration only; notebook 06 has the intervals. This image is halved, so that
+# its anatomy is finer per pixel and the values are lower than on the whole radiographs of Table II:
+
+# %%
+on_file = results.table("table_2").set_index(["method", "eta", "sigma"])["psnr"]
+for label in ("GAT+BM3D", zoo.ZOO["xbdcnn"].label):
+    here = metrics.psnr(restored[label][0.4, 10.0], clean)
+    print(f"(0.4, 10), {label}: {here:.1f} dB here, {on_file[label, 0.4, 10.0]:.1f} in Table II")
+
+# %% [markdown]
 # **Check.** Every method must be an improvement on every panel: a higher PSNR and a higher SSIM
 # than the noisy image. (A network that returned its input would fail.)
 
@@ -269,13 +280,14 @@ shape.round(2)
 # %% [markdown]
 # Read "detail kept" together with PSNR. The noisy image keeps all detail and all noise, and a
 # network that smooths less keeps more of both. The offset matters because a loss dominated by SSIM,
-# which compares local structure, is insensitive to an image that is a few grey levels too dark or too
-# bright as a whole. PSNR is sensitive to it.
+# which compares local structure, is insensitive to an image that is a few grey levels too dark or
+# too bright as a whole. PSNR is sensitive to it.
 #
 # ### A detail and its errors
 #
 # Now the original pixels: a field of 512 × 512 of the file as it is, with the noise of the leftmost
-# column, and from it a detail of 200 × 200, shown at twice its pixels.
+# column, and from it a detail of 200 × 200. In [the file](../figures/08_details.png) each pixel of
+# the detail is shown by 2 × 2; the overview is reduced.
 
 # %%
 level = (0.4, 10.0)
@@ -303,7 +315,8 @@ fig
 #
 # ### What is left, and what is kept
 #
-# A line of pixels across ribs, the power of the error, and the transfer of detail at each frequency.
+# A line of pixels across ribs, the power of the error, and the transfer of detail at each
+# frequency.
 
 # %%
 line = (place[1] + size // 2, place[0], place[0] + size)
@@ -315,11 +328,11 @@ fig
 # %% [markdown]
 # Above: the grey levels of a column of the detail, whose steps and peaks are ribs and vessels; the
 # noisy curve leaves the scale. Left below: the noise power spectrum of the error; that of the added
-# noise (grey) is flat. What is left of it is strongest at low frequencies, where noise cannot be
-# distinguished from anatomy. Right below: the share of the clean image's detail that a method
-# keeps. It falls with the frequency, since fine anatomy is weaker than the noise. At the highest
-# frequencies the clean image contains mainly its own noise, and to remove that is no loss. A method
-# whose curve is higher in both pictures keeps noise as well as detail.
+# noise (grey) is flat but for the lowest frequencies. What is left of it is strongest at low
+# frequencies, where noise cannot be distinguished from anatomy. Right below: the share of the clean
+# image's detail that a method keeps. It falls with the frequency, since fine anatomy is weaker than
+# the noise. At the highest frequencies the clean image contains mainly its own noise, and to remove
+# that is no loss. A method whose curve is higher in both pictures keeps noise as well as detail.
 #
 # The same in numbers: the power of the error below and above a tenth of a cycle per pixel, and the
 # frequency at which half of the detail is kept.
@@ -327,9 +340,13 @@ fig
 
 # %%
 def half_kept(restored, clean):
-    """Lowest frequency in cycles per pixel at which half of the detail is kept; nan if none."""
+    """Frequency in cycles per pixel at which half of the detail is kept; nan if none."""
     frequency, kept = measured_noise.detail_transfer(restored, clean)
-    return frequency[kept < 0.5].min() if (kept < 0.5).any() else np.nan
+    if kept.min() >= 0.5:
+        return np.nan
+    after = int(np.argmax(kept < 0.5))
+    pair = slice(max(after - 1, 0), after + 1)
+    return np.interp(-0.5, -kept[pair], frequency[pair])
 
 
 rows = {}
@@ -337,7 +354,7 @@ for label, image in {"noisy": noisy_field, **of_field}.items():
     frequency, power = measured_noise.noise_power_spectrum(255 * (image - field))
     low = frequency < 0.1
     rows[label] = (power[low].mean(), power[~low].mean(), half_kept(image, field))
-columns = ["power below 0.1", "power above 0.1", "half kept at"]
+columns = ["power below 0.1", "power above 0.1", "half kept at"]  # power: grey levels² pixel²
 frequencies = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 frequencies.round(3)
 
@@ -364,10 +381,11 @@ plotting.save_figure(fig, figures / "08_residual", caption, facts, smoke=setting
 fig
 
 # %% [markdown]
-# It should show no structure, only stronger noise where the radiograph is bright. The spectrum of the
-# true noise is flat. The residual follows it at high frequencies and is lower at low ones, where a
-# network removes less. A rise at the lowest frequencies is not noise but a change of large-scale
-# brightness by the network.
+# It should show no structure, only stronger noise where the radiograph is bright. (The picture is
+# reduced, which weakens its noise.) The spectrum of the true noise is flat above about 0.05 cycles
+# per pixel; below, it rises, because clipping makes the mean of the noise positive in black and
+# negative in white. The residual follows it at high frequencies and is lower at low ones, where a
+# network removes less.
 
 # %%
 true = noisy[hardest] - clean
@@ -391,7 +409,9 @@ named = shape.loc[[zoo.ZOO[key].label for key in networks]]
 print(f"most spots: {named['spots'].idxmax()} ({named['spots'].max():.2f})")
 print(f"most detail kept: {named['detail kept'].idxmax()} ({named['detail kept'].max():.2f})")
 largest = named["offset"].abs().idxmax()
-print(f"largest offset in brightness: {largest} ({named['offset'][largest]:+.2f} grey levels)")
+print(
+    f"largest offset in brightness of the networks: {largest} ({named['offset'][largest]:+.2f} grey levels)"
+)
 mean_psnr = of_methods.groupby("method")["PSNR"].mean()
 print(f"highest mean PSNR of all methods: {mean_psnr.idxmax()} ({mean_psnr.max():.2f} dB)")
 
@@ -414,10 +434,10 @@ print(f"highest mean PSNR of all methods: {mean_psnr.idxmax()} ({mean_psnr.max()
 #
 # <details><summary>Answer</summary>
 #
-# Evenly spread error looks like weak noise and hides little; errors along edges are lost detail. PSNR
-# cannot distinguish them, because it sums squares irrespective of position. The error map can, and so
-# can the transfer of detail, the "detail kept" above, or SSIM, which compares local structure.
-# </details>
+# Evenly spread error looks like weak noise and hides little; errors along edges are lost detail.
+# PSNR cannot distinguish them, because it sums squares irrespective of position. The error map can,
+# and so can the transfer of detail, the "detail kept" above, or SSIM, which compares local
+# structure. </details>
 #
 # **2.** The removed part correlates with the clean image by +0.02. Is that too much?
 #
@@ -425,7 +445,8 @@ print(f"highest mean PSNR of all methods: {mean_psnr.idxmax()} ({mean_psnr.max()
 #
 # A small correlation is expected: clipping makes the mean of the noise depend on brightness (see
 # notebook 01), so the true noise correlates with the image, too. Compare with the correlation of
-# `noisy - clean` first. Only the excess is anatomy that was removed with the noise.
+# `noisy - clean` first. The excess is anatomy that was removed with the noise, or the bias of
+# clipping that a method left in the image, as BM3D does.
 # </details>
 
 # %% [markdown]
@@ -439,10 +460,22 @@ print(f"highest mean PSNR of all methods: {mean_psnr.idxmax()} ({mean_psnr.max()
 #
 # ## References
 #
+# - K. Dabov, A. Foi, V. Katkovnik, K. Egiazarian, *Image denoising by sparse 3-D transform-domain
+#   collaborative filtering* (BM3D), IEEE Trans. Image Process. 16, 2080 (2007),
+#   [doi:10.1109/TIP.2007.901238](https://doi.org/10.1109/TIP.2007.901238).
+# - M. Mäkitalo, A. Foi, *Optimal inversion of the generalized Anscombe transformation for
+#   Poisson-Gaussian noise*, IEEE Trans. Image Process. 22, 91 (2013),
+#   [doi:10.1109/TIP.2012.2202675](https://doi.org/10.1109/TIP.2012.2202675).
+# - K. Zhang, W. Zuo, Y. Chen, D. Meng, L. Zhang, *Beyond a Gaussian denoiser: Residual learning of
+#   deep CNN for image denoising* (DnCNN), IEEE Trans. Image Process. 26, 3142 (2017),
+#   [doi:10.1109/TIP.2017.2662206](https://doi.org/10.1109/TIP.2017.2662206).
+# - Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, *Image quality assessment: From error
+#   visibility to structural similarity*, IEEE Trans. Image Process. 13, 600 (2004),
+#   [doi:10.1109/TIP.2003.819861](https://doi.org/10.1109/TIP.2003.819861).
 # - X. Wang et al., *ChestX-ray8: Hospital-scale chest X-ray database and benchmarks on
 #   weakly-supervised classification and localization of common thorax diseases*, CVPR 2017,
-#   [doi:10.1109/CVPR.2017.369](https://doi.org/10.1109/CVPR.2017.369). The radiograph was provided by
-#   the NIH Clinical Center, <https://nihcc.app.box.com/v/ChestXray-NIHCC>.
+#   [doi:10.1109/CVPR.2017.369](https://doi.org/10.1109/CVPR.2017.369). The radiograph was provided
+#   by the NIH Clinical Center, <https://nihcc.app.box.com/v/ChestXray-NIHCC>.
 
 # %%
 print(run_time())

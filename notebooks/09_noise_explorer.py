@@ -31,9 +31,10 @@
 #
 # ## What you need
 #
-# Notebook 01 for the noise model. The widget needs a running kernel (JupyterLab, Voilà or Binder);
-# everything else can be read without. `make explore` opens the widget alone, as a page in the
-# browser. The notebook needs no download; its last line states how long the run took.
+# Notebook 01 for the noise model; the [glossary](../docs/glossary.md) explains the terms. The
+# widget needs a running kernel (JupyterLab, Voilà or Binder); everything else can be read without.
+# `make explore` opens the widget alone, as a page in the browser. The notebook needs no download;
+# its last line states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -184,13 +185,16 @@ widget
 # %% [markdown]
 # What to try, in this order:
 #
-# 1. Leave σ at 0 and lower η from 5 to 0.1. Which structures become invisible first, the ribs over the
+# 1. Leave σ at 0 and lower η from 5 to 0.1. Which structures become invisible first, the ribs over
+# the
 #    lung or the vertebrae behind the heart?
 # 2. Set η to 5 and raise σ. Now the lungs are affected first. The black corners turn grey, because
 #    values below black are clipped and only the positive half of their noise remains.
-# 3. Look only at the residual. Without recognisable anatomy in it, the method has removed noise only.
+# 3. Look only at the residual. Without recognisable anatomy in it, the method has removed noise
+# only.
 #    Any visible edge is anatomy that was removed.
-# 4. Choose another seed at the same η and σ. What changes in the restored image is not determined by
+# 4. Choose another seed at the same η and σ. What changes in the restored image is not determined
+# by
 #    the anatomy.
 # 5. Look at the two small maps of the estimated η and σ: blue is too low, red too high, white is
 #    correct. Does the colour follow the slider, or the anatomy?
@@ -365,13 +369,13 @@ pd.DataFrame(rows).round(3)
 
 # %% [markdown]
 # Compare the columns "estimated" with the true levels. X-BDCNN is based on the idea that known
-# levels help the denoiser (Sec. II-B). The receptive field of the NLE is 11 × 11 pixels, which is
-# too small to distinguish a dark pixel with electronic noise from a bright one with quantum noise,
-# so its estimate depends on the training distribution as much as on the image. Notebook 07 measures
-# the effect of the NLE.
+# levels help the denoiser (Sec. II-B). The receptive field of the NLE is 11 × 11 pixels. Within it
+# the grey level hardly varies, so that the variance there is one number, g/η + σ², for two
+# unknowns: many pairs (η, σ) agree with it, and the estimate depends on the training distribution
+# as much as on the image. Notebook 07 measures the effect of the NLE.
 #
-# Then compare the rows in range with the others. σ = 40 is a valid input, but outside the training;
-# residual noise there is not an error of the explorer.
+# Then compare the rows in range with the others. σ = 40 and η = 0.2 are valid inputs, but outside
+# the training; residual noise and false streaks there are not an error of the explorer.
 #
 # A caution: a restored radiograph is an estimate. If a detail is not contained in the measured
 # photons, no method can recover it; what looks sharp there was learned from other patients. The
@@ -409,6 +413,13 @@ pd.DataFrame(rows).round(3)
 #   arrive, and a scintillator correlates the quantum noise.
 # - The residual of a good restoration is white noise. A positive correlation of adjacent pixels
 #   shows removed edges, a negative one noise that was left in the image.
+#
+# ## References
+#
+# - W. Yin, B. Qi, T. Cai, J. Li, *X-Ray Image Enhancement Using Blind Denoising Neural Networks*,
+#   Sec. II.
+# - J. R. Janesick, *Photon Transfer*, SPIE Press 2007,
+#   [doi:10.1117/3.725073](https://doi.org/10.1117/3.725073).
 
 # %%
 print(run_time())

@@ -31,7 +31,8 @@
 #
 # ## What you need
 #
-# Notebooks 01 and 04, some NumPy, a little PyTorch for the last third, pencil and paper. The last
+# Notebooks 01 and 04, some NumPy, a little PyTorch for the last third, pencil and paper; the
+# [glossary](../docs/glossary.md) explains the terms. The last
 # line of the notebook states how long the run took.
 
 # %% tags=["parameters"]
@@ -384,8 +385,8 @@ for eta, sigma in [(0.4, 15), (0.8, 10), (1.9, 5)]:
     assert abs(found[0] / eta - 1) < 0.05 and abs(found[1] - sigma) < 0.5, "not accurate enough"
 
 # %% [markdown]
-# Now clip the noisy image and try again. `measured_noise.mean_variance` takes clipping into account,
-# a line fit does not; notebook 01 explains the method.
+# Now clip the noisy image and try again. `measured_noise.mean_variance` takes clipping into
+# account, a line fit does not; notebook 01 explains the method.
 #
 # ### Task 9: a reference that misleads the estimator
 #
@@ -519,8 +520,8 @@ images = {}
 for name, added in noises.items():
     noisy = (detail + added / 255).clip(0, 1).astype(np.float32)
     restored = network.denoise(noisy)
-    images[f"{name}: {metrics.psnr(noisy, detail):.1f} dB"] = noisy
-    images[f"{name}, restored: {metrics.psnr(restored, detail):.1f} dB"] = restored
+    images[f"{name}, {metrics.psnr(noisy, detail):.1f} dB"] = noisy
+    images[f"restored, {metrics.psnr(restored, detail):.1f} dB"] = restored
 
 # %%
 fig = plotting.show_images(images)
@@ -535,10 +536,11 @@ fig
 #
 # ### Task 12: a loss with equal weight for both levels
 #
-# The level maps of the released code are η itself and σ/255, so an error of σ has little influence on
-# Eq. 3 (notebook 01 computes how little). Write a variant in which an error of a tenth of the range costs
-# the same in both maps: η has the range `paper.ETA_RANGE`, the second map `paper.SIGMA_RANGE` divided by
-# 255. Under-estimates shall still cost more, as described in the text.
+# The level maps of the released code are η itself and σ/255, so an error of σ has little influence
+# on Eq. 3 (notebook 01 computes how little). Write a variant in which an error of a tenth of the
+# range costs the same in both maps: η has the range `paper.ETA_RANGE`, the second map
+# `paper.SIGMA_RANGE` divided by 255. Under-estimates shall still cost more, as described in the
+# text.
 
 
 # %% tags=["starter"]
@@ -687,9 +689,10 @@ assert np.mean(gains) > 1, "the gain is too small"
 # Tasks 1, 2 and 4 derive unprinted facts from a table: five of the seven rows of Table I must have
 # their columns swapped, and the noisy PSNRs determine both the meaning of η and the brightness of
 # unpublished images. Tasks 6 and 12 concern differences between text, equation and code: the
-# released code follows neither the text nor the equation (notebook 04). Tasks 9 and 11 quantify the
-# paper's own caution that real noise may differ from Eq. 1. Tasks 13 and 14 show that the result of
-# a comparison depends on how carefully the baselines are tuned.
+# released code follows neither the text nor the equation (notebook 04). Task 9 shows what a
+# displaced reference does, and Task 11 the paper's own caution that real noise may differ from Eq.
+# 1. Tasks 13 and 14 show that the result of a comparison depends on how carefully the baselines are
+# tuned.
 #
 # ## Two questions
 #

@@ -83,7 +83,8 @@ def residual_plot(noisy: NDArray, restored: NDArray, clean: NDArray) -> Figure:
     """The residual, noisy - restored, compared with the true noise, noisy - clean.
 
     From left to right: the residual, histograms in grey levels, and radial power spectra. The
-    noise is white, hence its spectrum is flat; structure in the residual makes it uneven.
+    noise is white before clipping, hence its spectrum is flat but for the lowest frequencies;
+    structure in the residual makes it uneven.
     """
     removed, noise = (GREY_LEVELS * (np.asarray(noisy, np.float64) - x) for x in (restored, clean))
     limit = 3 * float(noise.std()) or 1.0
