@@ -125,7 +125,8 @@ def follows_the_physics(
         evidence=f"in a logarithmic display of one radiograph the variance "
         f"{'rises' if exponent > 0 else 'falls'} with the grey level, as g^{exponent:.1f}, and the "
         f"most likely law is {law.name} (relative error {law.error:.0%}, affine "
-        f"{line.error:.0%}); the signal-to-noise ratio of the stored values is {snr[1]:.0f} in the "
+        f"{line.error:.0%}, exponential {laws['exponential'].error:.0%}); the mean over the "
+        f"standard deviation of the stored values, which were processed, is {snr[1]:.0f} in the "
         f"darkest sixteenth of the pixels and {snr[0]:.0f} in the whitest",
         effect=effect,
         verdict=measured(None if weak else is_line and exponent > 0),
