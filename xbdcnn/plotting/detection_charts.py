@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import NDArray
 
+from xbdcnn.noise import GREY_LEVELS
 from xbdcnn.plotting.layout import show
 from xbdcnn.plotting.method_styles import method_styles
 from xbdcnn.plotting.style import MUTED, new_figure, styled
@@ -59,21 +60,26 @@ def _equality(axes: Axes, value: float) -> None:
 
 
 @styled
-def signal_panel(rows: Mapping[str, Sequence[NDArray]], titles: Sequence[str]) -> Figure:
-    """Pictures of a field with and without signals, one row per label, on one grey scale.
+def signal_panel(
+    rows: Mapping[str, Sequence[NDArray]], titles: Sequence[str], limit: float = 8.0
+) -> Figure:
+    """Pictures of a field with signals and without, on one grey scale, and their differences.
 
-    rows: pictures (H, W) in [0, 1] by label, as many as `titles`. The scale is that of the first
-    picture of the first row.
+    rows: with and without, pictures (H, W) in [0, 1] by label, as many as `titles`. Their scale is
+    that of the first picture; the differences are shown from -limit to +limit grey levels.
     """
     first = next(iter(rows.values()))[0]
     low, high = np.percentile(first, [0.5, 99.5])
     margin = 0.3 * (high - low)
-    figure = new_figure(2.3 * len(titles), 2.45 * len(rows), layout="constrained")
-    grid = figure.subplots(len(rows), len(titles), squeeze=False)
-    for line, (label, pictures) in zip(grid, rows.items(), strict=True):
+    figure = new_figure(2.3 * len(titles), 2.45 * (len(rows) + 1), layout="constrained")
+    grid = figure.subplots(len(rows) + 1, len(titles), squeeze=False)
+    for line, (label, pictures) in zip(grid[:-1], rows.items(), strict=True):
         for axes, picture in zip(line, pictures, strict=True):
             show(axes, picture, vmin=low - margin, vmax=high + margin)
         line[0].set_ylabel(label)
+    for axes, present, absent in zip(grid[-1], *rows.values(), strict=True):
+        show(axes, GREY_LEVELS * (present - absent), vmin=-limit, vmax=limit)
+    grid[-1, 0].set_ylabel(f"difference, ±{limit:g}")
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title)
     return figure

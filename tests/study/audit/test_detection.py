@@ -88,4 +88,4 @@ def test_less_contrast_of_image_and_noise_changes_the_error_only(table):
 
 def test_the_measurement_is_an_experiment_with_the_compared_networks():
     assert experiments.EXPERIMENTS["detectability"] is detection.detectability
-    assert detection.METHODS == ("generalist", "xbdcnn", "dncnn", "GAT+BM3D")
+    assert detection.METHODS == ("specialist", "generalist", "xbdcnn", "dncnn", "GAT+BM3D")
