@@ -32,8 +32,8 @@
 # ## What you'll learn
 #
 # How to write a disputed point as a function that returns a verdict, how a contradiction within the
-# paper differs from a measurement that disagrees, how much an unprinted choice may matter, and what few
-# training runs can decide.
+# paper differs from a measurement that disagrees, how much an unprinted choice may matter, and what
+# few training runs can decide.
 #
 # ## What you need
 #
@@ -696,8 +696,8 @@ wide[variants].sub(wide["estimated x 1"], axis=0).round(2)
 # Each entry is the change of PSNR relative to the unchanged network. A column near zero means that
 # the denoiser does not use the maps; a gain under "true x 1" is the potential of a better
 # estimator. A loss there means that the denoiser depends on the maps of its own NLE: they vary from
-# pixel to pixel, may contain more information than two numbers, and true levels were never used in
-# training.
+# pixel to pixel, may contain more information than two numbers, and the denoiser was never given
+# true levels in training.
 
 # %%
 fig = plotting.level_mismatch_plot(fed)
@@ -802,8 +802,8 @@ pd.DataFrame({m: t.set_index(place)["lead"] for m, t in gained.items()}).round(2
 # display it falls, and a scintillator correlates it.
 #
 # What does that cost networks that were trained on Eq. 1? The function below degrades a displayed
-# image as a detector with fewer photons would have recorded it. For each image the dose is chosen so
-# that the noisy PSNR is that of Eq. 1; only the kind of noise differs.
+# image as a detector with fewer photons would have recorded it. For each image the dose is chosen
+# so that the noisy PSNR is that of Eq. 1; only the kind of noise differs.
 
 # %%
 show_source(physical_noise.detectors)
@@ -942,8 +942,8 @@ for (part, verdict), rows in ledger.groupby(["part", "verdict"], sort=False):
 # a copying error, and the corrected numbers are *better* than the printed ones. A measurement of
 # ours that disagrees concerns our images, noise and weights.
 #
-# The paper claims three contributions. The noise model is examined by the two points about η and the
-# three about real detectors. The other two contributions have an ablation each:
+# The paper claims three contributions. The noise model is examined by the two points about η and
+# the three about real detectors. The other two contributions have an ablation each:
 
 # %%
 points = ["Meaning of eta", "Noise of Table II, simulated", "Noise model follows the physics"]
@@ -973,19 +973,19 @@ for trial in ("no NLE", "no SSIM loss"):
 #
 # <details><summary>Answer</summary>
 #
-# Yes, for three reasons. The two ablations change places. Not all rows are exchanged: as printed, BM3D has
-# a higher PSNR than X-ReCNN, and corrected it has a lower one. And a new method that is compared with the
-# printed PSNR of X-BDCNN is compared with a value that is some five decibels too low.
-# </details>
+# Yes, for three reasons. The two ablations change places. Not all rows are exchanged: as printed,
+# BM3D has a higher PSNR than X-ReCNN, and corrected it has a lower one. And a new method that is
+# compared with the printed PSNR of X-BDCNN is compared with a value that is some five decibels too
+# low. </details>
 #
 # **2.** A choice changes PSNR by +0.2 dB with an interval from −0.1 to +0.5 dB. Is the choice
 # irrelevant, and what is the next step?
 #
 # <details><summary>Answer</summary>
 #
-# It is undecided, not irrelevant: an effect of half a decibel is compatible with the interval. With three
-# seeds $t_2 = 4.3$; with ten seeds $t_9 = 2.3$ and the divisor is $\sqrt{10}$ instead of $\sqrt 3$, which
-# makes the interval less than a third as wide at the same standard deviation.
+# It is undecided, not irrelevant: an effect of half a decibel is compatible with the interval. With
+# three seeds $t_2 = 4.3$; with ten seeds $t_9 = 2.3$ and the divisor is $\sqrt{10}$ instead of
+# $\sqrt 3$, which makes the interval less than a third as wide at the same standard deviation.
 # </details>
 
 # %% [markdown]
@@ -1007,7 +1007,11 @@ for trial in ("no NLE", "no SSIM loss"):
 # - D. L. Donoho, I. M. Johnstone, *Ideal spatial adaptation by wavelet shrinkage*, Biometrika 81,
 #   425 (1994), [doi:10.1093/biomet/81.3.425](https://doi.org/10.1093/biomet/81.3.425).
 # - S. Guo, Z. Yan, K. Zhang, W. Zuo, L. Zhang, *Toward convolutional blind denoising of real
-#   photographs* (CBDNet), CVPR 2019.
+#   photographs* (CBDNet), CVPR 2019,
+#   [doi:10.1109/CVPR.2019.00181](https://doi.org/10.1109/CVPR.2019.00181).
+# - Z. Wang, A. C. Bovik, H. R. Sheikh, E. P. Simoncelli, *Image quality assessment: From error
+#   visibility to structural similarity*, IEEE Trans. Image Process. 13, 600 (2004),
+#   [doi:10.1109/TIP.2003.819861](https://doi.org/10.1109/TIP.2003.819861).
 
 # %%
 print(run_time())

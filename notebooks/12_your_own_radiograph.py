@@ -42,9 +42,10 @@
 #
 # ## What you need
 #
-# Notebooks 02 and 08; a DICOM file of a projection radiograph if available. To use your own file,
-# change `original` below. Long measurements were made once and are read from `figures/chestxray8`.
-# The last line of the notebook states how long the run took.
+# Notebooks 02 and 08, and the [glossary](../docs/glossary.md); a DICOM file of a projection
+# radiograph if available. To use your own file, change `original` below. Long measurements were
+# made once and are read from `figures/chestxray8`. The last line of the notebook states how long
+# the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
@@ -124,6 +125,10 @@ show_source(Window.restore)
 # the responses with and without a disc, in units of their standard deviation:
 #
 # $$d' = \frac{\overline{t_1 - t_0}}{\operatorname{std}(t_0)}.$$
+#
+# The standard deviation is over the places of a field, so that in an ordinary radiograph it is
+# mainly anatomy that disturbs this observer. The observers of [notebook 13](13_detectability.ipynb)
+# know the background, and noise alone disturbs them: their d' is another quantity.
 
 # %%
 show_source(no_reference.disc_responses)
@@ -279,7 +284,7 @@ for label, file in files.items():
 #
 # Examine the residual before the restored image. It should contain noise only. Ribs, vessels or the
 # edge of a lead marker in it are lost structure. A reduced picture hides the noise and fine
-# structure, so the figure shows a part of the radiograph at its native pixels.
+# structure, so the figure shows a part of the radiograph, resampled to the width of the page.
 
 # %%
 start = (side - min(side, 256)) // 2
@@ -295,12 +300,13 @@ for row, (label, file) in zip(fig.subplots(2, 3), files.items(), strict=True):
     row[2].set_title(f"removed, ± {limit:.1f} grey levels")
     for axis in row:
         axis.axis("off")
-caption = "A part of a DICOM radiograph at native pixels, restored by two networks, and what each removed."
+caption = "A part of a DICOM radiograph, restored by two networks, and what each removed."
 plotting.save_figure(fig, figures / "12_removed", caption, facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
-# The upper row shows the generalist, the lower row the paper's network; the right column shows what
+# The upper row shows the generalist, the lower row X-BDCNN (balanced), which has the paper's
+# architecture and other loss weights and was trained by us; the right column shows what
 # each removed, on the same scale. The next cell measures the same. The restored files are given as
 # functions, since `residual_scores` applies a method itself.
 
@@ -502,21 +508,29 @@ for label, rows in known.groupby("method", sort=False):
 # %% [markdown]
 # #### Discs in ordinary radiographs
 #
-# Detectability after denoising divided by that before, by radius. At 1 the discs are as detectable
-# as they were.
+# Detectability after denoising divided by that before, by radius, in the test radiographs. At 1 the
+# discs are as detectable as they were. The four fields of the built-in radiograph, which show one
+# patient, are averaged apart.
 
 # %%
 inserted = stored["discs"]
 restored = inserted[inserted["method"] != BEFORE]
-by_radius = no_harm.average_scores(restored, ["kept", "detectability"], by=("method", "radius"))
-with_intervals(by_radius, "kept", "detectability").set_index(["method", "radius"])
-
-# %% [markdown]
-# The methods had the same images and discs, so their differences are paired: detectability of each
-# method minus that of the generalist.
+by_radius = no_harm.average_scores(
+    restored, ["kept", "detectability"], by=("origin", "method", "radius")
+)
+with_intervals(by_radius, "kept", "detectability").set_index(["origin", "method", "radius"])
 
 # %%
-paired = no_harm.paired_scores(inserted, GENERALIST, ["detectability"])
+restored.groupby(["origin", "method"], sort=False)["detectability"].median().unstack(0).round(2)
+
+# %% [markdown]
+# The second table has the medians over all discs. The methods had the same images and discs, so
+# their differences are paired: the ratio of each method minus that of the generalist, in the test
+# radiographs; the ratio of the unrestored image is 1.
+
+# %%
+of_tests = inserted[inserted["origin"] == "test radiographs"]
+paired = no_harm.paired_scores(of_tests, GENERALIST, ["detectability"])
 print(with_intervals(paired, "detectability").to_string(index=False))
 lost = -paired.set_index("method").loc[PAPER]
 statement = f"with {GENERALIST} detectability is higher by {lost['detectability']:.2f} "
@@ -535,15 +549,15 @@ expect(lost["detectability_high"] > 0, statement, source)
 show_source(dose.lower_dose)
 
 # %% [markdown]
-# The full dose has noise, too, with variance $s^2$; at a fraction $d$ of the dose $(1/d - 1) s^2$ is
-# added. A method that restores the noise-free image keeps an error of $s^2$, that of the reference,
-# and gains $10 \log_{10}(1/d - 1)$ dB: nothing at half the dose, and 18 dB at a 64th. This is no
-# bound: a method that keeps a part of the noise, which the reference has as well, can gain more
-# ([notebook 02](02_data.ipynb#psnr-against-a-noisy-reference)). The table has
-# the gain in PSNR over the unrestored image, the change of the detectability of a disc, which is 1
-# at the full dose without a method, and the correlation of what was removed with the fine anatomy of
-# the full dose. The noise that was added is independent of the full dose, so at a low dose this
-# correlation tells how much anatomy was removed more reliably than that with the restored image.
+# The full dose has noise, too, with variance $s^2$; at a fraction $d$ of the dose $(1/d - 1) s^2$
+# is added. A method that restores the noise-free image keeps an error of $s^2$, that of the
+# reference, and gains $10 \log_{10}(1/d - 1)$ dB: nothing at half the dose, and 18 dB at a 64th.
+# This is no bound: a method that keeps a part of the noise, which the reference has as well, can
+# gain more ([notebook 02](02_data.ipynb#psnr-against-a-noisy-reference)). The table has the gain in
+# PSNR over the unrestored image, the change of the detectability of a disc, which is 1 at the full
+# dose without a method, and the correlation of what was removed with the fine anatomy of the full
+# dose. The noise that was added is independent of the full dose, so at a low dose this correlation
+# tells how much anatomy was removed more reliably than that with the restored image.
 
 # %%
 scores = ["psnr", "detectability"]
@@ -575,31 +589,34 @@ expect((low["psnr"] > 0).all(), f"{GENERALIST} gains PSNR below half the dose", 
 frames = no_harm.average_scores(stored["exposures"], ["rmse", "reference_noise"])
 print(with_intervals(frames, "rmse", "reference_noise").to_string(index=False))
 rmse = frames.set_index("method")["rmse"]
+print("least error first:", " < ".join(rmse.sort_values().index))
 both = f"from {rmse[BEFORE]:.2f} to {rmse[GENERALIST]:.2f} grey levels"
 expect(rmse[GENERALIST] < rmse[BEFORE], f"{GENERALIST} reduces the error {both}", source)
 
 # %% [markdown]
 # ## Discussion
 #
-# Consider the ratios of detectability. A denoiser can hardly help this observer, who knows the place
-# and averages over the disc: averaging itself reduces the noise, and structure that a network
-# removed is lost. A ratio below 1 is a loss, also if the image looks better and has a higher PSNR.
-# A human observer averages less well and may benefit; whether a radiologist does has to be tested
-# in a reader study, which neither the paper nor this project has made.
+# Consider the ratios of detectability. A denoiser can hardly help this observer, who knows the
+# place and averages over the disc. Noise averages out; what disturbs the observer is anatomy, which
+# remains, while the contrast that a network removed is lost. A ratio below 1 is a loss, also if the
+# image looks better and has a higher PSNR. A human observer averages less well and may benefit;
+# whether a radiologist does has to be tested in a reader study, which neither the paper nor this
+# project has made.
 #
-# The two networks differ in architecture and in training noise. The training of the paper's network
+# The two networks differ in architecture and in training noise. The training of X-BDCNN (balanced)
 # has no noise as weak as that of an ordinary radiograph, so that it cannot estimate it, and fine
 # structure is as weak as the noise that it has to remove. A network that knows weak noise can leave
 # such an image nearly as it is, which is right where there is little to gain. That is no proof that
-# nothing is lost: see the shares of the contrast that remain for small discs.
+# nothing is lost: see the shares of the contrast that remain for small discs. It also removes less
+# of the real noise of a uniform beam than the other methods, as the last table shows.
 #
 # The discs have sharp edges and often lie in flatter surroundings than a nodule does, so they are a
 # best case: a lesion of the same contrast and size may lose at least as much. The simulated doses
 # have the noise of one detector without more electronic noise, and the repeated exposures show no
 # anatomy.
 #
-# For your own images: measure their noise first, and use the paper's network for noise like that of
-# its training only; compare the report with repeated exposures of a uniform object on your detector
+# For your own images: measure their noise first, and use X-BDCNN for noise like that of its
+# training only; compare the report with repeated exposures of a uniform object on your detector
 # ([notebook 01](01_noise_synthesis.ipynb#measured-on-detectors)); make sure that the window is the
 # one used for reading; apply both checks to some examples of each kind from your department. If the
 # residual shows anatomy, or discs that must be visible disappear, do not use the restored images,
@@ -612,30 +629,36 @@ expect(rmse[GENERALIST] < rmse[BEFORE], f"{GENERALIST} reduces the error {both}"
 #
 # <details><summary>Answer</summary>
 #
-# The restored image lacks the values outside the window, because clipping cannot be undone. The change is
-# zero where the network did nothing, so those values stay exact, and values outside the window keep their
-# order and distance. The new object can therefore be displayed with other windows.
-# </details>
+# The restored image lacks the values outside the window, because clipping cannot be undone. The
+# change is zero where the network did nothing, so those values stay exact, and values outside the
+# window keep their order and distance. The new object can therefore be displayed with other
+# windows. </details>
 #
 # **2.** A network keeps all of the contrast of large discs and half that of small, low-contrast
 # ones, and its PSNR is excellent. How is that possible?
 #
 # <details><summary>Answer</summary>
 #
-# PSNR averages squared errors over all pixels. A few low-contrast discs are a very small share of them:
-# losing half of their contrast costs less than a hundredth of a decibel, while the noise removed elsewhere
-# gains many decibels. PSNR is insensitive to rare structures such as lesions.
+# PSNR averages squared errors over all pixels. A few low-contrast discs are a very small share of
+# them: losing half of their contrast costs less than a hundredth of a decibel, while the noise
+# removed elsewhere gains many decibels. PSNR is insensitive to rare structures such as lesions.
 # </details>
 
 # %% [markdown]
 # ## Take-away
 #
 # - Measure the noise of a radiograph before it is denoised. The noise of an ordinary radiograph is
-#   weaker than all training noise of the paper's network, which then removes structure.
+#   weaker than all training noise of X-BDCNN, which then removes structure.
 # - Two checks need no clean image: the residual must contain no anatomy, and inserted discs must
 #   keep their contrast.
 # - PSNR and detectability can disagree. A ratio of detectability below 1 is a loss, also if the
 #   image is smoother and has a higher PSNR.
+#
+# ## References
+#
+# - H. H. Barrett and K. J. Myers, *Foundations of Image Science*, Wiley 2004, chapter 13:
+#   detectability.
+# - *Digital Imaging and Communications in Medicine (DICOM)*, PS3.3, NEMA: derived objects.
 
 # %%
 print(run_time())

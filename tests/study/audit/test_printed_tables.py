@@ -79,7 +79,7 @@ def test_a_lead_without_the_nle_is_no_argument_for_the_nle():
 
 def test_effects_smaller_than_the_variation_between_runs_need_several_runs():
     finding = printed_tables.number_of_runs(0.44)
-    assert finding.verdict == "our measurement disagrees"
+    assert finding.verdict == "our measurement too weak"
     assert "effects are 0.11 and 0.15 dB" in finding.evidence and "0.62 dB" in finding.evidence
     assert printed_tables.number_of_runs(0.07).verdict == "our measurement agrees"
 

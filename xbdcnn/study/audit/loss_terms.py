@@ -69,8 +69,9 @@ def ssim_loss_strength(norms: pd.DataFrame, effect: str = "–") -> Finding:
     return Finding(
         point="Strength of the SSIM loss",
         part="text, equations and code",
-        claim="with weights 0.6 and 0.4 the SSIM loss has more influence than the MSE (Sec. III-A)",
-        equation="Eq. 6 on the restored image",
+        claim="weights of 0.6 for the SSIM loss and 0.4 for the MSE (Sec. III-A), which suggest "
+        "that the SSIM loss has more influence",
+        equation="Eq. 6 on the restored image, where the code has the residual and a range of 255",
         released="on the residual, with constants for a data range of 255 (`train.py`, `utils`)",
         choice="Eq. 6 as printed, with data range 1; the released form is `AS_RELEASED`",
         evidence="the median gradient norm of the SSIM term is "
