@@ -58,7 +58,8 @@ explore: $(STAMP)  ## open the noise explorer in the browser: ARGS='--theme=dark
 	$(BIN)/python -m xbdcnn.explorer $(ARGS)
 
 static-page: $(STAMP)  ## write the explorer as a page without a kernel; update its pictures in figures/
-	$(BIN)/python tools/static_explorer.py --page build/explorer-static --gif figures/explorer.gif
+	$(BIN)/python tools/static_explorer.py --page build/explorer-static --gif figures/explorer.gif \
+	  --first xbdcnn/explorer/share/voila/templates/explorer/static/first.jpg
 	XBDCNN_SCREENSHOTS=figures/explorer $(BIN)/python -m pytest -q --no-cov -k "opens or lens or dark" \
 	  tests/explorer/test_browser.py
 

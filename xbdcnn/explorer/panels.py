@@ -42,11 +42,22 @@ def file_name(state: State) -> str:
     return re.sub(r"[^\w.]+", "-", f"{state.image} {state.method}").strip("-") + ".png"
 
 
-def after_restoration(state: State, view: View, seconds: float) -> Panels:
+def true_error(view: View, clean: Image) -> NDArray[np.uint8]:
+    """Return the picture of restored - clean, with the limits of the residual.
+
+    Without a clean reference, and so without scores, it has no pixels.
+    """
+    if view.after is None:
+        return np.zeros((0, 0), np.uint8)
+    return drawing.residual_indices(view.restored - clean)
+
+
+def after_restoration(state: State, clean: Image, view: View, seconds: float) -> Panels:
     """Return what follows when the restoration, which took `seconds`, is complete."""
     pictures = {
         "restored": drawing.indices(view.restored),
         "residual": drawing.residual_indices(view.residual),
+        "error": true_error(view, clean),
     }
     # The maps show differences from the true levels, which are not known of an image as it is.
     maps = None if state.as_it_is else view.maps

@@ -24,8 +24,8 @@ Image = NDArray[np.float32]
 SIDE = 384
 """Height and width of the explored region in pixels."""
 
-ETA_LIMITS, SIGMA_LIMITS = (0.1, 5.0), (0.0, 50.0)
-"""Ends of the sliders; they exceed the paper's ranges to show networks out of range."""
+ETA_LIMITS, SIGMA_LIMITS = (0.1, 10.0), (0.0, 50.0)
+"""Ends of the sliders; they exceed the paper's ranges, up to an ordinary exposure."""
 
 BINS = 64
 """Bins of the histogram, four grey levels each."""
