@@ -6,6 +6,7 @@ figures/explorer/, where the book takes its pictures from.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -224,7 +225,8 @@ def picture(page: Page, name: str) -> str:
 
 
 def handle(page: Page, label: str) -> Locator:
-    return page.get_by_role("slider", name=label)
+    """Slider whose name begins with a word."""
+    return page.get_by_role("slider", name=re.compile(rf"^{label}( |$)"))
 
 
 def menu(page: Page, label: str) -> Locator:
@@ -299,6 +301,152 @@ def serious_violations(page: Page) -> list[str]:
         for rule in response["violations"]
         if rule["impact"] in ("serious", "critical")
     ]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_control_works_at_three_widths(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    choose(page, "method", "none")
+    expect(slot(page, "caption-restored")).to_contain_text("restored · none", timeout=TIMEOUT)
+    choose(page, "preset", "quarter dose")
+    expect(slot(page, "dose")).to_contain_text("25 % of an ordinary exposure", timeout=TIMEOUT)
+    by_key(page, handle(page, "σ"))
+    expect(slot(page, "caption-noisy")).to_contain_text("η 1.96, σ 2.5", timeout=TIMEOUT)
+    expect(menu(page, "preset")).to_have_value("", timeout=TIMEOUT)
+    for name, text in (("strength", "0.75"), ("level", "125"), ("window", "250")):
+        by_key(page, handle(page, name), "ArrowLeft")
+        field = handle(page, name).locator("xpath=..")
+        expect(field.locator("output")).to_have_text(text)
+    page.get_by_label("seed").fill("4")
+    choose(page, "radiograph", "built-in: chest, larger")
+    expect(slot(page, "caption-overview")).to_contain_text("drag", timeout=TIMEOUT)
+    page.locator("[data-region]").focus()
+    page.keyboard.press("ArrowUp")
+    page.wait_for_function(
+        "location.hash.includes('corner=160%2C192') && location.hash.includes('seed=4')"
+    )
+    page.get_by_label("as it is").check()
+    expect(slot(page, "caption-noisy")).to_contain_text("no noise added", timeout=TIMEOUT)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_tabs_and_divider_by_keyboard_and_pointer(page, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    divider = handle(page, "divider")
+    assert edge(page) == pytest.approx(0.5, abs=0.01)
+    divider.focus()
+    page.keyboard.press("ArrowRight")
+    expect(divider).to_have_attribute("aria-valuetext", "noisy on the left 52 %")
+    box = page.locator(".xb-swipe").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    assert edge(page) == pytest.approx(0.25, abs=0.02)
+    page.get_by_role("tab", name=TABS[0]).focus()
+    for key, name in (("ArrowRight", TABS[1]), ("End", TABS[2]), ("ArrowRight", TABS[0])):
+        page.keyboard.press(key)
+        expect(page.get_by_role("tab", name=name)).to_be_focused()
+        expect(page.get_by_role("tabpanel", name=name)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def edge(page: Page) -> float:
+    """Share of the width at which the restored picture begins."""
+    restored = page.locator('[data-frame="restored"]')
+    clip = restored.evaluate("frame => getComputedStyle(frame).clipPath")
+    return float(re.search(r"([\d.]+)%\)", clip)[1]) / 100
+
+
+def test_window_and_level_change_the_display_only(page):
+    line, grey = page.locator(".xb-display p"), page.locator('canvas[data-picture="noisy"]')
+    assert line.inner_text().startswith("Full range")
+    before = picture(page, "noisy"), shown_mean(page)
+    handle(page, "level").focus()
+    page.keyboard.press("Home")
+    expect(line).to_contain_text("Not the full range: only 0 to 128 of 255")
+    assert "url" in grey.evaluate("canvas => getComputedStyle(canvas).filter")
+    assert shown_mean(page) > before[1] + 20 and picture(page, "noisy") == before[0]
+    page.get_by_role("button", name="Full range").click()
+    assert line.inner_text().startswith("Full range") and shown_mean(page) == before[1]
+
+
+def shown_mean(page: Page) -> float:
+    """Mean grey level of the main picture as it is on the screen."""
+    picture = Image.open(io.BytesIO(page.locator(".xb-swipe").screenshot()))
+    return float(np.asarray(picture.convert("L")).mean())
+
+
+def test_true_error_takes_the_place_of_the_residual(page):
+    open_tab(page, "Four panels")
+    residual, caption = picture(page, "residual"), page.locator('[data-panel="residual"]')
+    page.get_by_label("true error").check()
+    assert picture(page, "residual") != residual
+    expect(caption).to_contain_text("restored − clean")
+    assert page.locator(".xb-is-residual").is_hidden()
+    page.get_by_label("as it is").check()
+    expect(page.get_by_label("true error")).to_be_disabled(timeout=TIMEOUT)
+
+
+def test_methods_are_compared_in_the_background(page):
+    choose(page, "method", "none")
+    open_tab(page, "Compare")
+    for number, method in enumerate(("TV", "NLM", "none"), start=1):
+        choose(page, f"method {number}", method)
+    for name in ("compare-0", "compare-1", "compare-2"):
+        expect(slot(page, f"caption-{name}")).to_contain_text("dB · SSIM", timeout=TIMEOUT)
+        assert page.locator(f'canvas[data-picture="{name}"]').evaluate("c => c.width") == 384
+    assert len({picture(page, f"compare-{number}") for number in range(3)}) == 3
+    page.set_viewport_size({"width": 1440, "height": 900})
+    screenshot(page, "8-compare")
+    by_key(page, handle(page, "σ"))
+    expect(slot(page, "caption-compare-1")).to_contain_text("restoring", timeout=TIMEOUT)
+    expect(slot(page, "caption-compare-1")).to_contain_text("dB", timeout=TIMEOUT)
+
+
+def test_view_is_saved_as_png_with_the_window(page):
+    by_key(page, handle(page, "level"), "Home")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save view").click()
+    assert download.value.suggested_filename == "explorer-view.png"
+    with Image.open(download.value.path()) as view:
+        assert view.size == (384, 384 + 20)
+        grey = np.asarray(view.convert("L"), float)[20:]
+    noisy, restored = (np.reshape(pixels(page, name), (384, 384)) for name in ("noisy", "restored"))
+    expected = np.concatenate([noisy[:, :192], restored[:, 192:]], axis=1) + 127.5
+    np.testing.assert_allclose(grey, expected.clip(0, 255), atol=1)
+
+
+def test_curve_of_psnr_is_drawn_when_it_is_in_view(page):
+    choose(page, "method", "none")
+    expect(slot(page, "caption-restored")).to_contain_text("restored · none", timeout=TIMEOUT)
+    slot(page, "psnr-curve").scroll_into_view_if_needed()
+    expect(slot(page, "psnr-curve").locator("svg")).to_be_visible(timeout=TIMEOUT)
+    expect(slot(page, "psnr-curve")).to_contain_text("PSNR (dB) against η at σ 10.0")
+
+
+def test_copied_link_opens_the_same_state(page, browser, server, errors):
+    choose(page, "method", "TV")
+    choose(page, "radiograph", "built-in: field 1")
+    by_key(page, handle(page, "σ"))
+    open_tab(page, "Four panels")
+    expect(slot(page, "caption-noisy")).to_contain_text("σ 12.5", timeout=TIMEOUT)
+    page.wait_for_function(
+        "location.hash.includes('sigma=12.5') && location.hash.includes('tab=four')"
+    )
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link.startswith(server[0])
+    other = open_page(browser, link, errors)
+    expect(slot(other, "caption-noisy")).to_contain_text("σ 12.5", timeout=TIMEOUT)
+    expect(slot(other, "caption-restored")).to_contain_text("restored · TV", timeout=TIMEOUT)
+    assert menu(other, "radiograph").input_value() == "built-in: field 1"
+    expect(other.get_by_role("tab", name="Four panels")).to_have_attribute("aria-selected", "true")
+    assert picture(other, "noisy") == picture(page, "noisy")
+    close(other, server[1])
+    assert errors == []
 
 
 def test_reloaded_and_left_pages_keep_no_kernel(browser, server, errors):

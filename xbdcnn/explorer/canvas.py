@@ -28,6 +28,7 @@ VIEWER = (
     "viewer",
     "controls",
     "address",
+    "edits",
 )
 """Modules of the page by name, each after those that it imports; `createViewer` is in "viewer"."""
 
@@ -64,7 +65,7 @@ class Canvas(anywidget.AnyWidget):
     fields: Any = traitlets.List().tag(sync=True)
     """Descriptions of the controls, see `Control.field`."""
     values = traitlets.Dict().tag(sync=True)
-    """Values of the controls by name."""
+    """Values of the controls by name; the page sends changes as messages "edit"."""
     link = traitlets.Dict().tag(sync=True)
     """The state as text by name, which the page writes into its address."""
     accepted = traitlets.Unicode().tag(sync=True)

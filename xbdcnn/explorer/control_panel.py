@@ -87,7 +87,7 @@ class ControlPanel:
         for control in self._all.values():
             control.observe(self._changed, names="value")
         self.canvas.observe(self._changed, names="corner")
-        self.canvas.observe(self._received, names="values")
+        self.canvas.requests["edit"] = self._edited
         self.canvas.requests["reset"] = self._reset
         self.canvas.requests["address"] = self._opened
 
@@ -108,15 +108,14 @@ class ControlPanel:
             with self.together():
                 self.controls["eta"].value, self.controls["sigma"].value = levels
 
-    def _received(self, change: Mapping[str, Any]) -> None:
-        """Take the values that the page has changed."""
-        new, old = change["new"], self.values
-        if new == old:
-            return
-        with self.together():
-            for name in new.keys() & old.keys():
-                if new[name] != old[name]:
-                    self._all[name].accept(new[name])
+    def _edited(self, values: Mapping[str, Any], buffers: object) -> None:
+        """Take the values that the user has changed, and let the page send the next ones."""
+        try:
+            with self.together():
+                for name in values.keys() & self._all.keys():
+                    self._all[name].accept(values[name])
+        finally:
+            self.canvas.send({"handled": True})
 
     def _reset(self, *_: object) -> None:
         """Return to the first state."""

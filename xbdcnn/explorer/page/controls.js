@@ -73,7 +73,8 @@ export function createControls(fields, place, changed) {
   function set(values) {
     for (const [name, value] of Object.entries(values)) {
       const [input, field] = [inputs.get(name), byName.get(name)];
-      if (!input) continue;
+      const isTyped = input?.type === "number" && input === document.activeElement;
+      if (!input || isTyped) continue;
       ACCESS[field.kind].write(input, field, value);
       if (field.kind === "slider") showText(input, field, value);
     }

@@ -9,9 +9,8 @@ let displays = 0;
 /** Text on which grey levels are distinguished. */
 function describe(low, high, isFull) {
   if (isFull) return "Full range: 0 is black, 255 is white.";
-  const [black, white] = [low, high].map((level) => Math.round(level));
-  return `Not the full range: ${black} and below is black, ${white} and above is white. ` +
-    "Only the display changes.";
+  const [black, white] = [low, high].map((level) => Math.round(clamp(level, 0, WHITE)));
+  return `Not the full range: only ${black} to ${white} of 255 are told apart, in the display only.`;
 }
 
 /** Connect the two sliders; the filter is applied by the style sheet to pictures in grey. */

@@ -2,6 +2,7 @@
 
 import { afterPause, copyAddress, readAddress, writeAddress } from "./address.js";
 import { addButton, addUpload, createControls } from "./controls.js";
+import { createEdits } from "./edits.js";
 import { save } from "./saving.js";
 import { createViewer } from "./viewer.js";
 
@@ -11,14 +12,15 @@ const ownsPage = () => document.body.dataset.voila === "voila";
 /** Remove the picture that the app shows until the kernel has sent its own. */
 const removeFirst = () => document.getElementById("xb-first")?.remove();
 
+/** The controls; returns what the model's changes do, and what follows a handled edit. */
 function connectControls(model, viewer) {
-  const fields = model.get("fields");
+  const edits = createEdits((values) => model.send({ edit: values }));
   const placeOf = (field) => viewer.place(field.place ?? "controls");
-  const controls = createControls(fields, placeOf, (name, value) => {
-    model.set("values", { ...model.get("values"), [name]: value });
-    model.save_changes();
-  });
-  const setValues = () => controls.set(model.get("values"));
+  const controls = createControls(model.get("fields"), placeOf, edits.add);
+  function setValues() {
+    const values = Object.entries(model.get("values"));
+    controls.set(Object.fromEntries(values.filter(([name]) => !edits.isOpen(name))));
+  }
   function setFields() {
     for (const { name, kind, options } of model.get("fields")) {
       if (kind === "menu") controls.setOptions(name, options);
@@ -26,7 +28,8 @@ function connectControls(model, viewer) {
     setValues();
   }
   setValues();
-  return { "change:values": setValues, "change:fields": setFields };
+  const handled = () => (edits.handled(), setValues());
+  return [handled, { "change:values": setValues, "change:fields": setFields }];
 }
 
 /** The buttons; returns what the model's "downloadable" changes. */
@@ -72,11 +75,17 @@ export function render({ model, el }) {
   const choose = (name) => (value) => (model.set(name, value), model.save_changes());
   const callbacks = Object.fromEntries(["line", "corner", "tab", "held"].map((name) => [name, choose(name)]));
   const viewer = createViewer(el, callbacks);
+  const [handled, controlEvents] = connectControls(model, viewer);
+  function receive(message, buffers) {
+    if (message.handled) return handled();
+    if (message.download) return save(message.download, buffers[0]);
+    viewer.show(message, buffers);
+    return removeFirst();
+  }
   const events = {
-    "msg:custom": (message, buffers) =>
-      message.download ? save(message.download, buffers[0]) : (viewer.show(message, buffers), removeFirst()),
+    "msg:custom": receive,
     "change:line": () => viewer.setLine(model.get("line")),
-    ...connectControls(model, viewer),
+    ...controlEvents,
     ...addButtons(model, viewer),
   };
   for (const [name, act] of Object.entries(events)) model.on(name, act);
