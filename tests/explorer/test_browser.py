@@ -250,9 +250,9 @@ def upload(page: Page, path: Path | str) -> None:
     chooser.value.set_files(path)
 
 
-def screenshot(page: Page, name: str, full: bool = False) -> None:
+def screenshot(page: Page, name: str) -> None:
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=OUTPUT / f"{name}.jpg", full_page=full, type="jpeg", quality=72)
+    page.screenshot(path=OUTPUT / f"{name}.jpg", type="jpeg", quality=72)
 
 
 def record(**numbers: float) -> None:
@@ -492,7 +492,7 @@ def test_phone_shows_every_control_and_scrolls_by_a_swipe_on_a_picture(phone):
             box = control.bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= 390, part
             assert box["width"] > 80, part
-    screenshot(phone, "5-phone", full=True)
+    screenshot(phone, "5-phone")
     open_tab(phone, "Four panels")
     frame, line = phone.locator('[data-frame="clean"]'), phone.locator("[data-frame=clean] line")
     frame.scroll_into_view_if_needed()

@@ -94,6 +94,16 @@ def test_error_of_a_compared_method_is_in_its_caption(explorer):
     assert explorer.canvas.texts["message"] == ""
 
 
+def test_only_ssim_is_left_out_while_a_slider_is_held(explorer):
+    explorer._pause, explorer.canvas.held = 60, True
+    explorer.controls["sigma"].value = 30.0
+    psnr = metrics.psnr(simulate(RAMP, explorer.state), RAMP)
+    scores = explorer.canvas.texts["scores"]
+    assert f"{psnr:.2f}" in scores and scores.count("…") == 4
+    explorer.canvas.held = False
+    assert "…" not in explorer.wait().canvas.texts["scores"]
+
+
 def test_true_error_is_restored_minus_clean_and_absent_as_it_is(explorer):
     explorer.controls["method"].value = "half"
     explorer.wait()

@@ -28,12 +28,14 @@ def reference(state: State, clean: Image) -> NDArray[np.uint8]:
     return drawing.indices(np.zeros_like(clean) if state.as_it_is else clean)
 
 
-def before_restoration(state: State, clean: Image, noisy: Image) -> Panels:
-    """Return what follows a change of the state immediately; both images are (H, W) in [0, 1]."""
+def before_restoration(state: State, clean: Image, noisy: Image, with_ssim: bool = True) -> Panels:
+    """Return what follows a change of the state immediately; both images are (H, W) in [0, 1].
+
+    with_ssim: False while a slider is dragged, see `quality`.
+    """
     texts = captions.noise_texts(state, float(clean.mean()))
-    texts["scores"] = drawing.quality_table(
-        state, None if state.as_it_is else quality(noisy, clean)
-    )
+    scores = None if state.as_it_is else quality(noisy, clean, with_ssim)
+    texts["scores"] = drawing.quality_table(state, scores)
     return Panels({"noisy": drawing.indices(noisy)}, texts)
 
 

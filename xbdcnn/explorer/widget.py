@@ -167,7 +167,9 @@ class Explorer:
             self.canvas.downloadable = False
             changed = self._change_region(state)
             self._noisy = simulate(self._clean, state)
-            pictures, texts = panels.before_restoration(state, self._clean, self._noisy)
+            with_ssim = not self.canvas.held
+            shown = panels.before_restoration(state, self._clean, self._noisy, with_ssim)
+            pictures, texts = shown
             texts |= captions.region_texts(self._clean.shape == self._whole.shape)
             place = (*region(self._whole.shape, state.corner), *self._whole.shape)
             self.canvas.show(changed | pictures, texts | self._curves(), place)

@@ -22,6 +22,16 @@ function displayedPixels(canvas, left, shown) {
   return pixels;
 }
 
+/** Draw one panel with its caption at x. */
+function drawPanel(context, x, { caption, layers, isGrey }, shown) {
+  context.fillStyle = "#000";
+  context.fillText(caption, x, TEXT - 6, layers[0].canvas.width);
+  for (const { canvas, from } of layers) {
+    const left = Math.min(Math.round(from * canvas.width), canvas.width - 1);
+    context.putImageData(displayedPixels(canvas, left, isGrey && shown), x + left, TEXT);
+  }
+}
+
 /**
  * Save panels beside each other, each with its caption above it, at one image pixel per pixel.
  *
@@ -36,14 +46,9 @@ export async function savePanels(name, panels, shown) {
   Object.assign(context, { fillStyle: "#fff", font: FONT });
   context.fillRect(0, 0, width, height);
   let x = 0;
-  for (const { caption, layers, isGrey } of panels) {
-    context.fillStyle = "#000";
-    context.fillText(caption, x, TEXT - 6, layers[0].canvas.width);
-    for (const { canvas, from } of layers) {
-      const left = Math.min(Math.round(from * canvas.width), canvas.width - 1);
-      context.putImageData(displayedPixels(canvas, left, isGrey && shown), x + left, TEXT);
-    }
-    x += layers[0].canvas.width + GAP;
+  for (const panel of panels) {
+    drawPanel(context, x, panel, shown);
+    x += panel.layers[0].canvas.width + GAP;
   }
   const blob = await sheet.convertToBlob({ type: "image/png" });
   save(name, await blob.arrayBuffer());

@@ -11,13 +11,25 @@ import { savePanels } from "./saving.js";
 import { createSwipe } from "./swipe.js";
 import { createTabs } from "./tabs.js";
 
-/** Draw a line, by default the middle row, over the four pictures. */
-function drawLines(el, [, , height, width], line) {
-  for (const svg of el.querySelectorAll(".xb-pictures .xb-overlay")) {
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const ends = line ?? [height >> 1, 0, height >> 1, width - 1];
-    for (const element of svg.querySelectorAll("line")) setLine(element, ends);
+/** The region of the pictures and the line of the profile, by default the middle row. */
+function createOverlays(el) {
+  let region = [0, 0, 1, 1, 1, 1];
+  let line = null;
+  function draw() {
+    const [, , height, width] = region;
+    el.style.setProperty("--xb-aspect", width / height);
+    for (const svg of el.querySelectorAll(".xb-pictures .xb-overlay")) {
+      svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+      const ends = line ?? [height >> 1, 0, height >> 1, width - 1];
+      for (const element of svg.querySelectorAll("line")) setLine(element, ends);
+    }
+    drawRegion(el.querySelector("[data-region]"), region);
   }
+  return {
+    region: () => region,
+    setRegion: (place) => ((region = place ?? region), draw()),
+    setLine: (chosen) => ((line = chosen), draw()),
+  };
 }
 
 /** Show the tab panel of a tab; the first two share one, in which the style sheet moves the pictures. */
@@ -79,6 +91,39 @@ function createPictures(el) {
   return { receive, reset };
 }
 
+function writeTexts(el, texts) {
+  for (const [name, html] of Object.entries(texts)) {
+    for (const element of el.querySelectorAll(`[data-slot="${name}"]`)) element.innerHTML = html;
+  }
+}
+
+/** Report what the user draws; returns a function that ends it. */
+function connectUser(el, frames, lens, region, callbacks) {
+  for (const frame of frames) connectFrame(frame, lens, (line) => callbacks.line?.(line));
+  connectRegion(el.querySelector("[data-region]"), region, (corner) => callbacks.corner?.(corner));
+  return watchHold(el, (held) => callbacks.held?.(held));
+}
+
+/** The parts of the viewer; the first tab is chosen. */
+function createParts(el, callbacks, tabs) {
+  const frames = PICTURES.map((name) => el.querySelector(`[data-frame="${name}"]`));
+  const lens = makeLens(frames);
+  const overlays = createOverlays(el);
+  const tabList = createTabs(el.querySelector('[role="tablist"]'), (name) => {
+    showTab(el, name);
+    callbacks.tab?.(name);
+  });
+  tabList.select(tabs[0]);
+  return {
+    lens, overlays, tabList,
+    content: createPictures(el),
+    display: createDisplay(el),
+    progress: makeProgress(el),
+    swipe: createSwipe(el, el.querySelector(".xb-swipe")),
+    unwatch: connectUser(el, frames, lens, overlays.region, callbacks),
+  };
+}
+
 /**
  * Build the viewer in an element, and return the functions that fill it.
  *
@@ -93,39 +138,18 @@ function createPictures(el) {
 export function createViewer(el, callbacks = {}, tabs = Object.keys(TABS)) {
   el.classList.add("xb-explorer");
   el.innerHTML = layout(tabs);
-  let region = [0, 0, 1, 1, 1, 1];
-  let line = null;
-  const frames = PICTURES.map((name) => el.querySelector(`[data-frame="${name}"]`));
-  const [lens, progress, display] = [makeLens(frames), makeProgress(el), createDisplay(el)];
-  const swipe = createSwipe(el, el.querySelector(".xb-swipe"));
-  const tabList = createTabs(el.querySelector('[role="tablist"]'), (name) => {
-    showTab(el, name);
-    callbacks.tab?.(name);
-  });
-  const content = createPictures(el);
-  function overlays() {
-    el.style.setProperty("--xb-aspect", region[3] / region[2]);
-    drawLines(el, region, line);
-    drawRegion(el.querySelector("[data-region]"), region);
-  }
-  function show({ pictures, texts, region: place }, buffers) {
-    region = place ?? region;
+  const { lens, overlays, tabList, content, display, progress, swipe, unwatch } = createParts(el, callbacks, tabs);
+  function show({ pictures, texts, region }, buffers) {
     content.receive(pictures, buffers);
-    for (const [name, html] of Object.entries(texts)) {
-      for (const element of el.querySelectorAll(`[data-slot="${name}"]`)) element.innerHTML = html;
-    }
+    writeTexts(el, texts);
     if ("caption-restored" in texts) progress.restart();
-    overlays();
+    overlays.setRegion(region);
     lens.draw();
   }
-  for (const frame of frames) connectFrame(frame, lens, (chosen) => callbacks.line?.(chosen));
-  connectRegion(el.querySelector("[data-region]"), () => region, (corner) => callbacks.corner?.(corner));
-  const unwatch = watchHold(el, (held) => callbacks.held?.(held));
-  tabList.select(tabs[0]);
   return {
     show,
     place: (name) => el.querySelector(`[data-place="${name}"]`),
-    setLine: (chosen) => ((line = chosen), overlays()),
+    setLine: overlays.setLine,
     setTab: tabList.select,
     tab: tabList.current,
     reset: () => (display.reset(), content.reset(), swipe.moveTo(50), tabList.select(tabs[0])),
