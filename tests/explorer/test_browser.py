@@ -802,6 +802,10 @@ def test_static_page_works_from_a_folder_without_a_server(browser, tmp_path):
     page.locator("[data-frame=noisy]").hover(position={"x": 100, "y": 200})
     assert page.locator(".xb-lens").first.is_visible()
     screenshot(page, "4-static")
+    assert serious_violations(page) == []
+    page.wait_for_function("location.hash == '#eta=1.9&sigma=10&tab=four'")
+    page.get_by_role("button", name="Reset").click()
+    expect(slot(page, "sentence")).to_contain_text("83 photons", timeout=TIMEOUT)
     page.close()
     assert errors == []
 
