@@ -172,9 +172,12 @@ assert correlations["mean of 3 × 3"] < -0.1 < 0.1 < correlations["mean of 15 ×
 # outdated results are discarded. All grey scales are fixed, ±64 grey levels for the residual, so
 # that two states can be compared.
 #
-# Point at a picture to enlarge the same place in all four. Drag in one to draw the line of the grey
-# level profile below; drag the frame in the small picture to move the region. Without a mouse, Tab
-# moves between the controls and pictures, and the arrow keys move sliders, lens and frame. Your own
+# The first tab shows noisy and restored at the two sides of a divider, which can be dragged. In the tab
+# "Four panels", point at a picture to enlarge the same place in all four, and drag in one to draw the
+# line of the grey level profile below. "Compare" shows up to three methods side by side. Drag the frame
+# in the small picture to move the region. Without a mouse, Tab moves between the controls and pictures,
+# and the arrow keys move tabs, sliders, divider, lens and frame. The menu "preset" has the nine cells
+# of Table II, an ordinary exposure and a quarter of its dose. Your own
 # radiograph, PNG or DICOM, can be uploaded to the kernel. It is restored as it is, without added
 # noise, as long as the box "as it is" is checked; the restored region can be downloaded.
 

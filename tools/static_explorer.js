@@ -3,9 +3,10 @@
 const data = document.getElementById("content");
 const content = JSON.parse(data.textContent);
 const mapSide = Number(data.dataset.mapSide);
-const sliders = ["eta", "sigma"].map((name) => document.getElementById(name));
+const axes = { eta: content.etas, sigma: content.sigmas };
+const middle = Object.fromEntries(Object.entries(axes).map(([name, levels]) => [name, levels.length >> 1]));
 const loaded = new Map();
-let show = null;
+const place = { ...middle };
 let wanted = "";
 
 /** Promise of a file's decoded picture; every file is loaded once. */
@@ -21,11 +22,13 @@ function load(file) {
 const files = (key) => PICTURES.map((name) => (name === "clean" ? name : `${name}-${key}`));
 
 function mapPixels(text) {
-  return new DataView(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer);
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
-async function showState(row, column) {
-  const key = (wanted = `${row}-${column}`);
+async function showState() {
+  const key = (wanted = `${place.eta}-${place.sigma}`);
+  controls.set(place);
+  writeAddressSoon();
   const images = await Promise.all(files(key).map(load));
   if (key !== wanted) return;
   const { texts, maps } = content.states[key];
@@ -36,8 +39,8 @@ async function showState(row, column) {
   ];
   const buffers = [...images, ...Object.values(maps).map(mapPixels)];
   const region = [0, 0, content.side, content.side, content.side, content.side];
-  show({ pictures, texts: { ...content.texts, ...texts }, region }, buffers);
-  preloadNeighbours(row, column);
+  viewer.show({ pictures, texts: { ...content.texts, ...texts }, region }, buffers);
+  preloadNeighbours(place.eta, place.sigma);
 }
 
 /** Load the neighbours of a state, so that they are shown without delay. */
@@ -47,28 +50,47 @@ function preloadNeighbours(row, column) {
   }
 }
 
-function moved() {
-  const places = sliders.map((slider) => Number(slider.value));
-  const levels = [content.etas[places[0]], content.sigmas[places[1]]];
-  sliders.forEach((slider, i) => {
-    slider.setAttribute("aria-valuetext", levels[i]);
-    slider.nextElementSibling.value = levels[i];
-  });
-  showState(...places);
+/** Take the levels of the address, if the page has them. */
+function readLevels() {
+  const given = readAddress() ?? {};
+  for (const [name, levels] of Object.entries(axes)) {
+    const index = levels.indexOf(Number(given[name] ?? NaN));
+    if (index >= 0) place[name] = index;
+  }
+  viewer.setTab(given.tab);
 }
 
-const model = {
-  get: () => null,
-  set() {},
-  save_changes() {},
-  send() {},
-  on: (event, listener) => event === "msg:custom" && (show = listener),
-};
+function writeLevels() {
+  const levels = Object.entries(axes).map(([name, values]) => [name, values[place[name]]]);
+  writeAddress({ ...Object.fromEntries(levels), tab: viewer.tab() });
+}
 
-render({ model, el: document.getElementById("explorer") });
-[content.etas, content.sigmas].forEach((levels, i) => {
-  sliders[i].max = levels.length - 1;
-  sliders[i].value = levels.length >> 1;
-  sliders[i].addEventListener("input", moved);
+/** Save the view; a browser refuses it to a page that was opened as a file. */
+async function saveView(button) {
+  try {
+    await viewer.savePicture("explorer-view.png");
+  } catch {
+    button.textContent = "Only from a web server";
+  }
+}
+
+const writeAddressSoon = afterPause(writeLevels);
+const viewer = createViewer(document.getElementById("explorer"), { tab: () => writeAddressSoon() }, ["swipe", "four"]);
+const labels = { eta: "η (photons per grey level)", sigma: "σ (grey levels)" };
+const fields = Object.entries(axes).map(([name, levels]) => ({
+  name, kind: "slider", label: labels[name], min: 0, max: levels.length - 1, step: 1,
+  texts: levels, note: name === "eta" ? "dose" : "",
+}));
+const controls = createControls(fields, () => viewer.place("controls"), (name, value) => {
+  place[name] = value;
+  showState();
 });
-moved();
+addButton(viewer.place("buttons"), "Save view as PNG", "The pictures as displayed.", saveView);
+addButton(viewer.place("buttons"), "Copy link", "The address of this state.", copyAddress);
+addButton(viewer.place("buttons"), "Reset", "The first state.", () => {
+  viewer.reset();
+  Object.assign(place, middle);
+  showState();
+});
+readLevels();
+showState();

@@ -1,6 +1,6 @@
-"""Write the explorer as a static page of precomputed states, and as an animated GIF.
+"""Write the explorer as a static page of precomputed states, as a GIF, and its first picture.
 
-Both show only the built-in radiograph, whose licence permits redistribution.
+All show only the built-in radiograph, whose licence permits redistribution.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ from PIL import Image, ImageDraw, ImageFont
 from xbdcnn._common.files import atomic_path
 from xbdcnn.data.builtin import builtin_crop
 from xbdcnn.explorer import captions, drawing
-from xbdcnn.explorer.canvas import SCRIPT, STYLE
+from xbdcnn.explorer.canvas import STYLE, VIEWER, bundle
 from xbdcnn.explorer.choices import Method, collect_methods
+from xbdcnn.explorer.reading import AnatomyReading
 from xbdcnn.explorer.views import (
+    SIDE,
     State,
     View,
     denoise_state,
@@ -41,7 +43,7 @@ SIGMAS = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 
 METHOD = ZOO["xbdcnn"].label
 PAGE_SIDE, MAP_SIDE, GIF_SIDE = 320, 64, 224
-JPEG_QUALITY = 75
+JPEG_QUALITY, FIRST_QUALITY = 75, 70
 GIF_FRAMES, GIF_GREYS, GIF_MILLISECONDS = 16, 32, 240
 
 
@@ -93,6 +95,7 @@ def _entry(clean: NDArray[np.float32], state: State, view: View) -> dict[str, An
     texts |= captions.restoration_texts(state, view.levels) | {
         "scores": drawing.quality_table(state, view.before, view.after, view.levels),
         "whiteness": drawing.whiteness_meter(whiteness(view.residual)),
+        "anatomy": AnatomyReading().text(state, clean, view),
         "profile": drawing.profile_drawing({n: profile(i, line) for n, i in images.items()}),
         "histogram": drawing.histogram_drawing({n: histogram(i) for n, i in images.items()}),
     }
@@ -108,11 +111,34 @@ def _small(picture: NDArray[np.uint8]) -> str:
 def _page(content: dict[str, Any]) -> str:
     """HTML including style, script and texts, since browsers load no modules from local files."""
     template = Template((Path(__file__).with_suffix(".html")).read_text("utf-8"), autoescape=False)
-    script = SCRIPT.replace("export default { render };", "")
+    script = bundle(VIEWER)
     driver = (Path(__file__).with_suffix(".js")).read_text("utf-8")
     # Escape "<" in the data, because "</script>" would end it.
     data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")
     return template.render(style=STYLE, script=script + driver, content=data, map_side=MAP_SIDE)
+
+
+def write_first(
+    path: Path | str, methods: dict[str, Method] | None = None, method: str = METHOD
+) -> Path:
+    """Write the picture that the app shows until its kernel answers, as a JPEG.
+
+    It is noisy at the left of the middle and restored at the right, as the explorer opens; how it
+    was made is in the comment of the file.
+    """
+    path, state = Path(path), State(method=method)
+    clean = builtin_crop(SIDE)
+    view = denoise_state(clean, simulate(clean, state), state, methods or collect_methods())
+    middle = SIDE // 2
+    halves = np.concatenate([view.noisy[:, :middle], view.restored[:, middle:]], axis=1)
+    comment = (
+        f"RG1_UNCR of pydicom-data (MIT licence), reduced; eta {state.eta}, sigma {state.sigma}, "
+        f"seed {state.seed}; right half restored by {method}; tools/static_explorer.py"
+    )
+    with atomic_path(path) as temporary:
+        picture = Image.fromarray(drawing.indices(halves))
+        picture.save(temporary, "JPEG", quality=FIRST_QUALITY, optimize=True, comment=comment)
+    return path
 
 
 def write_gif(
@@ -172,9 +198,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--page", type=Path, metavar="DIR", help="folder of the static page")
     parser.add_argument("--gif", type=Path, metavar="FILE", help="animated GIF")
+    parser.add_argument("--first", type=Path, metavar="FILE", help="first picture of the app")
     wanted = parser.parse_args()
     if wanted.page:
         print(write_page(wanted.page))
+    if wanted.first:
+        print(write_first(wanted.first))
     if wanted.gif:
         print(write_gif(wanted.gif))
 

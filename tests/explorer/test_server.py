@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 from jinja2 import Environment, FileSystemLoader
+from PIL import Image
 
 from xbdcnn.explorer.__main__ import FOLDER
 from xbdcnn.explorer.server import ExplorerKernels
+from xbdcnn.explorer.views import SIDE
 
 pytestmark = pytest.mark.slow
 
@@ -26,6 +28,15 @@ def test_page_that_starts_the_browser_requests_nothing_from_other_hosts():
     page = templates.get_template("browser-open.html").render(open_url="http://127.0.0.1:1/")
     assert "url=http://127.0.0.1:1/" in page
     assert not re.search(r"https?://(?!127\.0\.0\.1)", page)
+
+
+def test_first_picture_is_small_and_says_how_it_was_made():
+    file = FOLDER / "share" / "voila" / "templates" / "explorer" / "static" / "first.jpg"
+    assert file.stat().st_size < 50_000
+    with Image.open(file) as picture:
+        assert picture.size == (SIDE, SIDE) and picture.mode == "L"
+        comment = picture.info["comment"].decode()
+    assert "RG1_UNCR" in comment and "tools/static_explorer.py" in comment
 
 
 async def start(kernels: ExplorerKernels, preheated: bool) -> str:

@@ -57,6 +57,7 @@ LAZY: dict[str, set[str]] = {
 
 NOT_IMPORTED = {
     "hatchling": "run by a test",
+    "ipywidgets": "the base of anywidget",
     "jinja2": "used by pandas",
     "jupyterlab": "an application",
     "mypy": "run by make types",

@@ -1,8 +1,9 @@
 """The noise explorer: vary eta and sigma, and see a radiograph with noise and after restoration.
 
 `views` computes a state, `choices` collects radiographs and methods, `drawing` and `captions` turn
-results into pictures and text, `controls` and `canvas` are widgets, `background` runs the
-restoration, and `widget` connects them in the class `Explorer`.
+results into pictures and text, `controls` and `canvas` belong to the page, whose scripts are in
+page/, `background` runs the restoration, `followers` what depends on it, and `widget` connects them
+in the class `Explorer`.
 """
 
 from __future__ import annotations

@@ -41,6 +41,10 @@ class LatestOnly:
             self._due = 0.0
             self._changed.notify()
 
+    def is_newest(self, request: Any) -> bool:
+        """Whether no other request has replaced this one; work in several steps ends if not."""
+        return request is self._newest
+
     def wait(self) -> None:
         """Block until the newest request is done."""
         while job := self._job:

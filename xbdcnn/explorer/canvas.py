@@ -1,8 +1,9 @@
-"""The part of the explorer drawn in the browser: pictures, texts, lens, line and region."""
+"""The part of the explorer in the browser: the scripts of the page, and their widget."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +12,68 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
-FOLDER = Path(__file__).parent
-SCRIPTS = ("controls.js", "gestures.js", "canvas.js")
-SCRIPT = "\n".join((FOLDER / name).read_text("utf-8") for name in SCRIPTS)
-STYLE = (FOLDER / "canvas.css").read_text("utf-8")
+FOLDER = Path(__file__).parent / "page"
+
+VIEWER = (
+    "gestures",
+    "pictures",
+    "lens",
+    "region",
+    "display",
+    "layout",
+    "progress",
+    "saving",
+    "swipe",
+    "tabs",
+    "viewer",
+    "controls",
+    "address",
+    "edits",
+)
+"""Modules of the page by name, each after those that it imports; `createViewer` is in "viewer"."""
+
+
+def bundle(modules: Iterable[str]) -> str:
+    """Return modules of the page as one script without imports and exports, in the given order.
+
+    A widget and a page opened from a folder load one script only. Names must differ in all modules.
+    """
+    script = "\n".join((FOLDER / f"{name}.js").read_text("utf-8") for name in modules)
+    without_imports = re.sub(r"^import \{[^}]*\} from [^;]*;\n", "", script, flags=re.M)
+    return re.sub(r"^export ", "", without_imports, flags=re.M)
+
+
+SCRIPT = bundle((*VIEWER, "widget")) + "\nexport default { render };\n"
+STYLE = (FOLDER / "viewer.css").read_text("utf-8")
 
 DIVERGING = ("eta", "sigma")
 """Pictures shown in blue, white and red; the others are shown in grey."""
 
+Pictures = Mapping[str, NDArray[np.uint8]]
+
 
 class Canvas(anywidget.AnyWidget):
-    """Shows named pictures and texts, and receives the line and the region that the user draws.
+    """Shows named pictures and texts, and receives what the user chooses and draws.
 
     Pictures are sent as messages, not as widget state, so that none is stored twice or saved in a
-    notebook. A view that is opened later requests all of them again.
+    notebook. A view that is opened later requests all of them again. `requests` has the functions
+    for the other messages of the page, of (content, buffers), by the name of the message.
     """
 
     _esm = SCRIPT
     _css = STYLE
+    fields: Any = traitlets.List().tag(sync=True)
+    """Descriptions of the controls, see `Control.field`."""
+    values = traitlets.Dict().tag(sync=True)
+    """Values of the controls by name; the page sends changes as messages "edit"."""
+    link = traitlets.Dict().tag(sync=True)
+    """The state as text by name, which the page writes into its address."""
+    accepted = traitlets.Unicode().tag(sync=True)
+    """Endings of the files that can be uploaded."""
+    downloadable = traitlets.Bool(False).tag(sync=True)
+    tab = traitlets.Unicode("swipe").tag(sync=True)
+    curve_seen = traitlets.Bool(False).tag(sync=True)
+    """Whether the curve of PSNR against eta is in the window of the browser."""
     # Any, because the annotations of traitlets have no Tuple that may be None.
     line: Any = traitlets.Tuple(*[traitlets.Int()] * 4, default_value=None, allow_none=True)
     line.tag(sync=True)
@@ -42,11 +87,14 @@ class Canvas(anywidget.AnyWidget):
         self.pictures: dict[str, NDArray[np.uint8]] = {}
         self.texts: dict[str, str] = {}
         self.region: tuple[int, ...] = (0, 0, 1, 1, 1, 1)
+        self.requests: dict[str, Callable[[Any, list], None]] = {
+            "ready": lambda *_: self._send_message(self.pictures, self.texts)
+        }
         self.on_msg(self._answer)
 
     def show(
         self,
-        pictures: Mapping[str, NDArray[np.uint8]] | None = None,
+        pictures: Pictures | None = None,
         texts: Mapping[str, str] | None = None,
         region: tuple[int, ...] | None = None,
     ) -> None:
@@ -65,9 +113,7 @@ class Canvas(anywidget.AnyWidget):
         """Save a PNG on the side of the browser."""
         self.send({"download": name}, [content])
 
-    def _send_message(
-        self, pictures: Mapping[str, NDArray[np.uint8]], texts: Mapping[str, str]
-    ) -> None:
+    def _send_message(self, pictures: Pictures, texts: Mapping[str, str]) -> None:
         shapes = [
             {
                 "name": name,
@@ -80,6 +126,6 @@ class Canvas(anywidget.AnyWidget):
         buffers = [np.ascontiguousarray(picture).data for picture in pictures.values()]
         self.send({"pictures": shapes, "texts": texts, "region": self.region}, buffers)
 
-    def _answer(self, widget: Any, content: Any, buffers: Any) -> None:
-        """Send everything to a view that has just been opened."""
-        self._send_message(self.pictures, self.texts)
+    def _answer(self, widget: Any, content: Mapping[str, Any], buffers: list) -> None:
+        for name in content.keys() & self.requests.keys():
+            self.requests[name](content[name], buffers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.explorer.dose import CONVENTION, describe_dose
 from xbdcnn.explorer.drawing import CONVENTIONS, ETA_LIMIT, RESIDUAL_LIMIT, SIGMA_LIMIT
 from xbdcnn.explorer.views import State, describe
 from xbdcnn.inference.pretrained import Levels
@@ -12,23 +13,28 @@ from xbdcnn.noise import GREY_LEVELS
 
 FIXED = {
     "caption-residual": (
-        f"<b>residual</b> · noisy − restored, black −{RESIDUAL_LIMIT:.0f}, "
-        f"white +{RESIDUAL_LIMIT:.0f} grey levels"
+        f'<span class="xb-is-residual"><b>residual</b> · noisy − restored, ±{RESIDUAL_LIMIT:.0f}'
+        f'</span><span class="xb-is-error"><b>true error</b> · restored − clean, '
+        f"±{RESIDUAL_LIMIT:.0f}</span>"
     ),
     "conventions": CONVENTIONS,
+    "dose-note": CONVENTION,
+    "psnr-curve": "<p>PSNR against η follows when nothing else is computed.</p>",
     "help": (
-        "Point at a picture to enlarge the same detail in all four. Drag in a picture to draw the "
-        "line of the profile, click for a horizontal line. By keyboard: Tab to a picture or to the "
-        "region, then the arrow keys; Enter moves the line there."
+        "Before / after: drag the divider, or move it by the arrow keys. Four panels: point at a "
+        "picture to enlarge the same detail in all four; drag to draw the line of the profile, "
+        "click for a horizontal line; by keyboard, Tab to a picture, then the arrow keys, and "
+        "Enter moves the line there. The residual has fixed limits: black "
+        f"−{RESIDUAL_LIMIT:.0f}, white +{RESIDUAL_LIMIT:.0f} grey levels."
     ),
 }
 """Texts that do not depend on the state."""
 
 STATIC_PAGE = FIXED | {
+    "psnr-curve": "",
     "help": (
-        "Point at a picture to enlarge the same detail in all four, or Tab to it and use the "
-        "arrow keys. These states are precomputed; in the explorer itself (make explore) every "
-        "slider position, radiograph and method can be chosen."
+        f"{FIXED['help']} These states are precomputed; in the explorer itself (make explore) "
+        "every slider position, radiograph and method can be chosen."
     ),
 }
 """The same for the static page, which has no kernel."""
@@ -46,7 +52,7 @@ AS_IT_IS = {
 FAR_ETA, FAR_SIGMA = 1.5, 5.0
 """Factor of eta and grey levels of sigma from which an error of the estimate is put into words."""
 
-FAILED = {"caption-restored": "not restored, see the message above", "whiteness": ""}
+FAILED = {"caption-restored": "not restored, see the message above", "whiteness": "", "anatomy": ""}
 """Texts beside pictures that could not be computed."""
 
 
@@ -59,6 +65,7 @@ def noise_texts(state: State, mean: float) -> dict[str, str]:
     }
     return (AS_IT_IS if state.as_it_is else added) | {
         "message": "",
+        "dose": "" if state.as_it_is else describe_dose(state.eta),
         "caption-restored": f'<b class="xb-pending">restoring …</b> · {state.method}',
     }
 

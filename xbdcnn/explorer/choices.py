@@ -23,6 +23,9 @@ from xbdcnn.models import Denoised
 
 NO_METHOD = "none"
 
+BUILT_IN, UPLOAD = "built-in: ", "upload: "
+"""Beginnings of the names of radiographs that everyone has, and of files of the user."""
+
 TOLD = ("xbdcnn", "generalist")
 """Networks that are also offered with the true eta and sigma instead of their estimate."""
 
@@ -61,11 +64,11 @@ def collect_images(source: Source, count: int = 4) -> dict[str, NDArray[np.float
     has no readable test images.
     """
     images = {
-        "built-in: whole chest": builtin_crop(WHOLE_CHEST),
-        "built-in: chest, larger": builtin_crop(2 * WHOLE_CHEST),
+        f"{BUILT_IN}whole chest": builtin_crop(WHOLE_CHEST),
+        f"{BUILT_IN}chest, larger": builtin_crop(2 * WHOLE_CHEST),
     }
     for number, field in enumerate(builtin_fields("test"), start=1):
-        images[f"built-in: field {number}"] = field
+        images[f"{BUILT_IN}field {number}"] = field
     if source.index is not None:
         paths = source.paths("test", count)
         for path, image in zip(paths, source.images("test", count), strict=True):

@@ -6,6 +6,7 @@ takes 0.03 ms for 384 x 384 pixels and PNG 5 ms, and a PNG of noise is hardly sm
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from io import BytesIO
 from itertools import repeat
@@ -108,7 +109,10 @@ def _html_table(
     lines = ["".join(f'<th scope="col">{cell}</th>' for cell in head)]
     second: Iterable[float | None] = repeat(None) if right is None else right
     for name, precision, *pair in zip(names, digits, left, second, strict=False):
-        texts = ("…" if number is None else f"{number:.{precision}f}" for number in pair)
+        texts = (
+            "…" if number is None or math.isnan(number) else f"{number:.{precision}f}"
+            for number in pair
+        )
         cells = "".join(f"<td>{text}</td>" for text in texts)
         lines.append(f'<th scope="row">{name}</th>{cells}')
     return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"

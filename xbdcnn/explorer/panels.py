@@ -28,12 +28,14 @@ def reference(state: State, clean: Image) -> NDArray[np.uint8]:
     return drawing.indices(np.zeros_like(clean) if state.as_it_is else clean)
 
 
-def before_restoration(state: State, clean: Image, noisy: Image) -> Panels:
-    """Return what follows a change of the state immediately; both images are (H, W) in [0, 1]."""
+def before_restoration(state: State, clean: Image, noisy: Image, with_ssim: bool = True) -> Panels:
+    """Return what follows a change of the state immediately; both images are (H, W) in [0, 1].
+
+    with_ssim: False while a slider is dragged, see `quality`.
+    """
     texts = captions.noise_texts(state, float(clean.mean()))
-    texts["scores"] = drawing.quality_table(
-        state, None if state.as_it_is else quality(noisy, clean)
-    )
+    scores = None if state.as_it_is else quality(noisy, clean, with_ssim)
+    texts["scores"] = drawing.quality_table(state, scores)
     return Panels({"noisy": drawing.indices(noisy)}, texts)
 
 
@@ -42,11 +44,22 @@ def file_name(state: State) -> str:
     return re.sub(r"[^\w.]+", "-", f"{state.image} {state.method}").strip("-") + ".png"
 
 
-def after_restoration(state: State, view: View, seconds: float) -> Panels:
+def true_error(view: View, clean: Image) -> NDArray[np.uint8]:
+    """Return the picture of restored - clean, with the limits of the residual.
+
+    Without a clean reference, and so without scores, it has no pixels.
+    """
+    if view.after is None:
+        return np.zeros((0, 0), np.uint8)
+    return drawing.residual_indices(view.restored - clean)
+
+
+def after_restoration(state: State, clean: Image, view: View, seconds: float) -> Panels:
     """Return what follows when the restoration, which took `seconds`, is complete."""
     pictures = {
         "restored": drawing.indices(view.restored),
         "residual": drawing.residual_indices(view.residual),
+        "error": true_error(view, clean),
     }
     # The maps show differences from the true levels, which are not known of an image as it is.
     maps = None if state.as_it_is else view.maps

@@ -19,12 +19,14 @@ from xbdcnn.explorer.background import LatestOnly
 from xbdcnn.explorer.canvas import Canvas
 from xbdcnn.explorer.choices import (
     NO_METHOD,
+    UPLOAD,
     Method,
     collect_images,
     collect_methods,
     read_upload,
 )
-from xbdcnn.explorer.controls import arrange, download_button, state_controls, upload_button
+from xbdcnn.explorer.control_panel import ControlPanel
+from xbdcnn.explorer.followers import Followers
 from xbdcnn.explorer.views import (
     SIDE,
     State,
@@ -43,8 +45,6 @@ PAUSE = 0.1
 """Seconds without a change after which the restoration starts while a control is held, longer than
 the time between two changes of a drag. On release it starts immediately."""
 
-UPLOAD = "upload: "
-
 
 def explore(source: Source) -> Explorer:
     """Open the explorer on the built-in radiograph and a source's test images.
@@ -58,11 +58,11 @@ def explore(source: Source) -> Explorer:
 
 
 class Explorer:
-    """The widget: sliders and menus above, pictures, scores and curves below.
+    """The widget: pictures, controls, scores and curves.
 
     The noisy image and its scores follow every change immediately; the restoration runs in the
-    background, `pause` seconds after the last change. Pictures have fixed grey limits. Errors are
-    shown in the widget.
+    background, `pause` seconds after the last change, and what depends on it follows. Pictures have
+    fixed grey limits. Errors are shown in the widget.
 
     Args:
         images: clean radiographs by name, (H, W) float32 in [0, 1], see `collect_images`.
@@ -88,11 +88,10 @@ class Explorer:
         self._whole = self._clean = self._noisy = np.zeros((SIDE, SIDE), np.float32)
         self._place: tuple[tuple[int, int] | None, bool] = (None, False)
         self._view: View | None = None
-        self.controls = state_controls(start, images, methods)
-        self.upload, self.download = upload_button(), download_button()
         self.canvas = Canvas()
-        self.canvas.corner = start.corner
-        self.box = arrange(self.controls, (self.upload, self.download), self.canvas)
+        self.panel = ControlPanel(self.canvas, start, images, methods)
+        self.controls = self.panel.controls
+        self.followers = Followers(self.canvas, self.panel, methods, self._drawing)
         self.canvas.show(texts=captions.FIXED)
         # The initial pictures are complete when the notebook cell ends.
         self._current = self.state
@@ -102,40 +101,37 @@ class Explorer:
 
     @property
     def state(self) -> State:
-        """Current values of the controls; eta is rounded to two decimals, as beside its slider."""
-        values = {name: control.value for name, control in self.controls.items()}
-        # A browser moves the slider to its nearest step; the steps are uniform in log eta.
-        values["eta"] = round(values["eta"], 2)
-        return State(**values, corner=self.canvas.corner)
+        """Current values of the controls, see `ControlPanel.state`."""
+        return self.panel.state
 
     def wait(self) -> Explorer:
         """Block until the restoration of the current state is complete; return self."""
         for worker in list(self._workers.values()):
             worker.wait()
+        self.followers.wait()
         return self
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        display(self.box)
+        display(self.canvas)
 
     def _observe(self) -> None:
-        self.controls["image"].observe(self._image_chosen, names="value")
-        for control in self.controls.values():
-            control.observe(self._moved, names="value")
-        self.canvas.observe(self._moved, names="corner")
+        self.panel.moved = self._moved
         self.canvas.observe(self._line_drawn, names="line")
         self.canvas.observe(self._released, names="held")
-        self.upload.observe(self._uploaded, names="value")
-        self.download.on_click(self._download)
+        self.canvas.requests |= {"upload": self._uploaded, "download": self._download}
 
-    def _moved(self, change: object) -> None:
+    def _moved(self) -> None:
         """Show the noise of a changed state immediately, and request its restoration."""
         state = self.state
         # A browser that opens reports its slider's nearest step, which is not a change.
-        if state == self._current:
-            return
+        if state != self._current:
+            self._start(state)
+
+    def _start(self, state: State) -> None:
         self._current = state
+        self.followers.cancel()
         self._show_noise(state)
         self._workers[state.method].submit(state, 0.0 if self.canvas.held is False else self._pause)
 
@@ -143,41 +139,37 @@ class Explorer:
         if change["new"] is False:
             self._workers[self.state.method].skip_pause()
 
-    def _image_chosen(self, change: Mapping[str, Any]) -> None:
-        """Move the region and the line to the centre; an upload is first shown as it is."""
-        self.canvas.line = self.canvas.corner = None
-        self.controls["as_it_is"].value = change["new"].startswith(UPLOAD)
-
     def _line_drawn(self, change: object) -> None:
         with self._errors_shown(), self._drawing:
             self.canvas.show(texts={"profile": self._profile()})
 
-    def _uploaded(self, change: Mapping[str, Any]) -> None:
+    def _uploaded(self, name: str, buffers: list) -> None:
         """Add the file to the radiographs, replacing an earlier upload, and show it."""
-        if not change["new"]:
-            return
-        file = change["new"][0]
         with self._errors_shown():
-            image = read_upload(file["name"], bytes(file["content"]))
+            image = read_upload(name, bytes(buffers[0]))
             kept = {n: old for n, old in self._images.items() if not n.startswith(UPLOAD)}
-            self._images = kept | {UPLOAD + file["name"]: image}
-            self.controls["image"].options = list(self._images)
-            self.controls["image"].value = UPLOAD + file["name"]
-        # Cleared, so that the same file can be uploaded again after it has been corrected.
-        self.upload.value = ()
+            self._images = kept | {UPLOAD + name: image}
+            with self.panel.together():
+                self.panel.offer(self._images)
+                self.controls["image"].value = UPLOAD + name
+                self.canvas.line = self.canvas.corner = None
+            if self._whole is not image:  # an equal state, since the file has the same name
+                self._start(self.state)
 
-    def _download(self, button: object) -> None:
+    def _download(self, *_: object) -> None:
         """Save the restored region in the browser, unless another is being restored."""
         with self._errors_shown(), self._drawing:
-            if self._view is not None and not self.download.disabled:
+            if self._view is not None and self.canvas.downloadable:
                 self.canvas.download(panels.file_name(self.state), drawing.png(self._view.restored))
 
     def _show_noise(self, state: State) -> None:
         with self._errors_shown(state), self._drawing:
-            self.download.disabled = True
+            self.canvas.downloadable = False
             changed = self._change_region(state)
             self._noisy = simulate(self._clean, state)
-            pictures, texts = panels.before_restoration(state, self._clean, self._noisy)
+            with_ssim = not self.canvas.held
+            shown = panels.before_restoration(state, self._clean, self._noisy, with_ssim)
+            pictures, texts = shown
             texts |= captions.region_texts(self._clean.shape == self._whole.shape)
             place = (*region(self._whole.shape, state.corner), *self._whole.shape)
             self.canvas.show(changed | pictures, texts | self._curves(), place)
@@ -207,9 +199,10 @@ class Explorer:
 
     def _show(self, state: State, view: View, seconds: float) -> None:
         self._view = view
-        pictures, texts = panels.after_restoration(state, view, seconds)
+        pictures, texts = panels.after_restoration(state, self._clean, view, seconds)
         self.canvas.show(pictures, texts | self._curves())
-        self.download.disabled = False
+        self.canvas.downloadable = True
+        self.followers.follow(state, self._clean, view, seconds)
 
     def _curves(self) -> dict[str, str]:
         """Profile and histogram of the pictures shown, with the last restoration of the region."""

@@ -1,9 +1,9 @@
-// Pointers and keys on a picture, and the progress of a restoration: before canvas.js in one script.
+// Pointers and keys on a picture.
 
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 /** Position of a pointer in a picture: [row, column] in pixels. */
-function spotOf(event, frame) {
+export function spotOf(event, frame) {
   const canvas = frame.querySelector("[data-picture]");
   const box = canvas.getBoundingClientRect();
   const column = ((event.clientX - box.left) / box.width) * canvas.width;
@@ -19,22 +19,23 @@ const isSideways = (from, to) =>
 
 /** Follow a press and the moves after it until the release, also outside the frame.
  *
- * A finger acts when it moves sideways or is lifted: upwards or downwards it scrolls the page, which
- * the browser reports as "pointercancel".
+ * moved(from, to) receives two places as placeOf(event, frame) returns them. A finger acts when it
+ * moves sideways or is lifted: upwards or downwards it scrolls the page, which the browser reports
+ * as "pointercancel".
  */
-function onDrag(frame, moved) {
+export function onDrag(frame, moved, placeOf = spotOf) {
   let start = null;
   let finger = null;
   frame.addEventListener("pointerdown", (event) => {
     frame.setPointerCapture(event.pointerId);
-    start = spotOf(event, frame);
+    start = placeOf(event, frame);
     finger = event.pointerType === "touch" ? event : null;
     if (!finger) moved(start, start);
   });
   frame.addEventListener("pointermove", (event) => {
     if (!start || (finger && !isSideways(finger, event))) return;
     finger = null;
-    moved(start, spotOf(event, frame));
+    moved(start, placeOf(event, frame));
   });
   frame.addEventListener("pointerup", () => {
     if (start && finger) moved(start, start);
@@ -46,7 +47,7 @@ function onDrag(frame, moved) {
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /** Call moved(rows, columns) for arrow keys, without scrolling the page. */
-function onArrows(frame, pixels, moved) {
+export function onArrows(frame, pixels, moved) {
   frame.addEventListener("keydown", (event) => {
     const step = STEPS[event.key];
     if (!step) return;
@@ -56,21 +57,17 @@ function onArrows(frame, pixels, moved) {
   });
 }
 
-/** Mark results as those of an earlier state, with the time, while the caption says "restoring". */
-function makeProgress(el) {
-  let timer = 0;
-  function restart() {
-    clearInterval(timer);
-    const waiting = el.querySelector(".xb-pending") !== null;
-    const started = performance.now();
-    el.classList.toggle("xb-waiting", waiting);
-    el.setAttribute("aria-busy", waiting);
-    function tick() {
-      const text = `${((performance.now() - started) / 1000).toFixed(1)} s`;
-      for (const seconds of el.querySelectorAll("[data-seconds]")) seconds.textContent = text;
-    }
-    tick();
-    if (waiting) timer = setInterval(tick, 100);
-  }
-  return { restart, stop: () => clearInterval(timer) };
+/** Call changed(true) for a press of a pointer or key in the element, changed(false) at its end. */
+export function watchHold(el, changed) {
+  let held = null;
+  const setHeld = (now) => held !== now && changed((held = now));
+  const press = (event) => el.contains(event.target) && setHeld(true);
+  // A press moves the focus, which blurs another element: only a blur of the window is a release.
+  const release = (event) => (event.type !== "blur" || event.target === window) && held && setHeld(false);
+  const watched = { pointerdown: press, keydown: press };
+  for (const end of ["pointerup", "pointercancel", "keyup", "blur"]) watched[end] = release;
+  for (const [name, act] of Object.entries(watched)) window.addEventListener(name, act, true);
+  return () => {
+    for (const [name, act] of Object.entries(watched)) window.removeEventListener(name, act, true);
+  };
 }
