@@ -88,7 +88,7 @@ benchmark: $(STAMP)  ## measure the speed of the package on this machine: ARGS=-
 	$(BIN)/python -m benchmarks --output build/benchmark $(ARGS)
 
 book: $(STAMP)  ## build notebooks, API and glossary as a website in build/book; a warning is an error
-	$(BIN)/python tools/book.py
+	$(BIN)/python tools/book.py $(ARGS)
 
 exercises: $(STAMP)  ## write notebook 10 without its solutions into build/exercises
 	$(BIN)/python tools/exercises.py

@@ -51,7 +51,7 @@ viewcode_follow_imported_members = False  # else it links to sources of the buil
 math_eqref_format = "Eq. {number}"
 
 # The address of the repository is known on GitHub; elsewhere XBDCNN_REPOSITORY may give it. Without
-# an address the pages have no Binder button.
+# an address the pages have no buttons for Binder and Colab.
 repository = os.environ.get("XBDCNN_REPOSITORY", "")
 if not repository and "GITHUB_REPOSITORY" in os.environ:
     repository = f"{os.environ['GITHUB_SERVER_URL']}/{os.environ['GITHUB_REPOSITORY']}"
@@ -73,6 +73,7 @@ if repository:
         "use_repository_button": True,
         "launch_buttons": {
             "binderhub_url": "https://mybinder.org",
+            "colab_url": "https://colab.research.google.com",
             "notebook_interface": "jupyterlab",
         },
     }

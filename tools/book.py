@@ -2,7 +2,7 @@
 
 python tools/book.py --output build/book    after `make install`
 
-Downloads nothing, and runs nothing but the explorer, for its static page.
+Downloads nothing without --live, and runs nothing but the explorer, for its static page.
 """
 
 from __future__ import annotations
@@ -14,24 +14,41 @@ from base64 import b64decode
 from io import BytesIO
 from pathlib import Path
 
+import live_page
 import nbformat
+import static_explorer
+from findings import findings
 from nbformat import NotebookNode
 from PIL import Image
-from static_explorer import write_page
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDGET = "application/vnd.jupyter.widget-view+json"
 EXPLORER_PAGE = "explorer"
 """Folder of the site with the static page of the explorer, to which docs/explorer.md links."""
 
+FINDINGS = "<!-- findings -->"
+"""Marker in docs/index.md that the findings replace."""
+
+LIVE_PAGE = "live"
+"""Folder of the site with the live page."""
+
+LIVE_MARKER = "<!-- live page -->"
+"""Marker in docs/index.md that the link to the live page replaces."""
+
+LIVE_LINK = f'The smallest network also runs <a href="{LIVE_PAGE}/index.html">in this browser</a>.'
+
 NO_KERNEL = "*The widget appears here in a running notebook: use Jupyter, or Binder.*"
 
 
-def collect_pages(root: Path, target: Path) -> None:
-    """Copy all pages to `target`, laid out as in the repository, the front page at the top."""
+def collect_pages(root: Path, target: Path, live: bool = False) -> None:
+    """Copy all pages to `target`, laid out as in the repository, the front page at the top.
+
+    live: whether the front page links the live page.
+    """
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(root / "docs", target / "docs", ignore=shutil.ignore_patterns("*.py", "_*"))
-    shutil.move(target / "docs" / "index.md", target / "index.md")
+    (target / "docs" / "index.md").unlink()
+    (target / "index.md").write_text(front_page(root, live), encoding="utf-8")
     shutil.copy2(root / "TEACHING.md", target)
     tables = shutil.ignore_patterns("table_*.md")
     shutil.copytree(root / "figures", target / "figures", ignore=tables)
@@ -40,6 +57,14 @@ def collect_pages(root: Path, target: Path) -> None:
         notebook = nbformat.read(path, as_version=4)
         make_static(notebook, path.stem)
         nbformat.write(notebook, target / "notebooks" / path.name)
+
+
+def front_page(root: Path, live: bool) -> str:
+    """Return docs/index.md with the findings of README, whose links are valid at the top, too."""
+    text = (root / "docs" / "index.md").read_text(encoding="utf-8")
+    if FINDINGS in text:
+        text = text.replace(FINDINGS, findings(root / "figures" / "chestxray8"))
+    return text.replace(LIVE_MARKER, LIVE_LINK if live else "")
 
 
 def make_static(notebook: NotebookNode, name: str) -> None:
@@ -67,18 +92,23 @@ def caption(picture: str) -> str:
         return image.info.get("Description", "")
 
 
-def build(root: Path, output: Path) -> int:
-    """Collect the pages and build the book; return Sphinx's exit code, not 0 after any warning."""
+def build(root: Path, output: Path, live: bool = False) -> int:
+    """Collect the pages and build the book; return Sphinx's exit code, not 0 after any warning.
+
+    live: write the live page, too; XbdcnnError if npm cannot fetch its runtime.
+    """
     from sphinx.cmd.build import build_main
 
     pages, settings = output.with_name(f"{output.name}-pages"), root / "docs"
-    collect_pages(root, pages)
+    collect_pages(root, pages, live)
     shutil.rmtree(output, ignore_errors=True)
     options = ["--fail-on-warning", "--keep-going", "--fresh-env", "--quiet"]
     doctrees = str(output.with_name(f"{output.name}-doctrees"))
     code = build_main([*options, "-d", doctrees, "-c", str(settings), str(pages), str(output)])
     if not code:
-        write_page(output / EXPLORER_PAGE)
+        static_explorer.write_page(output / EXPLORER_PAGE)
+    if live and not code:
+        live_page.write_page(output / LIVE_PAGE)
     return code
 
 
@@ -86,10 +116,11 @@ def main() -> int:
     """Build the book; return 0 only if Sphinx gave no warning."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "book")
-    output = parser.parse_args().output
-    if code := build(ROOT, output):
+    parser.add_argument("--live", action="store_true", help="with the live page, which needs npm")
+    options = parser.parse_args()
+    if code := build(ROOT, options.output, options.live):
         return code
-    print(f"open {output / 'index.html'}")
+    print(f"open {options.output / 'index.html'}")
     return 0
 
 

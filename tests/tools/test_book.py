@@ -55,7 +55,8 @@ def run(*arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
     # One state and a fast method are enough for the explorer's page.
     code = (
         "import sys, book; from functools import partial; from pathlib import Path;"
-        "book.write_page = partial(book.write_page, etas=(0.6,), sigmas=(5.0,), method='TV');"
+        "page = book.static_explorer;"
+        "page.write_page = partial(page.write_page, etas=(0.6,), sigmas=(5.0,), method='TV');"
         "sys.exit(book.build(*map(Path, sys.argv[1:])))"
     )
     paths = os.pathsep.join([str(ROOT / "tools"), str(ROOT)])
@@ -159,12 +160,14 @@ def test_notebooks_mention_equations_by_links(pages):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_notebook_pages_have_binder_and_download_buttons(site, pages, name):
+def test_notebook_pages_have_binder_colab_and_download_buttons(site, pages, name):
     links = [tag.get("href") or "" for tag in pages[site / "notebooks" / f"{name}.html"].tags["a"]]
     binder = (
         f"https://mybinder.org/v2/gh/someone/xbdcnn/main?urlpath=lab/tree/notebooks/{name}.ipynb"
     )
     assert binder in links
+    page = f"/github/someone/xbdcnn/blob/main/notebooks/{name}.ipynb"
+    assert f"https://colab.research.google.com{page}" in links
     assert f"../_sources/notebooks/{name}.ipynb" in links
 
 
@@ -194,6 +197,13 @@ def test_build_fails_and_warns_of_every_broken_link(tmp_path):
     warnings = [line for line in built.stderr.splitlines() if "WARNING" in line]
     for part in BROKEN:
         assert any(part in line for line in warnings), built.stderr
+
+
+def test_front_page_has_the_findings_and_links_the_live_page_if_it_is_built():
+    plain, live = (book.front_page(book.ROOT, live) for live in (False, True))
+    assert plain.count("\n- **") == 5 and "00_hero.png" in plain
+    assert "live/index.html" not in plain and "live/index.html" in live
+    assert "<!--" not in plain + live
 
 
 def notebook_with(source: str, data: dict[str, str]) -> nbformat.NotebookNode:

@@ -18,7 +18,7 @@ from xbdcnn.explorer.views import Image, State, View
 
 
 @dataclass(frozen=True, eq=False)
-class Restored:
+class RestoredState:
     """A state with its clean region, its restoration, and the seconds that this took."""
 
     state: State
@@ -41,7 +41,7 @@ class Followers:
         drawing: threading.RLock,
     ) -> None:
         self._canvas, self._panel, self._drawing = canvas, panel, drawing
-        self._restored: Restored | None = None
+        self._restored: RestoredState | None = None
         self._readings = AnatomyReading()
         self._reader = LatestOnly(self._read)
         self.comparison = Comparison(methods, self._show)
@@ -52,7 +52,7 @@ class Followers:
 
     def follow(self, state: State, clean: Image, view: View, seconds: float) -> None:
         """Start with what follows a restoration."""
-        self._restored = Restored(state, clean, view, seconds)
+        self._restored = RestoredState(state, clean, view, seconds)
         self._reader.submit(self._restored)
         self._update()
 
@@ -81,7 +81,7 @@ class Followers:
             chosen = curve_methods(state.method, self._panel.methods)
             self.curve.request(Request(state, clean, chosen, restored.seconds))
 
-    def _read(self, restored: Restored | None) -> None:
+    def _read(self, restored: RestoredState | None) -> None:
         if restored is not None:
             text = self._readings.text(restored.state, restored.clean, restored.view)
             if self._reader.is_newest(restored):
