@@ -320,9 +320,11 @@ criteria = ["PSNR", "CNR", "matched d'", "hotelling d'"]
 crossings = {name: equal_dose.equal_doses(stored, name) for name in detection.SIGNALS}
 crossings = pd.concat(crossings, names=["signal"]).query("criterion in @criteria")
 crossings = crossings.droplevel(1).reset_index()
-found = crossings.dropna(subset=["eta"]).drop_duplicates(["criterion", "method", "eta"])
-for row in found.itertuples():
-    print(f"{row.criterion}, {row.method}: η = {row.eta:.0f} [{row.low:.0f}, {row.high:.0f}]")
+crossings.loc[crossings["criterion"] == "PSNR", "signal"] = "any signal"  # PSNR has none
+crossings = crossings.drop_duplicates(["signal", "criterion", "method"])
+for row in crossings.dropna(subset=["eta"]).itertuples():
+    dose = f"η = {row.eta:.0f} [{row.low:.0f}, {row.high:.0f}]"
+    print(f"{row.criterion}, {row.signal}, {row.method}: {dose}")
 print(f"no crossing in {crossings['eta'].isna().sum()} of {len(crossings)} cases")
 
 # %% [markdown]

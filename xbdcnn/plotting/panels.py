@@ -102,7 +102,7 @@ def residual_plot(noisy: NDArray, restored: NDArray, clean: NDArray) -> Figure:
         spectrum.plot(*radial_spectrum(values), **style)
     histogram.set(title="histogram", xlabel="grey levels", ylabel="density")
     spectrum.set(title="radial power spectrum", xlabel="frequency (cycles per pixel)")
-    spectrum.set(ylabel="power (grey levels²)", yscale="log", xlim=(0, 0.5))
+    spectrum.set(ylabel="power (grey levels² pixel²)", yscale="log", xlim=(0, 0.5))
     spectrum.legend(loc="lower right")
     return figure
 

@@ -51,9 +51,9 @@ def test_a_wrong_sigma_explains_the_row_only_if_psnr_and_ssim_fit():
     )
     assert "28.0 dB and 0.864 with the sigma of Eq. 1 alone" in fits.evidence
     assert bm3d_row.wrong_sigma(scores(0.8, PRINTED.ssim)).verdict == "not stated, inferred"
-    assert bm3d_row.wrong_sigma(scores(0.8, 0.93)).verdict == "our measurement disagrees"
+    assert bm3d_row.wrong_sigma(scores(0.8, 0.93)).verdict == "our measurement too weak"
     never = bm3d_row.wrong_sigma(scores(PRINTED.ssim, 0.97, best=34.0))
-    assert never.verdict == "our measurement disagrees"
+    assert never.verdict == "our measurement too weak"
     assert "with no factor of the averaged sigma" in never.evidence
 
 

@@ -232,7 +232,7 @@ def test_levels_disagree_if_no_radiograph_has_as_much_noise():
     # 190 / 1.9 = 10^2 and 190 / 0.4 + 20^2 = 29.6^2
     assert "10 to 30 grey levels at a mean of 190" in finding.evidence
     assert "100 to 875 times fewer photons" in finding.evidence
-    assert "0.04 to 0.18 microgray at white" in finding.evidence
+    assert "0.04 to 0.18 microgray" in finding.evidence
     assert noise_model.levels_of_radiographs(quiet + 12, 190.0).verdict == "our measurement agrees"
     mixed = pd.Series([1.0, 2.0, 12.0])
     assert noise_model.levels_of_radiographs(mixed, 190.0).verdict == "our measurement too weak"

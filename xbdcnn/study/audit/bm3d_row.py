@@ -120,7 +120,8 @@ def wrong_sigma(rows: pd.DataFrame, table_1: Table1 = paper.TABLE_1) -> Finding:
         f"with {' or '.join(texts) or 'no factor of the averaged sigma'}; the paper prints an SSIM "
         f"of {printed.ssim:.3f}; with the largest factor tried, {largest.name:g}, "
         f"{largest['psnr']:.1f} dB; {other_rules_text(rows)}",
-        verdict="not stated, inferred" if explained else measured(False),
+        # A sigma outside the search might have both.
+        verdict="not stated, inferred" if explained else measured(None),
         confidence="low",
     )
 

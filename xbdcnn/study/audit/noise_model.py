@@ -206,7 +206,8 @@ def kerma_text() -> str:
     """Describe the dose of the paper's eta, if grey levels are numbers of photons."""
     low, high = (air_kerma(GREY_LEVELS * eta, PIXEL, EFFICIENCY) for eta in paper.ETA_RANGE)
     return (
-        f"eta as photons per grey level is {low:.2f} to {high:.2f} microgray at white (RQA5, "
-        f"pixels of {PIXEL:g} mm, DQE {EFFICIENCY:g}), {low / USUAL_KERMA:.1%} to "
+        "if the 255 eta photons that the model gives to white were detected there, the dose would "
+        f"be {low:.2f} to {high:.2f} microgray (RQA5, pixels of {PIXEL:g} mm, DQE "
+        f"{EFFICIENCY:g}), {low / USUAL_KERMA:.1%} to "
         f"{high / USUAL_KERMA:.1%} of the {USUAL_KERMA:g} microgray of a usual chest radiograph"
     )
