@@ -152,7 +152,8 @@ views = {
 # %%
 fig = plotting.new_figure(7.2, 2.9, layout="constrained")
 for axis, (title, image) in zip(fig.subplots(1, 3), views.items(), strict=True):
-    axis.imshow(Image.fromarray(np.float32(image)).reduce(6), cmap="gray", vmin=0, vmax=1)
+    reduced = Image.fromarray(np.uint8(255 * image)).reduce(6)
+    axis.imshow(reduced, cmap="gray", vmin=0, vmax=255)
     axis.set_title(f"{title}: mean {255 * image.mean():.0f}")
     axis.axis("off")
 caption = "One file, reduced: stored values, the header's window, and the logarithm."

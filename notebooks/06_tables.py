@@ -60,6 +60,7 @@ from xbdcnn.study.audit import image_draws, reference_noise
 from xbdcnn.study.audit.architecture import gigaflops
 from xbdcnn.study.notebook import run_time, show_source
 from xbdcnn.study.profiles import get_profile
+from xbdcnn.study.trainings import recorded_share
 
 # %% [markdown]
 # The value of the results below depends on profile and data, which are printed here and above each
@@ -155,29 +156,28 @@ def training_summary(path):
     entry, budget = zoo.find_entry(header["name"]), header["budget"]
     size = count_parameters(network)
     full_size = count_parameters(build_network(entry.architecture, entry.recipe))
-    patches = budget["patches"] * (budget["patch_size"] / 128) ** 2
     row = {"network": entry.label, "parameters": size, "share of full size": size / full_size}
-    row |= {"patches of 128 x 128": patches, "minutes": header["seconds"] / 60}
+    row |= {"% of the paper's pixels": recorded_share(path), "minutes": header["seconds"] / 60}
     row |= {"trained on": header["provenance"]["data"], "seed": budget["seed"]}
     kept = header["scores"]["step"] * budget["batch_size"] / budget["patches"]
     return row | {"kept at": f"{kept:.0%}", "validation PSNR": header["scores"]["val_psnr"]}
 
 
 # %% [markdown]
-# Patches of another size are converted to the paper's 128 × 128 by their area. "Share of full size"
-# compares the number of parameters with that of the network at its full width. "Kept at" is
-# the part of the training run after which the validation PSNR was highest; these weights were kept.
+# Training pixels are counted with their repeats and compared with the paper's 224,000 patches of
+# 128 × 128 in 40 epochs. "Share of full size" compares the number of parameters with that of the
+# network at its full width. "Kept at" is the part of the training run after which the validation
+# PSNR was highest; these weights were kept.
 
 # %%
 trainings = pd.DataFrame([training_summary(path) for path in files])
 trainings.round(2)
 
 # %%
-longest = trainings["patches of 128 x 128"].max()
+longest = trainings["% of the paper's pixels"].max()
 narrow = trainings[trainings["share of full size"] < 0.99]
 print(f"{len(narrow)} of {len(trainings)} networks are narrower than at full width.")
-print(f"The longest training run used {longest:,.0f} patches, ", end="")
-print(f"that of the paper {0.7 * paper.PATCHES * sum(paper.EPOCHS):,.0f}.")
+print(f"The longest training run saw {longest:.1f} % of the pixels that the paper's saw.")
 
 # %% [markdown]
 # This table limits what the comparisons below can show. At equal budget the comparison *between*
@@ -482,8 +482,7 @@ parts.round(2)
 per_image = draws.groupby("image")[["gain", "noise_least", "noise_most"]].mean()
 ranks = per_image.corr(method="spearman").loc["gain"].drop("gain")
 print("rank correlation of the gain with the image's own noise:", ranks.round(2).to_dict())
-share = longest / (0.7 * paper.PATCHES * sum(paper.EPOCHS))
-print(f"budget: the longest of our training runs used {share:.1%} of the paper's patches")
+print(f"budget: the longest of our training runs saw {longest:.1f} % of the paper's pixels")
 for name, table in placed.items():
     print(f"{name}: mean gain {table['excess'].min():.2f} to {table['excess'].max():.2f} dB below")
     print(f"    the paper's, {table['deviations'].min():.1f} or more standard deviations; ", end="")

@@ -8,6 +8,7 @@ Downloads nothing without --live, and runs nothing but the explorer, for its sta
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 from base64 import b64decode
@@ -20,6 +21,8 @@ import static_explorer
 from findings import findings
 from nbformat import NotebookNode
 from PIL import Image
+
+from xbdcnn.study.audit.ledger import MEANINGS
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -37,6 +40,9 @@ LIVE_MARKER = "<!-- live page -->"
 
 LIVE_LINK = f'The smallest network also runs <a href="{LIVE_PAGE}/index.html">in this browser</a>.'
 
+FOLDED = re.compile(r"\A(import|from) |plotting\.save_figure\(")
+"""What the source of a folded cell contains."""
+
 NO_KERNEL = "*The widget appears here in a running notebook: use Jupyter, or Binder.*"
 
 
@@ -52,6 +58,9 @@ def collect_pages(root: Path, target: Path, live: bool = False) -> None:
     shutil.copy2(root / "TEACHING.md", target)
     tables = shutil.ignore_patterns("table_*.md")
     shutil.copytree(root / "figures", target / "figures", ignore=tables)
+    ledger = target / "figures" / "ledger.md"
+    if ledger.exists():
+        ledger.write_text(colour_verdicts(ledger.read_text(encoding="utf-8")), encoding="utf-8")
     (target / "notebooks").mkdir()
     for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
@@ -67,10 +76,25 @@ def front_page(root: Path, live: bool) -> str:
     return text.replace(LIVE_MARKER, LIVE_LINK if live else "")
 
 
+def colour_verdicts(ledger: str) -> str:
+    """Mark each verdict in a table and at the head of a point, for the colours of pictures.css."""
+    for verdict in MEANINGS:
+        classes = f"verdict {verdict.replace(',', '').replace(' ', '-')}"
+        places = rf"(?<=\| ){verdict}(?= *\|)|(?<=^\*\*){verdict.capitalize()}(?=\*\*)"
+        marked = rf'<span class="{classes}">\g<0></span>'
+        ledger = re.sub(places, marked, ledger, flags=re.MULTILINE)
+    return ledger
+
+
 def make_static(notebook: NotebookNode, name: str) -> None:
-    """Give each picture its caption as alternative text, and replace widgets by a sentence."""
+    """Give each picture its caption as alternative text, and replace widgets by a sentence.
+
+    Cells that import modules or save a figure are folded, so that pictures come early on the page.
+    """
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
+        if cell.cell_type == "code" and FOLDED.search(cell.source):
+            cell.metadata["tags"] = sorted({*cell.metadata.get("tags", ()), "hide-input"})
         outputs = [output.get("data", {}) for output in cell.get("outputs", [])]
         if pictures := [data["image/png"] for data in outputs if "image/png" in data]:
             captions = [caption(picture) for picture in pictures]

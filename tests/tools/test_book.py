@@ -206,6 +206,27 @@ def test_front_page_has_the_findings_and_links_the_live_page_if_it_is_built():
     assert "<!--" not in plain + live
 
 
+def test_verdicts_of_the_ledger_have_colours_and_remain_readable():
+    ledger = (
+        "| point | self-contradiction   | certain |\n\n**Not stated, inferred**, confidence: low."
+    )
+    coloured = book.colour_verdicts(ledger)
+    assert '<span class="verdict self-contradiction">self-contradiction</span>   |' in coloured
+    assert '**<span class="verdict not-stated-inferred">Not stated, inferred</span>**' in coloured
+    assert re.sub(r"</?span[^>]*>", "", coloured) == ledger
+    css = (DOCS / "_static" / "pictures.css").read_text(encoding="utf-8")
+    assert ".verdict.self-contradiction" in css
+
+
+def test_imports_and_plotting_are_folded_and_nothing_else():
+    sources = ("import numpy", "plotting.save_figure(fig, 1)", "x = 1", "fig")
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    book.make_static(notebook, "01_x")
+    hidden = ["hide-input" in cell.metadata.get("tags", ()) for cell in notebook.cells]
+    assert hidden == [True, True, False, False]
+
+
 def notebook_with(source: str, data: dict[str, str]) -> nbformat.NotebookNode:
     cell = nbformat.v4.new_code_cell(source)
     cell.outputs = [nbformat.v4.new_output("display_data", data)]
