@@ -180,8 +180,9 @@ levels.round(2)
 # %% [markdown]
 # The paper trains on η from 0.4 to 1.9. The disc has a radius of 4 pixels; the nodule has a
 # Gaussian profile with a standard deviation of 4 pixels. Nine of them are inserted in each field
-# *before* the noise. One field with discs (above), without (middle), and the difference of both at
-# ±8 grey levels (below), noise-free and at the lowest dose:
+# *before* the noise. One field with discs (above), without (middle), and the difference of both
+# (below), noise-free and at the lowest dose. The difference is that of the means over many draws of
+# the noise, so that it shows what is left of the discs on average.
 
 # %%
 eta = detection.ETAS[0]
@@ -189,25 +190,35 @@ methods = {BEFORE: detection.unrestored}
 methods |= collect_methods([], "fp32", only=["generalist", "xbdcnn"])
 images = source.images("test", 2 if settings.is_smoke else 4)
 fields = [detection.quiet_field(f, np.random.default_rng(k)) for k, f in enumerate(images)]
-rows = {}
-for name in ("disc", detection.ABSENT):
-    clean = detection.with_signals(fields[0], name, eta)
-    noisy = noisy_image(Case("", clean, eta, detection.SIGMA, seed=1))
-    restored = [method(noisy, eta, detection.SIGMA).image for method in methods.values()]
-    rows[name] = [clean, *restored]
+repeats = 2 if settings.is_smoke else 30
+
+
+def exposed(clean, seed):
+    """Return the field as it is, noisy, and restored by each method."""
+    noisy = noisy_image(Case("", clean, eta, detection.SIGMA, seed))
+    return [clean, *(method(noisy, eta, detection.SIGMA).image for method in methods.values())]
+
 
 # %%
-fig = plotting.signal_panel(rows, ["noise-free", *methods])
-caption = "A field with and without nine faint discs: noise-free, noisy and restored."
+kinds = {name: detection.with_signals(fields[0], name, eta) for name in ("disc", detection.ABSENT)}
+seeds = {"disc": range(repeats), detection.ABSENT: range(repeats, 2 * repeats)}
+exposures = {name: [exposed(clean, seed) for seed in seeds[name]] for name, clean in kinds.items()}
+with_discs, without = (np.mean(exposures[name], axis=0) for name in kinds)
+
+# %%
+first = {name: of_kind[0] for name, of_kind in exposures.items()}
+differences = list(255 * (with_discs - without))
+fig = plotting.signal_panel(first, ["noise-free", *methods], differences)
+caption = "A field with and without nine faint discs, noise-free, noisy and restored; differences."
 plotting.save_figure(fig, figures / "13_signals", caption, facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
 # Even without noise the discs are hardly visible in the window of the radiograph; the difference
 # shows where they are. Can you find them in the noisy and restored pictures above, or tell which of
-# the dark and bright spots are real? The difference of the restored pictures shows what is left of
-# the discs, with the changes that they cause in the restored noise. The observers of the theory
-# have an easier task: they know the place and the background.
+# the dark and bright spots are real? The differences show what is left of the discs on average,
+# beside the noise that the mean still has. The observers of the theory have an easier task: they
+# know the place and the background.
 #
 # ### A small measurement
 #

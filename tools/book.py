@@ -43,7 +43,11 @@ LIVE_LINK = f'The smallest network also runs <a href="{LIVE_PAGE}/index.html">in
 FOLDED = re.compile(r"\A(import|from) |plotting\.save_figure\(")
 """What the source of a folded cell contains."""
 
-NO_KERNEL = "*The widget appears here in a running notebook: use Jupyter, or Binder.*"
+NO_KERNEL = (
+    "*The widget appears here in a running notebook: use Jupyter, or Binder.* "
+    f'<a href="../{EXPLORER_PAGE}/index.html">Open it as a page</a> of precomputed states.'
+)
+"""Text in place of a widget, on the page of a notebook."""
 
 
 def collect_pages(root: Path, target: Path, live: bool = False) -> None:

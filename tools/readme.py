@@ -30,7 +30,7 @@ METHODS = (
     "X-ReCNN-style",
     "DnCNN",
     "GAT+BM3D",
-    "BM3D",
+    "GAT+FFDNet (photographs)",
 )
 """Rows of the table, at most eight; all methods are in Tables I and II in figures/chestxray8."""
 

@@ -38,7 +38,8 @@ def test_every_method_is_drawn_with_its_intervals_beside_the_line_of_equality():
 
 def test_pictures_share_the_grey_scale_of_the_first_and_differences_have_their_own():
     ramp = np.linspace(0.2, 0.6, 400).reshape(20, 20)
-    figure = plotting.signal_panel({"disc": [ramp, 2 * ramp], "absent": [ramp, ramp]}, ["a", "b"])
+    rows = {"disc": [ramp, 2 * ramp], "absent": [ramp, ramp]}
+    figure = plotting.signal_panel(rows, ["a", "b"], [0 * ramp, 5 * ramp])
     *pictures, first, second = figure.axes
     limits = {axes.images[0].get_clim() for axes in pictures}
     assert len(limits) == 1
@@ -47,4 +48,4 @@ def test_pictures_share_the_grey_scale_of_the_first_and_differences_have_their_o
     assert [axes.get_title() for axes in figure.axes[:2]] == ["a", "b"]
     assert figure.axes[2].get_ylabel() == "absent"
     assert {axes.images[0].get_clim() for axes in (first, second)} == {(-8, 8)}
-    np.testing.assert_allclose(second.images[0].get_array(), 255 * ramp)
+    np.testing.assert_allclose(second.images[0].get_array(), 5 * ramp)

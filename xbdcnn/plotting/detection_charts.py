@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 from numpy.typing import NDArray
 
-from xbdcnn.noise import GREY_LEVELS
 from xbdcnn.plotting.layout import show
 from xbdcnn.plotting.method_styles import method_styles
 from xbdcnn.plotting.style import MUTED, new_figure, styled
@@ -61,12 +60,15 @@ def _equality(axes: Axes, value: float) -> None:
 
 @styled
 def signal_panel(
-    rows: Mapping[str, Sequence[NDArray]], titles: Sequence[str], limit: float = 8.0
+    rows: Mapping[str, Sequence[NDArray]],
+    titles: Sequence[str],
+    differences: Sequence[NDArray],
+    limit: float = 8.0,
 ) -> Figure:
-    """Pictures of a field with signals and without, on one grey scale, and their differences.
+    """Pictures of a field with signals and without, on one grey scale, and differences below.
 
-    rows: with and without, pictures (H, W) in [0, 1] by label, as many as `titles`. Their scale is
-    that of the first picture; the differences are shown from -limit to +limit grey levels.
+    rows: pictures (H, W) in [0, 1] by label, as many as `titles`. Their scale is that of the first
+    picture. differences: (H, W) in grey levels, one per title, shown from -limit to +limit.
     """
     first = next(iter(rows.values()))[0]
     low, high = np.percentile(first, [0.5, 99.5])
@@ -77,8 +79,8 @@ def signal_panel(
         for axes, picture in zip(line, pictures, strict=True):
             show(axes, picture, vmin=low - margin, vmax=high + margin)
         line[0].set_ylabel(label)
-    for axes, present, absent in zip(grid[-1], *rows.values(), strict=True):
-        show(axes, GREY_LEVELS * (present - absent), vmin=-limit, vmax=limit)
+    for axes, difference in zip(grid[-1], differences, strict=True):
+        show(axes, difference, vmin=-limit, vmax=limit)
     grid[-1, 0].set_ylabel(f"difference, ±{limit:g}")
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title)
