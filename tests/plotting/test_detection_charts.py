@@ -49,3 +49,4 @@ def test_pictures_share_the_grey_scale_of_the_first_and_differences_have_their_o
     assert figure.axes[2].get_ylabel() == "absent"
     assert {axes.images[0].get_clim() for axes in (first, second)} == {(-8, 8)}
     np.testing.assert_allclose(second.images[0].get_array(), 5 * ramp)
+    assert len(plotting.signal_panel(rows, ["a", "b"]).axes) == 4

@@ -62,26 +62,28 @@ def _equality(axes: Axes, value: float) -> None:
 def signal_panel(
     rows: Mapping[str, Sequence[NDArray]],
     titles: Sequence[str],
-    differences: Sequence[NDArray],
+    differences: Sequence[NDArray] = (),
     limit: float = 8.0,
 ) -> Figure:
-    """Pictures of a field with signals and without, on one grey scale, and differences below.
+    """Pictures of fields with and without signals, on one grey scale, and differences below.
 
     rows: pictures (H, W) in [0, 1] by label, as many as `titles`. Their scale is that of the first
-    picture. differences: (H, W) in grey levels, one per title, shown from -limit to +limit.
+    picture. differences: (H, W) in grey levels, one per title or none, shown from -limit to +limit
+    in a row of their own.
     """
     first = next(iter(rows.values()))[0]
     low, high = np.percentile(first, [0.5, 99.5])
     margin = 0.3 * (high - low)
-    figure = new_figure(2.3 * len(titles), 2.45 * (len(rows) + 1), layout="constrained")
-    grid = figure.subplots(len(rows) + 1, len(titles), squeeze=False)
-    for line, (label, pictures) in zip(grid[:-1], rows.items(), strict=True):
+    lines = len(rows) + (len(differences) > 0)
+    figure = new_figure(2.3 * len(titles), 2.45 * lines, layout="constrained")
+    grid = figure.subplots(lines, len(titles), squeeze=False)
+    for line, (label, pictures) in zip(grid, rows.items(), strict=False):
         for axes, picture in zip(line, pictures, strict=True):
             show(axes, picture, vmin=low - margin, vmax=high + margin)
         line[0].set_ylabel(label)
-    for axes, difference in zip(grid[-1], differences, strict=True):
+    for axes, difference in zip(grid[-1], differences, strict=False):
         show(axes, difference, vmin=-limit, vmax=limit)
-    grid[-1, 0].set_ylabel(f"difference, ±{limit:g}")
+        grid[-1, 0].set_ylabel(f"difference, ±{limit:g}")
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title)
     return figure
