@@ -68,8 +68,8 @@ demo: $(STAMP)  ## open a page without a kernel in the browser: the network runs
 static-page: $(STAMP)  ## write the explorer as a page without a kernel; update its pictures in figures/
 	$(BIN)/python tools/static_explorer.py --page build/explorer-static --gif figures/explorer.gif \
 	  --first xbdcnn/explorer/share/voila/templates/explorer/static/first.jpg
-	XBDCNN_SCREENSHOTS=figures/explorer $(BIN)/python -m pytest -q --no-cov -k "opens or lens or dark or compared or phone" \
-	  tests/explorer/test_browser.py
+	XBDCNN_SCREENSHOTS=figures/explorer $(BIN)/python -m pytest -q --no-cov \
+	  -k "opens or lens or dark or compared or phone" tests/explorer/test_browser.py
 
 live-page: $(STAMP)  ## write a page with the network tiny in the browser; npm fetches ONNX Runtime once
 	$(BIN)/python tools/live_page.py build/live-page

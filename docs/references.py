@@ -71,7 +71,11 @@ def plain_text(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines:
 def where_defined(app: Sphinx, env: Any, node: nodes.Element, content: nodes.Element) -> Any:
     """Resolve a name that a package re-exports, or that leaves out `xbdcnn.`."""
     target = node.get("reftarget", "")
-    for name in (target, f"xbdcnn.{target}", f"{node.get('py:module')}.{target}"):
+    names = (target, f"xbdcnn.{target}", f"{node.get('py:module')}.{target}")
+    for name in names:
+        # Any other name would be imported, whatever module of that name is on the path.
+        if not name.startswith("xbdcnn."):
+            continue
         if (found := locate(name)) is not None and (module := inspect.getmodule(found)):
             full = f"{module.__name__}.{getattr(found, '__qualname__', '')}"
             entry = env.get_domain("py").objects.get(full.rstrip("."))

@@ -282,7 +282,8 @@ assert torch.equal(by_detector, noise.add_hybrid_noise(g, 0.4, 0.0, seeds[1]))
 # In the spine, and then behind the heart and the diaphragm, where the beam is attenuated most. Few
 # photons arrive there, so the signal-to-noise ratio is lowest, and on the logarithmic display the
 # noise is strongest in the whitest region. Eq. 2 gives another reason, many photons in white
-# pixels, which is wrong for a radiograph. </details>
+# pixels, which is wrong for a radiograph.
+# </details>
 
 # %% [markdown]
 # ## Theory
@@ -844,7 +845,8 @@ print(f"noisy PSNRs of ChestX-ray8 differ from the printed ones by at most {larg
 # chest image. At (0.8, 15) it is 180, so electronic noise dominates in all pixels but the whitest,
 # and twice the η would gain only about 1 dB at a mean grey level of 131. (Increasing the *dose*
 # would help: the electronic noise is fixed in units of the detector, so its σ in grey levels
-# decreases when the image is scaled to 255. The paper varies η and σ independently.) </details>
+# decreases when the image is scaled to 255. The paper varies η and σ independently.)
+# </details>
 #
 # **2.** What is the cost of increasing the PSNR of an image with quantum noise alone by 3 dB?
 #

@@ -673,7 +673,7 @@ gains.sort_values("effect", ascending=False).round(2)
 # %%
 first = search["trial"].iloc[0]
 print(f"{first}: {search.loc[search['trial'] == first, 'val_psnr'].mean():.2f} dB; ", end="")
-print("weights of MSE, SSIM, levels and TV:", dict(series.FIRST_GUESS)["loss_weights"])
+print("weights of MSE, SSIM, levels and TV:", series.FIRST_GUESS["loss_weights"])
 print(
     f'BALANCED, "best weights": {models.BALANCED.loss_weights}; X-BDCNN (balanced) is trained with '
 )

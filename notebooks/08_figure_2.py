@@ -437,7 +437,8 @@ print(f"highest mean PSNR of all methods: {mean_psnr.idxmax()} ({mean_psnr.max()
 # Evenly spread error looks like weak noise and hides little; errors along edges are lost detail.
 # PSNR cannot distinguish them, because it sums squares irrespective of position. The error map can,
 # and so can the transfer of detail, the "detail kept" above, or SSIM, which compares local
-# structure. </details>
+# structure.
+# </details>
 #
 # **2.** The removed part correlates with the clean image by +0.02. Is that too much?
 #

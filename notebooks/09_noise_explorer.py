@@ -172,12 +172,12 @@ assert correlations["mean of 3 × 3"] < -0.1 < 0.1 < correlations["mean of 15 ×
 # outdated results are discarded. All grey scales are fixed, ±64 grey levels for the residual, so
 # that two states can be compared.
 #
-# The first tab shows noisy and restored at the two sides of a divider, which can be dragged. In the tab
-# "Four panels", point at a picture to enlarge the same place in all four, and drag in one to draw the
-# line of the grey level profile below. "Compare" shows up to three methods side by side. Drag the frame
-# in the small picture to move the region. Without a mouse, Tab moves between the controls and pictures,
-# and the arrow keys move tabs, sliders, divider, lens and frame. The menu "preset" has the nine cells
-# of Table II, an ordinary exposure and a quarter of its dose. Your own
+# The first tab shows noisy and restored at the two sides of a divider, which can be dragged. In the
+# tab "Four panels", point at a picture to enlarge the same place in all four, and drag in one to
+# draw the line of the grey level profile below. "Compare" shows up to three methods side by side.
+# Drag the frame in the small picture to move the region. Without a mouse, Tab moves between the
+# controls and pictures, and the arrow keys move tabs, sliders, divider, lens and frame. The menu
+# "preset" has the nine cells of Table II, an ordinary exposure and a quarter of its dose. Your own
 # radiograph, PNG or DICOM, can be uploaded to the kernel. It is restored as it is, without added
 # noise, as long as the box "as it is" is checked; the restored region can be downloaded.
 
@@ -189,16 +189,13 @@ widget
 # What to try, in this order:
 #
 # 1. Leave σ at 0 and lower η from 5 to 0.1. Which structures become invisible first, the ribs over
-# the
-#    lung or the vertebrae behind the heart?
+#    the lung or the vertebrae behind the heart?
 # 2. Set η to 5 and raise σ. Now the lungs are affected first. The black corners turn grey, because
 #    values below black are clipped and only the positive half of their noise remains.
 # 3. Look only at the residual. Without recognisable anatomy in it, the method has removed noise
-# only.
-#    Any visible edge is anatomy that was removed.
+#    only. Any visible edge is anatomy that was removed.
 # 4. Choose another seed at the same η and σ. What changes in the restored image is not determined
-# by
-#    the anatomy.
+#    by the anatomy.
 # 5. Look at the two small maps of the estimated η and σ: blue is too low, red too high, white is
 #    correct. Does the colour follow the slider, or the anatomy?
 #

@@ -690,9 +690,9 @@ assert np.mean(gains) > 1, "the gain is too small"
 # their columns swapped, and the noisy PSNRs determine both the meaning of η and the brightness of
 # unpublished images. Tasks 6 and 12 concern differences between text, equation and code: the
 # released code follows neither the text nor the equation (notebook 04). Task 9 shows what a
-# displaced reference does, and Task 11 the paper's own caution that real noise may differ from Eq.
-# 1. Tasks 13 and 14 show that the result of a comparison depends on how carefully the baselines are
-# tuned.
+# displaced reference does, and Task 11 what the paper itself cautions about, noise that differs
+# from Eq. 1. Tasks 13 and 14 show that the result of a comparison depends on how carefully the
+# baselines are tuned.
 #
 # ## Two questions
 #

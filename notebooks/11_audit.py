@@ -976,7 +976,8 @@ for trial in ("no NLE", "no SSIM loss"):
 # Yes, for three reasons. The two ablations change places. Not all rows are exchanged: as printed,
 # BM3D has a higher PSNR than X-ReCNN, and corrected it has a lower one. And a new method that is
 # compared with the printed PSNR of X-BDCNN is compared with a value that is some five decibels too
-# low. </details>
+# low.
+# </details>
 #
 # **2.** A choice changes PSNR by +0.2 dB with an interval from −0.1 to +0.5 dB. Is the choice
 # irrelevant, and what is the next step?

@@ -632,7 +632,8 @@ expect(rmse[GENERALIST] < rmse[BEFORE], f"{GENERALIST} reduces the error {both}"
 # The restored image lacks the values outside the window, because clipping cannot be undone. The
 # change is zero where the network did nothing, so those values stay exact, and values outside the
 # window keep their order and distance. The new object can therefore be displayed with other
-# windows. </details>
+# windows.
+# </details>
 #
 # **2.** A network keeps all of the contrast of large discs and half that of small, low-contrast
 # ones, and its PSNR is excellent. How is that possible?

@@ -255,7 +255,7 @@ scores = equal_dose.summarise(before, "disc").set_index("score")["value"]
 found, pairs = scores["matched d'"], 40 * len(fields) * len(detection.places())
 error = np.sqrt((2 + theory**2 / 4) / pairs)
 print(f"d' of theory {theory:.2f}, measured {found:.2f} ± {error:.2f} in {pairs} pairs")
-assert abs(found - theory) < 2 * error
+expect(abs(found - theory) < 2 * error, "they agree within two standard errors", source)
 
 # %% [markdown]
 # ### The measurement
@@ -311,7 +311,8 @@ for label, of_method in ratios.groupby("method", sort=False):
     worse = int((of_method["high"] < 1).sum())
     limits = f"{of_method['value'].min():.2f} to {of_method['value'].max():.2f}"
     print(f"{label}: ratio {limits}; interval below 1 in {worse} of {len(of_method)} cases")
-print(f"expected by chance, if nothing is lost: {0.025 * len(ratios):.1f} of {len(ratios)}")
+tail = equal_dose.INTERVAL[0] / 100
+print(f"expected by chance, if nothing is lost: {tail * len(ratios):.1f} of {len(ratios)}")
 highest = ratios["low"].max()
 expect(
     highest < 1.02, f"no interval lies clearly above 1 (highest lower end {highest:.3f})", source
@@ -338,10 +339,14 @@ for row in crossings.dropna(subset=["eta"]).itertuples():
     print(f"{row.criterion}, {row.signal}, {row.method}: {dose}")
 print(f"no crossing in {crossings['eta'].isna().sum()} of {len(crossings)} cases")
 
+# %%
+shown = crossings[crossings["criterion"].isin(["PSNR", "matched d'"])]
+shown.set_index(["criterion", "signal", "method"])[["better_at", "worse_at"]]
+
 # %% [markdown]
-# A crossing is the dose between those at which a method is significantly better and those at which
-# it is significantly worse, with its interval. There is none if a method is only better, only
-# worse, or not different.
+# The table lists the doses at which the interval excludes equality. A crossing, with its interval,
+# is the dose between those at which a method is better and those at which it is worse. There is
+# none if a method is only better, only worse, or not different.
 #
 # The second meaning: which dose would the noisy image need to be as good as a restored image of low
 # dose? By Eq. 1 the noise variance is $v = \bar g / \eta + \sigma^2$, so that
@@ -442,9 +447,10 @@ expect(worse.all(), "anatomy makes the loss larger at the lowest dose", source)
 # worth any: no ratio is clearly above 1, as the theory demands of the matched filter, which is
 # ideal in the noisy image; the CHO is not ideal there, so that its ratio could exceed 1. And at the
 # lowest dose some are far below it. The order of the methods differs, too: at the lowest dose those
-# with the highest PSNR keep the least detectability of a disc. At high dose X-BDCNN (balanced), the
-# paper's architecture with other loss weights and trained by us, loses, since it removes fine
-# structure as if it were the strong noise of its training. The generalist, which knows weak noise,
+# with the highest PSNR keep the least detectability of a disc. At high dose the networks that know
+# strong noise only lose, the specialist most, and X-BDCNN (balanced), the paper's architecture with
+# other loss weights and trained by us: they remove fine structure as if it were the strong noise of
+# their training. The generalist, which knows weak noise,
 # leaves such images almost as they are. Li et al. [3] found losses of the same kind with other
 # networks and simulated backgrounds.
 #
@@ -489,7 +495,8 @@ print(f"mean grey level of the {count} fields: {greys.min():.0f} to {greys.max()
 # No. PSNR is dominated by the noise of the many pixels without a lesion, and a network that
 # replaces them by a smooth estimate gains decibels everywhere. Whether a lesion is there has to be
 # decided from the photons that were detected. For the observers of this notebook a restored image
-# is worth no more than the noisy image, so that the dose has to stay the same. </details>
+# is worth no more than the noisy image, so that the dose has to stay the same.
+# </details>
 
 # %% [markdown]
 # ## Take-away
@@ -510,9 +517,8 @@ print(f"mean grey level of the {count} fields: {greys.min():.0f} to {greys.max()
 #    image denoising on binary signal detection tasks, *IEEE Transactions on Medical Imaging* 40(9),
 #    2021, [doi:10.1109/TMI.2021.3076810](https://doi.org/10.1109/TMI.2021.3076810).
 # 4. W. P. Tanner and T. G. Birdsall, Definitions of d' and η as psychophysical measures, *Journal
-# of
-#    the Acoustical Society of America* 30(10), 922–928, 1958. Their η is this efficiency and not the
-#    η of the paper.
+#    of the Acoustical Society of America* 30(10), 922–928, 1958. Their η is this efficiency and not
+#    the η of the paper.
 
 # %%
 print(run_time())

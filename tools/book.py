@@ -36,9 +36,11 @@ LIVE_PAGE = "live"
 """Folder of the site with the live page."""
 
 LIVE_MARKER = "<!-- live page -->"
-"""Marker in docs/index.md that the link to the live page replaces."""
+"""Marker in docs/index.md for the live page."""
 
 LIVE_LINK = f'The smallest network also runs <a href="{LIVE_PAGE}/index.html">in this browser</a>.'
+NO_LIVE_PAGE = "`make demo` opens a page in which the smallest network runs."
+"""What replaces the marker in a book with the live page, and in one without."""
 
 FOLDED = re.compile(r"\A(import|from) |plotting\.save_figure\(")
 """What the source of a folded cell contains."""
@@ -77,7 +79,7 @@ def front_page(root: Path, live: bool) -> str:
     text = (root / "docs" / "index.md").read_text(encoding="utf-8")
     if FINDINGS in text:
         text = text.replace(FINDINGS, findings(root / "figures" / "chestxray8"))
-    return text.replace(LIVE_MARKER, LIVE_LINK if live else "")
+    return text.replace(LIVE_MARKER, LIVE_LINK if live else NO_LIVE_PAGE)
 
 
 def colour_verdicts(ledger: str) -> str:
@@ -93,7 +95,7 @@ def colour_verdicts(ledger: str) -> str:
 def make_static(notebook: NotebookNode, name: str) -> None:
     """Give each picture its caption as alternative text, and replace widgets by a sentence.
 
-    Cells that import modules or save a figure are folded, so that pictures come early on the page.
+    Cells that import modules or save a figure are folded.
     """
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:

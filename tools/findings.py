@@ -22,8 +22,6 @@ WORDS = {"higher": "a loss", "lower": "a gain", "undecided": "undecided"}
 """Effect of a part, by the order of the network without it relative to the full one."""
 OBSERVERS = ("matched ratio", "hotelling ratio")
 """Scores of `equal_dose.summarise`: d' relative to the noisy image, for two model observers."""
-CONFIDENCE = 0.95
-"""Confidence of the intervals of `equal_dose.summarise`."""
 
 
 def findings(folder: Path) -> str:
@@ -104,7 +102,7 @@ def detection(folder: Path) -> str:
     discs = pd.read_csv(folder / "audit_discs.csv").query("origin == 'test radiographs'")
     kept = discs.groupby("method")["detectability"].median()
     doses, methods = (ratios[name].nunique() for name in ("eta", "method"))
-    by_chance = (1 - CONFIDENCE) / 2 * len(ratios)
+    by_chance = equal_dose.INTERVAL[0] / 100 * len(ratios)
     checks, observers = notebook("12_your_own_radiograph"), notebook("13_detectability")
     return (
         "**A better picture did not make faint signals easier to detect.** For discs and nodules "

@@ -10,8 +10,9 @@ import pytest
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import find_source
-from xbdcnn.models import BALANCED
-from xbdcnn.study.series import BUDGET, PAPER_RATES, SERIES, Trial
+from xbdcnn.models import BALANCED, FAIREST
+from xbdcnn.study.results import table
+from xbdcnn.study.series import BUDGET, PAPER_RATES, SERIES, WIDTH, Trial
 from xbdcnn.study.trials import effects, run_series
 from xbdcnn.training import loop
 
@@ -146,3 +147,11 @@ def test_effects_are_paired_by_seed():
 def test_unknown_series_lists_the_names(tmp_path):
     with pytest.raises(XbdcnnError, match="recipe, ablation, choices"):
         run_series("colour", find_source("builtin"), tmp_path, tmp_path)
+
+
+def test_the_fairest_reading_is_the_trial_with_the_highest_psnr_on_file():
+    best = table("trials_reading").groupby("trial")["val_psnr"].mean().idxmax()
+    (trial,) = [trial for trial in SERIES["reading"] if trial.label == best]
+    recipe, config = trial.settings(BUDGET, seed=0)
+    assert recipe == replace(FAIREST, width=WIDTH)
+    assert config == replace(BUDGET, seed=0)

@@ -203,7 +203,20 @@ def test_front_page_has_the_findings_and_links_the_live_page_if_it_is_built():
     plain, live = (book.front_page(book.ROOT, live) for live in (False, True))
     assert plain.count("\n- **") == 5 and "00_hero.png" in plain
     assert "live/index.html" not in plain and "live/index.html" in live
+    assert "`make demo`" in plain and "`make demo`" not in live
     assert "<!--" not in plain + live
+
+
+def test_live_page_is_written_if_asked_for_and_the_book_has_no_warning(tmp_path, monkeypatch):
+    written, root = [], small_root(tmp_path / "root", book.LIVE_MARKER)
+    monkeypatch.setattr(book.static_explorer, "write_page", lambda folder: written.append(folder))
+    monkeypatch.setattr(book.live_page, "write_page", lambda folder: written.append(folder))
+    cases = ((0, True, ["explorer", "live"]), (0, False, ["explorer"]), (1, True, []))
+    for code, live, pages in cases:
+        monkeypatch.setattr("sphinx.cmd.build.build_main", lambda options, code=code: code)
+        written.clear()
+        assert book.build(root, tmp_path / "book", live) == code
+        assert written == [tmp_path / "book" / name for name in pages]
 
 
 def test_verdicts_of_the_ledger_have_colours_and_remain_readable():

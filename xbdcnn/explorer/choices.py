@@ -36,7 +36,7 @@ MEANINGS = {
     "X-BDCNN (as written)": "trained as the paper's text says",
     "X-BDCNN (as written) w/o SSIM loss": "the same with three of four losses",
     "X-BDCNN (as written) w/o NLE": "the same without an estimate of η and σ",
-    "X-BDCNN (fairest reading)": "trained as the paper's claims hold best",
+    "X-BDCNN (fairest reading)": "the reading of the text with the highest PSNR",
     "X-BDCNN (fairest reading) w/o SSIM loss": "the same with three of four losses",
     "X-BDCNN (fairest reading) w/o NLE": "the same without an estimate of η and σ",
     "X-BDCNN (balanced)": "the paper's network, trained longer",

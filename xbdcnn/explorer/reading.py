@@ -27,8 +27,8 @@ class AnatomyReading:
         """Sentence on the anatomy in the residual, as HTML.
 
         The correlation of the residual with the fine structure of the clean image is compared with
-        that of `DRAWS` other draws of the true noise: outside of their range, chance does not
-        explain it. Without a clean reference no statement is made.
+        that of `DRAWS` other draws of the true noise. A further draw of noise alone is outside of
+        their range in 2 of `DRAWS` + 1 cases. Without a clean reference no statement is made.
         """
         if state.as_it_is:
             return "<p>Anatomy removed? <b>Unknown</b> without a clean reference.</p>"
@@ -65,5 +65,6 @@ def _sentence(found: float, low: float, high: float) -> str:
     return (
         f"<p>Anatomy removed? <b>{verdict}</b>: {remark}.<br><small>Correlation of the residual "
         f"with the fine structure of the clean image {found:+.3f}; noise alone {low:+.3f} to "
-        f"{high:+.3f} in {DRAWS} draws</small></p>"
+        f"{high:+.3f} in {DRAWS} draws, outside of which chance is in 2 of {DRAWS + 1} cases"
+        "</small></p>"
     )

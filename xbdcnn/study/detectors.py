@@ -90,8 +90,8 @@ def table_row(measured: NoiseMeasurement) -> dict[str, Any]:
     effective gain if values were rescaled; electronic: standard deviation without signal; length:
     in pixels; law: the best by AIC if the signals differ by `LAW_RANGE`, else "undetermined";
     error: its relative deviation; behind NAME: log-likelihood of the best law minus that of law
-    NAME; noise and SNR where the photons are few (bone, white) and
-    many. The SNR of displayed grey levels is nan: they are not proportional to the exposure.
+    NAME; noise and SNR where the photons are few (bone, white) and many. The SNR of displayed grey
+    levels is nan: they are not proportional to the exposure.
     """
     laws = {law.name: law for law in measured.laws}
     best = measured.laws[0]

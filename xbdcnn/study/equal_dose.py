@@ -29,6 +29,9 @@ OBSERVERS = ("matched", "hotelling", "unknown")
 CRITERIA = {"PSNR": "gain", "CNR": "cnr ratio"} | {f"{o} d'": f"{o} ratio" for o in OBSERVERS}
 """Scores of `scores` that compare with the unrestored image, by criterion."""
 
+INTERVAL = (2.5, 97.5)
+"""Percentiles at the ends of every interval."""
+
 NO_CROSSING = dict.fromkeys(("eta", "low", "high"), np.nan)
 
 RESAMPLES = 2000
@@ -107,7 +110,7 @@ def summarise(rows: pd.DataFrame, signal: str) -> pd.DataFrame:
     table: list[dict[str, Any]] = []
     for (method, eta), found in all_scores(rows, signal).items():
         for name, values in found.items():
-            low, high = np.percentile(values[1:], [2.5, 97.5], method="nearest")
+            low, high = np.percentile(values[1:], INTERVAL, method="nearest")
             facts = {"method": method, "eta": eta, "score": name}
             table.append(facts | {"value": values[0], "low": low, "high": high})
     return pd.DataFrame(table)
@@ -143,7 +146,7 @@ def equal_doses(rows: pd.DataFrame, signal: str) -> pd.DataFrame:
     for method in dict.fromkeys(method for method, _ in found if method != BEFORE):
         for criterion, name in CRITERIA.items():
             leads = np.stack([_lead(found[method, eta][name], name) for eta in etas])
-            low, high = np.percentile(leads[:, 1:], [2.5, 97.5], axis=1, method="nearest")
+            low, high = np.percentile(leads[:, 1:], INTERVAL, axis=1, method="nearest")
             row: dict[str, Any] = {"method": method, "criterion": criterion}
             row |= {"better_at": _listed(etas[low > 0]), "worse_at": _listed(etas[high < 0])}
             decided = (low > 0).any() and (high < 0).any()
@@ -153,7 +156,7 @@ def equal_doses(rows: pd.DataFrame, signal: str) -> pd.DataFrame:
 
 def _crossing(etas: Array, leads: Array) -> dict[str, float]:
     crossing = crossing_dose(etas, leads)
-    low, high = np.nanpercentile(crossing[1:], [2.5, 97.5])
+    low, high = np.nanpercentile(crossing[1:], INTERVAL)
     return {"eta": float(crossing[0]), "low": float(low), "high": float(high)}
 
 
