@@ -14,7 +14,7 @@ from xbdcnn.data import find_source
 from xbdcnn.inference import zoo
 from xbdcnn.inference.weights import read_weights, shipped_path
 from xbdcnn.models import Denoised
-from xbdcnn.study import scoring, table_text, tables
+from xbdcnn.study import measuring, scoring, table_text, tables
 from xbdcnn.study.profiles import PROFILES, get_profile
 from xbdcnn.study.results import ResultsFile
 from xbdcnn.study.scoring import BEFORE, Case, evaluate
@@ -133,7 +133,7 @@ def test_a_table_is_written_again_from_its_rows(source, tmp_path, monkeypatch, n
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     for end in (".csv", ".md", ".tex", "_differences.csv"):
         (tmp_path / f"table_{number}{end}").unlink()
-    monkeypatch.setattr(tables, "evaluate", interrupted)
+    monkeypatch.setattr(measuring, "evaluate", interrupted)
     table = rewrite_table(number, tmp_path)
     pd.testing.assert_frame_equal(table, expected)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -169,7 +169,7 @@ def test_an_interrupted_measurement_resumes(source, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         tables.run_table(2, SMOKE, source, tmp_path, progress=False)
     # Interrupted again before the first case is done, it must keep the saved rows.
-    monkeypatch.setattr(tables, "evaluate", interrupted)
+    monkeypatch.setattr(measuring, "evaluate", interrupted)
     with pytest.raises(KeyboardInterrupt):
         tables.run_table(2, SMOKE, source, tmp_path, resume=True, progress=False)
     monkeypatch.undo()
@@ -182,6 +182,26 @@ def test_an_interrupted_measurement_resumes(source, tmp_path, monkeypatch):
     assert len(calls) == 9 + 1 + 9
     fresh = pd.read_csv(tmp_path / "table_2_results.csv")
     pd.testing.assert_frame_equal(results.drop(columns="seconds"), fresh.drop(columns="seconds"))
+
+
+def test_methods_measured_one_after_the_other_share_a_table(source, tmp_path, monkeypatch):
+    def measure(resume, **methods):
+        monkeypatch.setattr(tables, "collect_methods", lambda *_: methods)
+        tables.run_table(2, SMOKE, source, tmp_path, resume=resume, progress=False)
+        return pd.read_csv(tmp_path / "table_2_results.csv")
+
+    first = measure(False, TV=mean_filter)
+    both = measure(True, BM3D=mean_filter)
+    assert both["method"].tolist() == [BEFORE, "BM3D", "TV"] * 9  # in table order
+    kept = both[both["method"] == "TV"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, first[first["method"] == "TV"].reset_index(drop=True))
+    record = json.loads((tmp_path / "table_2_results.json").read_text())
+    assert set(record["methods"]) == {"BM3D", "TV"}
+    both.iloc[:-1].to_csv(tmp_path / "table_2_results.csv", index=False)
+    with pytest.raises(XbdcnnError, match=r"table_2_results\.csv: measurement of TV not finished"):
+        measure(True, BM3D=mean_filter)
+    assert len(pd.read_csv(tmp_path / "table_2_results.csv")) == len(both) - 1
+    assert set(measure(False, BM3D=mean_filter)["method"]) == {BEFORE, "BM3D"}
 
 
 def test_the_digest_of_cases_covers_everything_that_scores_depend_on():

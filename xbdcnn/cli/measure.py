@@ -144,7 +144,9 @@ def evaluate(
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Keep the results of an interrupted evaluation."),
+        typer.Option(
+            "--resume", help="Keep what the output folder has of these and of other methods."
+        ),
     ] = False,
     weights: Annotated[
         Path | None, typer.Option(help="Folder of weight files. Default: the shipped weights.")

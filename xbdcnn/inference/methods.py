@@ -88,6 +88,11 @@ def default_names(classical: Sequence[str], weights: Path | str | None = None) -
     return [*weight_paths(weights), *classical]
 
 
+def known_labels(weights: Path | str | None = None) -> list[str]:
+    """Return the labels of all methods that `collect_methods` knows, in table order."""
+    return [*(ZOO[name].label for name in weight_paths(weights)), *CLASSICAL, *INDEPENDENT]
+
+
 def require_parts(names: Sequence[str]) -> None:
     """Raise XbdcnnError, with all remedies in one line, if a method lacks a package or weights."""
     needing_bm3d = any(name in CLASSICAL and "BM3D" in name for name in names)

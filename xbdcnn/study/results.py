@@ -70,6 +70,19 @@ class ResultsFile:
         self.path, self.identity = path, identity
         self.record = path.with_suffix(".json")
 
+    def saved_methods(self) -> list[str]:
+        """Return the labels of the methods in the record; none if there is no record.
+
+        Raises:
+            XbdcnnError: the record is damaged.
+        """
+        if not self.record.exists():
+            return []
+        try:
+            return list(json.loads(self.record.read_text(encoding="utf-8"))["methods"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._damaged(error) from None
+
     def valid_rows(self) -> pd.DataFrame | None:
         """Read the saved rows that are still valid; None if there are none.
 
@@ -88,7 +101,7 @@ class ResultsFile:
             rows = pd.read_csv(self.path)
             return rows[rows["method"].isin(unchanged)]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise XbdcnnError(f"{self.path}: damaged ({error}); delete it to start anew") from None
+            raise self._damaged(error) from None
 
     def start(self, rows: pd.DataFrame | None = None) -> None:
         """Replace the saved rows by `rows`, and record the conditions of this measurement."""
@@ -101,3 +114,6 @@ class ResultsFile:
     def write(self, rows: pd.DataFrame) -> None:
         """Save all rows so far."""
         write_csv(rows, self.path)
+
+    def _damaged(self, error: Exception) -> XbdcnnError:
+        return XbdcnnError(f"{self.path}: damaged ({error}); delete it to start anew")

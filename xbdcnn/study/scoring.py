@@ -84,7 +84,8 @@ def evaluate(
         methods: by label, called with the noisy image, eta and sigma.
         cases: test images.
         progress: show a progress bar.
-        known: rows of an earlier call with the same cases; these are not measured again.
+        known: rows of an earlier call with the same cases; these are not measured again. Rows of
+            other methods than `methods` are returned, too.
         save: called after each case with all rows so far.
 
     Returns:
@@ -101,7 +102,8 @@ def evaluate(
                 rows[number, label] = facts | score_case(method, case)
         if save:
             save(pd.DataFrame(rows.values()))
-    return pd.DataFrame(rows[n, label] for n in range(len(cases)) for label in methods)
+    labels = dict.fromkeys([*methods, *(label for _, label in rows)])
+    return pd.DataFrame(rows[n, label] for n in range(len(cases)) for label in labels)
 
 
 def score_case(method: Method, case: Case) -> dict[str, Any]:

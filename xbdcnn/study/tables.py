@@ -16,10 +16,8 @@ from xbdcnn.baselines.independent import INDEPENDENT
 from xbdcnn.data.source import Source
 from xbdcnn.inference.methods import (
     TOLD,
-    Method,
     collect_methods,
     default_names,
-    method_versions,
     training_seeds,
 )
 from xbdcnn.inference.weights import ESTIMATOR
@@ -30,9 +28,9 @@ from xbdcnn.study.comparison import (
     clear_winners,
     ordering_sentence,
 )
+from xbdcnn.study.measuring import measure_rows
 from xbdcnn.study.profiles import Profile
-from xbdcnn.study.results import ResultsFile
-from xbdcnn.study.scoring import BEFORE, digest, evaluate, table_1_cases, table_2_cases
+from xbdcnn.study.scoring import BEFORE
 from xbdcnn.study.statistics import methods_in, paired_differences, summarise
 from xbdcnn.study.table_text import CELL_COLUMNS, latex_text, readable
 from xbdcnn.study.trainings import recorded_shares
@@ -78,7 +76,7 @@ def run_table(
         output: folder, created if it does not exist.
         weights, only: which methods, see `methods.collect_methods`; by default Table II omits
             those of `TABLE_1_ONLY`.
-        resume: keep the rows of an interrupted measurement in `output` that are still valid.
+        resume: keep the rows in `output` that are still valid, of these and of other methods.
         progress: show a progress bar.
 
     Returns:
@@ -86,12 +84,15 @@ def run_table(
         paper_pixels_percent (`trainings.recorded_shares`).
 
     Raises:
-        XbdcnnError: see `methods.collect_methods`; before anything is measured.
+        XbdcnnError: see `methods.collect_methods` and `measure_rows`; before anything is measured.
     """
     rows = only or _default_rows(number, profile, weights)
     methods = collect_methods(profile.classical, profile.precision, weights, rows)
     stem = Path(output) / f"table_{number}"
-    results = _measure(number, profile, source, methods, weights, stem, resume, progress)
+    path = stem.with_name(f"{stem.name}_results.csv")
+    results = measure_rows(
+        number, profile, source, methods, path, weights, resume=resume, progress=progress
+    )
     facts = provenance(
         profile=profile.name,
         data=source.name,
@@ -100,7 +101,7 @@ def run_table(
         seed=0,
         precision=profile.precision,
         threads=torch.get_num_threads(),
-        training_seeds=training_seeds(methods, weights),
+        training_seeds=training_seeds(methods_in(results), weights),
     )
     return write_results(number, results, facts, stem, weights)
 
@@ -140,28 +141,6 @@ def _default_rows(number: int, profile: Profile, weights: Path | str | None) -> 
     """Names of all methods of a table."""
     names = default_names(profile.classical, weights)
     return [name for name in names if number == 1 or name not in TABLE_1_ONLY]
-
-
-def _measure(
-    number: int,
-    profile: Profile,
-    source: Source,
-    methods: dict[str, Method],
-    weights: Path | str | None,
-    stem: Path,
-    resume: bool,
-    progress: bool,
-) -> pd.DataFrame:
-    """Score all methods on the cases of a table and keep the rows in <stem>_results.csv."""
-    cases = {1: table_1_cases, 2: table_2_cases}[number](source, profile)
-    identity: dict[str, Any] = {"profile": profile.name, "data_sha256": source.fingerprint}
-    identity |= {"cases": digest(cases), "methods": method_versions(methods, weights)}
-    file = ResultsFile(stem.with_name(f"{stem.name}_results.csv"), identity)
-    known = file.valid_rows() if resume else None
-    file.start(known)
-    results = evaluate(methods, cases, progress, known, file.write)
-    file.write(results)
-    return results
 
 
 def table_1(results: pd.DataFrame) -> pd.DataFrame:
