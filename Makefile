@@ -66,7 +66,7 @@ demo: $(STAMP)  ## open a page without a kernel in the browser: the network runs
 	$(BIN)/python tools/demo.py $(ARGS)
 
 static-page: $(STAMP)  ## write the explorer as a page without a kernel; update its pictures in figures/
-	$(BIN)/python tools/static_explorer.py --page build/explorer-static --gif figures/explorer.gif \
+	$(BIN)/python tools/static_explorer.py --page build/explorer-static \
 	  --first xbdcnn/explorer/share/voila/templates/explorer/static/first.jpg
 	XBDCNN_SCREENSHOTS=figures/explorer $(BIN)/python -m pytest -q --no-cov \
 	  -k "opens or lens or dark or compared or phone" tests/explorer/test_browser.py

@@ -1,6 +1,6 @@
-"""Write the explorer as a static page of precomputed states, as a GIF, and its first picture.
+"""Write the explorer as a static page of precomputed states, and its first picture.
 
-All show only the built-in radiograph, whose licence permits redistribution.
+Both show only the built-in radiograph, whose licence permits redistribution.
 """
 
 from __future__ import annotations
@@ -8,15 +8,13 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Template
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from xbdcnn._common.files import atomic_path
 from xbdcnn.data.builtin import builtin_crop
@@ -42,9 +40,8 @@ SIGMAS = (0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0)
 """The states of the page: the paper's ranges, and levels below and above them."""
 
 METHOD = ZOO["xbdcnn"].label
-PAGE_SIDE, MAP_SIDE, GIF_SIDE = 320, 64, 224
+PAGE_SIDE, MAP_SIDE = 320, 64
 JPEG_QUALITY, FIRST_QUALITY = 75, 70
-GIF_FRAMES, GIF_GREYS, GIF_MILLISECONDS = 16, 32, 240
 
 
 def write_page(
@@ -141,71 +138,16 @@ def write_first(
     return path
 
 
-def write_gif(
-    path: Path | str, methods: dict[str, Method] | None = None, method: str = METHOD
-) -> Path:
-    """Write a GIF, noisy beside restored, along a closed curve in the plane of eta and sigma."""
-    path, methods = Path(path), methods or collect_methods()
-    clean = builtin_crop(GIF_SIDE)
-    frames = [_frame(clean, state, methods) for state in _closed_curve(method)]
-    with atomic_path(path) as temporary:
-        frames[0].save(
-            temporary,
-            "GIF",
-            save_all=True,
-            append_images=frames[1:],
-            duration=GIF_MILLISECONDS,
-            loop=0,
-            optimize=False,
-        )
-    return path
-
-
-def _closed_curve(method: str) -> Iterator[State]:
-    """States on a closed curve: first eta decreases, then sigma increases, and back."""
-    for seed in range(GIF_FRAMES):
-        turn = 2 * math.pi * seed / GIF_FRAMES
-        eta = math.exp(math.log(0.8) + 1.6 * math.cos(turn))
-        yield State(eta, 18 * (1 - math.cos(turn - math.pi / 4)), seed, method=method)
-
-
-def _frame(clean: NDArray[np.float32], state: State, methods: dict[str, Method]) -> Image.Image:
-    """Noisy and restored image, noise levels and PSNR below; few grey levels keep the GIF small."""
-    view = denoise_state(clean, simulate(clean, state), state, methods)
-    gap = np.full((GIF_SIDE, 4), 255, np.uint8)
-    pictures = [drawing.indices(view.noisy), gap, drawing.indices(view.restored)]
-    pictures = np.concatenate(pictures, axis=1)
-    strip = np.full((26, pictures.shape[1]), 255, np.uint8)
-    step = 255 / (GIF_GREYS - 1)
-    few = np.rint(np.rint(np.concatenate([pictures, strip]) / step) * step).astype(np.uint8)
-    frame = Image.fromarray(few)
-    _write_levels_and_psnr(frame, state, view)
-    return frame
-
-
-def _write_levels_and_psnr(frame: Image.Image, state: State, view: View) -> None:
-    from matplotlib.font_manager import findfont
-
-    font = ImageFont.truetype(findfont("DejaVu Sans"), 13)
-    draw, base = ImageDraw.Draw(frame), frame.height - 21
-    left = f"η {state.eta:.2f}   σ {state.sigma:.0f}   {view.before.psnr:.1f} dB"
-    draw.text((4, base), left, 0, font)
-    draw.text((GIF_SIDE + 8, base), f"restored: {view.after.psnr:.1f} dB", 0, font)
-
-
 def main() -> None:
     """Write the files requested and print their paths."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--page", type=Path, metavar="DIR", help="folder of the static page")
-    parser.add_argument("--gif", type=Path, metavar="FILE", help="animated GIF")
     parser.add_argument("--first", type=Path, metavar="FILE", help="first picture of the app")
     wanted = parser.parse_args()
     if wanted.page:
         print(write_page(wanted.page))
     if wanted.first:
         print(write_first(wanted.first))
-    if wanted.gif:
-        print(write_gif(wanted.gif))
 
 
 if __name__ == "__main__":

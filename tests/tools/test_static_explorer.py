@@ -67,27 +67,11 @@ def test_page_requests_nothing_from_a_network_and_no_module(page):
     assert text.count("<script") == text.count("</script>") == 2
 
 
-def test_gif_is_small_and_loops(tmp_path):
-    path = static_explorer.write_gif(tmp_path / "explorer.gif", METHODS, "half")
-    with Image.open(path) as picture:
-        assert picture.n_frames == static_explorer.GIF_FRAMES and picture.info["loop"] == 0
-    assert path.stat().st_size < 1_500_000
-    again = static_explorer.write_gif(tmp_path / "again.gif", METHODS, "half")
-    assert again.read_bytes() == path.read_bytes()
-
-
-def test_committed_gif_is_small():
-    path = ROOT / "figures" / "explorer.gif"
-    assert path.stat().st_size < 1_500_000
-    with Image.open(path) as picture:
-        assert picture.n_frames == static_explorer.GIF_FRAMES
-
-
 @pytest.mark.slow
 def test_tool_prints_its_options():
     command = [sys.executable, "tools/static_explorer.py", "--help"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert run.returncode == 0 and "--page" in run.stdout and "--gif" in run.stdout
+    assert run.returncode == 0 and "--page" in run.stdout and "--first" in run.stdout
 
 
 def test_app_without_voila_names_the_remedy(monkeypatch):
