@@ -15,8 +15,9 @@
 # # 01 Noise synthesis
 #
 # The paper trains on simulated noise: the quantum noise of the photons and the electronic noise of
-# the detector. All later results depend on this noise model, so this notebook derives it, verifies
-# it numerically, and compares it with the nine PSNR values of noisy images that the paper prints.
+# the detector. All results of the paper depend on this noise model, so this notebook derives it,
+# verifies it numerically, and compares it with the nine PSNR values of noisy images that the paper
+# prints.
 #
 # ![The built-in chest radiograph beside a map of its noise](../figures/01_noise_map.png)
 #

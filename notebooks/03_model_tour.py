@@ -558,9 +558,9 @@ non_blind = metrics.psnr(oracle.clamp(0, 1), clean).item()
 print(f"blind {after:.3f} dB, with true η and σ {non_blind:.3f} dB")
 
 # %% [markdown]
-# Where the true levels give a lower PSNR than the network's own estimate, the cause is training:
-# the U-Net has been trained only with the maps of its NLE and has adapted to their bias. The maps
-# are therefore an intermediate result of the network and not a parameter for the user.
+# Where the true levels give a lower PSNR than the network's own estimate, the probable cause is
+# training: the U-Net has been trained only with the maps of its NLE and can adapt to their bias.
+# The maps are then an intermediate result of the network and not a parameter for the user.
 #
 # ### Any size
 #

@@ -450,9 +450,9 @@ fig
 # image (profile and data as printed at the top). As written, the gradient of the SSIM term is much
 # larger, and the MSE term, which PSNR measures, has little influence. As released and in `BALANCED`
 # the gradient of the MSE term is much larger. Real training does not follow a straight line, and
-# Adam scales each parameter by the history of its gradients. In a real training run (notebook 11)
-# the SSIM term is also the stronger one as written and weak as released, by smaller factors than
-# here.
+# Adam scales each parameter by the history of its gradients. In the first steps of a training run
+# (notebook 11) the SSIM term is also the stronger one as written and weak as released, by smaller
+# factors than here.
 #
 # **Check.** The three statements hold at every point of the line.
 

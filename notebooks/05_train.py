@@ -617,7 +617,7 @@ fig
 # on central fields of validation radiographs, Table I on patches of test radiographs, ours and the
 # paper's on different ones, and the paper tests on patches of the radiographs that it trains on.
 # The next cell prints how far the scores of the same weights on our two sets of images are apart,
-# and the gain over the noisy patches, which depends less on the images than PSNR does:
+# and the gain over the noisy patches, which depends on the images, too (notebook 06):
 
 # %%
 validated = pd.Series({label: header["scores"]["val_psnr"] for label, header in headers.items()})
