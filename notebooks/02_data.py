@@ -273,7 +273,7 @@ fig
 # %% [markdown]
 # View and findings are labels of the data set; a program extracted the findings from reports. The
 # bright letters are markers of the side and of the technologist. The radiographs differ in
-# exposure, contrast and cropping, and two show electrodes and lines of patients under treatment.
+# exposure, contrast and cropping, and some show electrodes and lines of patients under treatment.
 #
 # Patients who can stand are exposed PA, from back to front; patients who are too ill to stand are
 # exposed AP, in bed. A method that is tested on PA views only is tested on the healthier patients.

@@ -504,8 +504,9 @@ assert not different
 # ### Precision and hardware
 #
 # `TrainConfig.precision` enables autocast through the library `accelerate`, which also uses a GPU
-# if there is one and distributes batches over several. On CPUs with bfloat16 units "bf16"
-# accelerates training. CPUs without them, GPUs, several GPUs and fp16 were **not measured here**.
+# if there is one and distributes batches over several. On CPUs with bfloat16 units "bf16" makes the
+# networks faster ([measured speed](../figures/benchmark/benchmark.md)). CPUs without them, GPUs,
+# several GPUs and fp16 were **not measured here**.
 
 # %%
 cpu = torch.backends.cpu.get_cpu_capability()
@@ -544,8 +545,8 @@ shipped.round(2)
 # Networks with two runs started the second from the weights of the first (`xbdcnn train
 # --initial`); hours and patches include both. The first runs of the successors saw patches at
 # uniformly random positions, in which the outermost pixels of an image are rare, and many
-# radiographs have a frame of one or two pixels there. In the second runs a pixel at the border is
-# seen at least half as often as one inside.
+# radiographs have a frame of one or two pixels there. In the second runs a pixel at an edge of the
+# image is seen about half as often as one inside, and one in a corner a quarter as often.
 #
 # **Check.** A comparison is fair only at equal budget: the same pixels, patches, noise and seed for
 # all compared networks. X-BDCNN (balanced) is not one of them: it was trained longer, on more
