@@ -15,8 +15,14 @@
 # # 01 Noise synthesis
 #
 # The paper trains on simulated noise: the quantum noise of the photons and the electronic noise of
-# the detector. All later results depend on this noise model, so this notebook derives it, verifies
-# it numerically, and compares it with the nine PSNR values of noisy images that the paper prints.
+# the detector. All results of the paper depend on this noise model, so this notebook derives it,
+# verifies it numerically, and compares it with the nine PSNR values of noisy images that the paper
+# prints.
+#
+# ![The built-in chest radiograph beside a map of its noise](../figures/01_noise_map.png)
+#
+# *The built-in radiograph and its noise, strongest along the spine, where few photons arrive: the
+# published figure of this notebook.*
 #
 # ## What you'll do
 #
@@ -53,7 +59,7 @@ from xbdcnn import detector, measured_noise, metrics, noise, paper, plotting
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import builtin_crop, builtin_radiograph, find_source, load_exposures
 from xbdcnn.study import detector_noise, detectors, results, scoring
-from xbdcnn.study.notebook import expect, run_time, show_source
+from xbdcnn.study.notebook import expect, run_time, short_labels, show_source
 from xbdcnn.study.profiles import get_profile
 
 # %% [markdown]
@@ -113,7 +119,8 @@ chest = pd.DataFrame({"transmission": rays, "photons": beam * rays}, index=list(
 chest["signal-to-noise"] = chest["photons"] ** 0.5
 chest["grey level"] = 255 * grey
 chest["noise (grey levels)"] = detector.displayed_variance(grey, beam, display=window).sqrt()
-chest.round(3)
+chest = chest.astype(float).round(dict(zip(chest, (3, 0, 1, 0, 1), strict=True)))
+chest.astype({"photons": int, "grey level": int})
 
 # %% [markdown]
 # White pixels receive few photons. The column *photons* shows it: fewer arrive behind the heart
@@ -218,13 +225,20 @@ for number, one in enumerate(measured):
         display(fig)
 
 # %% [markdown]
-# The two cameras of I12 confirm the physics over a range of signals of more than 20: the variance
-# grows linearly with the counts, to about 10 %, and the spread of the dark frames, their electronic
-# noise, is a few counts. The flats of the other two cover too small a range to decide on a law. In
-# those of K11 the variance even falls with the signal; the next cell shows why no law of photons
-# can be read from it. The radiographs are *processed* images: their variance follows no line, and
-# adjacent pixels are correlated. Some anatomy remains in the smoothest blocks of a single
-# radiograph, so those correlations are upper limits.
+# The two cameras of I12 agree with the physics over a wide range of signals: the variance grows
+# nearly in proportion to the counts, as the next cell states, and the spread of the dark frames,
+# their electronic noise, is a few counts. The flats of the other two cover too small a range to
+# decide on a law; within it the variance even falls with the signal. For K11 the cell after the
+# next shows why no law of photons can be read from it. The radiographs are *processed* images:
+# their variance follows no line, and adjacent pixels are correlated. Some anatomy remains in the
+# smoothest blocks of a single radiograph, so those correlations are upper limits.
+
+# %%
+for one in measured[:2]:
+    signal, laws = one.bins.signal, {law.name: law for law in one.laws}
+    print(f"{one.title}: signals × {signal[-1] / signal[0]:.0f}, variance like ", end="")
+    print(f"q^{laws['power'].parameters[1]:.2f}; deviation from a line through the origin ", end="")
+    print(f"{laws['linear'].error:.0%}, from the best law {one.laws[0].error:.0%}")
 
 # %%
 k11 = load_exposures("k11")
@@ -233,14 +247,14 @@ flats = flats / flats.mean(axis=(1, 2), keepdims=True) * flats.mean()
 by_row = (flats.var(axis=0, ddof=1) / flats.mean(axis=0)).mean(axis=1)
 chance = by_row.mean() * (2 / (len(flats) - 1) / flats.shape[2]) ** 0.5
 print("K11, variance / mean by row:", by_row.round(2))
-print(f"standard deviation {by_row.std():.2f}, by chance {chance:.2f}")
+print(f"mean {by_row.mean():.2f}, standard deviation {by_row.std():.2f}, by chance {chance:.2f}")
 assert by_row.std() > 3 * chance
 
 # %% [markdown]
 # The variance depends on the row, with a period of five to six rows. Such a pattern can arise when
 # frames are resampled by a factor that is no integer, since each pixel then averages another number
 # of detector pixels. The file does not state its processing, so this is a conclusion from the
-# pattern alone. The ratio of 1.6 is an average over it.
+# pattern alone. The mean ratio is an average over it.
 
 # %%
 table_of_detectors = detectors.measure_detectors(source)
@@ -251,17 +265,17 @@ table_of_detectors.set_index("detector")[columns].round(2)
 # *photons*: per count, stored value or grey level, the inverse slope of the linear law;
 # *electronic*: spread of the dark frames; *across*, *down*: correlation of adjacent pixels;
 # *length*: standard deviation in pixels of the blur that would cause it; *law*: the best by
-# likelihood, with the relative deviation of the bins from it. For radiographs in processed values
-# "photons" only states the slope.
+# Akaike's criterion (AIC), with the relative deviation of the bins from it. For radiographs in
+# processed values "photons" only states the slope.
 #
 # ### What the noise model keeps
 #
-# For a logarithmic display the paper's model has the right direction of the variance. Its law, its
-# number of photons (many in white, where a detector receives few) are wrong. The noise of adjacent
-# pixels is independent in three of the four detectors, as in the model, and neither in the fourth
-# nor in the processed radiographs. With another display the model is exact: if grey levels are
-# proportional to the photons, `detector_noise` is Eq. 1. The networks of the paper are trained on
-# Eq. 1, and its tables are measured on Eq. 1; the rest of this notebook treats this model.
+# For a logarithmic display the paper's model has the right direction of the variance. Its law and
+# its number of photons (many in white, where a detector receives few) are wrong. The noise of
+# adjacent pixels is independent in three of the four detectors, as in the model, and neither in the
+# fourth nor in the processed radiographs. With another display the model is exact: if grey levels
+# are proportional to the photons, `detector_noise` is Eq. 1. The networks of the paper are trained
+# on Eq. 1, and its tables are measured on Eq. 1; the rest of this notebook treats this model.
 # [Notebook 11](11_audit.ipynb) measures what the difference costs.
 #
 # **Check.** In that limit both functions draw the same photons.
@@ -305,9 +319,9 @@ show_source(noise.electronic_noise)
 #
 # $$P(\eta\,p = k) = \frac{\lambda^k e^{-\lambda}}{k!}, \qquad \lambda = \eta\, g. \tag{2}$$
 #
-# We interpret η as a **gain**, the number of photons per grey level. In the model a pixel of grey
-# level $g$ receives $\eta g$ photons on average, and the division of the photon count by η returns
-# it to the grey scale.
+# We interpret η as **photons per grey level**, the inverse of a gain in grey levels per photon. In
+# the model a pixel of grey level $g$ receives $\eta g$ photons on average, and the division of the
+# photon count by η returns it to the grey scale.
 
 # %%
 show_source(noise.quantum_noise)
@@ -333,8 +347,8 @@ for eta in (0.4, 0.8, 1.9):
     print(f"η = {eta}: {photons:5.1f} photons at grey {grey}, signal-to-noise {photons**0.5:4.1f}")
 
 # %% [markdown]
-# The noisy image is the sum of both components, clipped to the range of an 8-bit file. Every
-# notebook, every training run and every table of this project calls this function.
+# The noisy image is the sum of both components, clipped to the range of an 8-bit file. All training
+# runs and tables of this project draw the noise of the paper's model with this function.
 
 # %%
 show_source(noise.add_hybrid_noise)
@@ -657,7 +671,7 @@ cells["printed"] = list(paper.TABLE_2_NOISY_PSNR.values())
 cells["ChestX-ray8"] = on_file["psnr"].reindex(list(paper.TABLE_2_NOISY_PSNR)).to_numpy()
 cells["here"] = [noisy_psnr(*level, clip=True) for level in paper.TABLE_2_NOISY_PSNR]
 cells["here, unclipped"] = [noisy_psnr(*level, clip=False) for level in paper.TABLE_2_NOISY_PSNR]
-cells.round(2)
+short_labels(cells.set_index(["eta", "sigma"]).round(2))
 
 # %% [markdown]
 # **Check.** On the ten ChestX-ray8 radiographs all nine values agree with the paper within 0.3 dB,
@@ -687,7 +701,8 @@ show_source(noise.implied_mean)
 
 # %% tags=["nbval-check-output"]
 implied = noise.implied_mean(cells["printed"], cells["eta"], cells["sigma"])
-print(cells[["eta", "sigma", "printed"]].assign(implied_mean=implied).round(1))
+shown = cells[["eta", "sigma", "printed"]].assign(implied_mean=implied).astype({"sigma": int})
+print(shown.round({"printed": 2, "implied_mean": 1}).to_string(index=False))
 
 # %% [markdown]
 # All nine cells imply about the same mean grey level, a plausible one for a chest radiograph. Other
@@ -733,13 +748,13 @@ fig
 
 # %% [markdown]
 # The figure shows the mean implied by each of the nine cells under the five interpretations, on a
-# logarithmic scale. The grey band marks the possible grey levels of an 8-bit image. Only the gain
-# interpretation (connected dots) is constant within this band. The interpretation with images in
-# [0, 1] is also constant, but for an almost black image; the others vary with η, which is
-# impossible for fixed test images.
+# logarithmic scale. The grey band marks the possible grey levels of an 8-bit image. Only the
+# interpretation as photons per grey level (connected dots) is constant within this band. The
+# interpretation with images in [0, 1] is also constant, but for an almost black image; the others
+# vary with η, which is impossible for fixed test images.
 #
-# **Check.** Only the gain interpretation gives a possible grey level that is constant over all
-# cells within 10 %. Three interpretations imply, in some cells, images brighter than white, and one
+# **Check.** Only photons per grey level give a possible grey level that is constant over all cells
+# within 10 %. Three interpretations imply, in some cells, images brighter than white, and one
 # implies images that are almost black.
 
 # %%
@@ -748,9 +763,9 @@ assert list(summary.index[possible & (summary["ratio"] < 1.1)]) == ["Poisson(η 
 
 # %% [markdown]
 # The interpretation Poisson(g / η) · η is the usual convention of a *gain in grey levels per
-# photon*, where a large number means strong noise. Training with this interpretation would use
-# noise several times too strong at one end of the range and too weak at the other, and the first
-# column of Table II would differ by several decibels.
+# photon*, where a large number means strong noise. The variance of its quantum noise differs by the
+# factor η²: training with it would use noise too strong at one end of the range and too weak at the
+# other, and the first column of Table II would differ by several decibels.
 #
 # The implied mean still decreases slightly with σ. The same calculation for our own PSNRs, where
 # the true mean is known, shows the reason.
@@ -761,7 +776,7 @@ means = psnrs.apply(noise.implied_mean, args=(cells["eta"], cells["sigma"]))
 by_sigma = means.groupby(cells["sigma"]).mean()
 true_mean = 255 * np.mean([g.mean().item() for g in batch])
 print(f"true mean of these images: {true_mean:.1f}; implied by PSNR, averaged over η:")
-by_sigma.round(1)
+short_labels(by_sigma.round(1))
 
 # %% [markdown]
 # Without clipping the implied mean does not decrease with σ. With clipping it decreases, for our

@@ -18,6 +18,11 @@
 # describes these images: where they come from, how a file is converted to an image in which bones
 # are white, how the images are split into training and test sets, and how much noise they contain.
 #
+# ![Six chest radiographs with their views and findings](../figures/02_chests.png)
+#
+# *Six test radiographs of ChestX-ray8, which are part of the package: the published figure of this
+# notebook.*
+#
 # ## What you'll do
 #
 # You open a real chest radiograph from its DICOM file, read other formats, index a folder of images
@@ -60,7 +65,7 @@ from xbdcnn.data.sample import ATTRIBUTION, REGISTRY
 from xbdcnn.detector import scintillator_blur
 from xbdcnn.study import detectors, results, scoring
 from xbdcnn.study.detector_noise import measure_radiograph
-from xbdcnn.study.notebook import expect, run_time, show_source
+from xbdcnn.study.notebook import expect, run_time, short_labels, show_source
 from xbdcnn.study.profiles import get_profile
 
 # %% [markdown]
@@ -169,8 +174,9 @@ fig
 # for this file. The built-in radiograph adds the logarithm and removes the edge of the collimator.
 # `builtin_crop(1024)` crops to the chest as in ChestX-ray8.
 #
-# **Check.** Data type and range follow the convention, and the image is upright: the lower half is
-# brighter than the lungs, and the middle, with the spine, is brighter than the lung fields.
+# **Check.** Data type and range follow the convention, and the image is upright: its lower fifth,
+# the abdomen, is brighter than the lungs, and the middle, with the spine, is brighter than the lung
+# fields.
 
 # %%
 chest = radiographs.builtin_crop(1024)
@@ -267,7 +273,7 @@ fig
 # %% [markdown]
 # View and findings are labels of the data set; a program extracted the findings from reports. The
 # bright letters are markers of the side and of the technologist. The radiographs differ in
-# exposure, contrast and cropping, and two show electrodes and lines of patients under treatment.
+# exposure, contrast and cropping, and some show electrodes and lines of patients under treatment.
 #
 # Patients who can stand are exposed PA, from back to front; patients who are too ill to stand are
 # exposed AP, in bed. A method that is tested on PA views only is tested on the healthier patients.
@@ -453,11 +459,11 @@ plotting.save_figure(fig, figures / "02_grey_levels", caption, facts, smoke=sett
 fig
 
 # %% [markdown]
-# The histogram has two modes, lung and other tissue, and the mean is in the valley between them.
-# The PSNR of the noisy image depends on this mean only, as long as few pixels are clipped. Clipping
-# reduces the error, so that the implied mean is too low, the more the larger σ is. The nine numbers
-# of the paper therefore determine its mean grey level approximately, and their decrease with σ how
-# many pixels are near black or white.
+# The histogram of the built-in radiograph has two broad modes, lung and other tissue, and its mean
+# is in the valley between them. At a given noise level the PSNR of the noisy image depends on this
+# mean only, as long as few pixels are clipped. Clipping reduces the error, so that the implied mean
+# is too low, the more the larger σ is. The nine numbers of the paper therefore determine its mean
+# grey level approximately, and their decrease with σ how many pixels are near black or white.
 #
 # Do radiographs that were not chosen for their brightness agree with Table II? The noisy PSNRs of
 # ten ChestX-ray8 radiographs are on file, and the same formula gives the mean that they imply. (The
@@ -545,18 +551,19 @@ axis.set(xlabel="grey level", ylabel="noise (grey levels)", xlim=(0, 255), ylim=
 fig.legend(loc="outside right upper")
 
 # %%
-caption = "Noise by grey level: the built-in radiograph in two displays, and other radiographs."
+caption = "Noise by grey level: the built-in radiograph in two displays"
+caption += f", and {len(others)} radiographs of {source.name}." if others else "."
 name = figures / "02_residual_noise"
 plotting.save_figure(fig, name, caption, facts, smoke=settings.is_smoke)
 fig
 # %% [markdown]
-# Each curve is the noise of one radiograph, from the finest detail, in bins of the local mean. The
-# two coloured curves are the same file, hence the same photons: what is measured in grey levels
-# depends on the display. With the logarithm the noise is strongest near white, where few photons
-# arrived; in the header's window it falls from middle grey levels towards white. The dashed law of
-# Eq. 1 has the average strength of the blue curve; it rises like $\sqrt g$, the measured noise
-# faster. Other radiographs (grey, if the data source has any) were processed in ways that their
-# files do not state.
+# Each curve with dots is the noise from the finest detail in bins of the local mean. These two
+# curves are the same file, hence the same photons: what is measured in grey levels depends on the
+# display. With the logarithm the noise is strongest near white, where few photons arrived; in the
+# header's window it falls from middle grey levels towards white. The dashed law of Eq. 1 has the
+# average strength of the blue curve; it rises like $\sqrt g$, the measured noise faster. With a
+# folder of radiographs as data source the figure also shows their curves, thin and grey; they were
+# processed in ways that their files do not state.
 #
 # The table lists the correlation of adjacent pixels, in the smoothest blocks, and the law that fits
 # best. The last row is the median of the images of the data source, if there are any.
@@ -616,7 +623,7 @@ for strength in (16, 4, 1, 0.25):
     errors = {name: np.sqrt(np.mean((e - reference) ** 2)) for name, e in estimates.items()}
     rows[strength] = {name: 20 * np.log10(255 / error) for name, error in errors.items()}
 scores = pd.DataFrame(rows).T.rename_axis("added noise (grey levels)")
-scores.round(2)
+short_labels(scores.round(2))
 
 # %% [markdown]
 # **Check.** Under strong noise no estimate scores higher than the true scene by more than 0.1 dB.
@@ -649,10 +656,10 @@ pd.concat({"noise (grey levels)": residual, "true scene (dB)": of_scene}, axis=1
 # The noise of a reference is probably between the two columns. A reduction to 512 pixels averages
 # 12 pixels and would reduce independent noise to less than a third. Neither column falls that much,
 # and the second one falls and then rises above its first value: in small images the estimators find
-# fine anatomy. We compare the best
-# value of the paper, its columns corrected, with the score of the true scene, and with that of the
-# test radiographs of ChestX-ray8, whose residual noise is on file (by an estimate from the finest
-# wavelet coefficients, which is too low for correlated noise).
+# fine anatomy. We compare the best value of the paper, its columns corrected, with the score of the
+# true scene by both measurements, and with that of the test radiographs of ChestX-ray8, whose
+# residual noise is on file (by an estimate from the finest wavelet coefficients, which is too low
+# for correlated noise).
 
 # %%
 best = max(paper.corrected(row["X-BDCNN"]).psnr for row in paper.TABLE_2.values())
@@ -663,7 +670,8 @@ print(", ".join(f"{share:.0%} by the {name}" for name, share in zip(methods, bel
 on_file = 20 * np.log10(255 / results.table("audit_residual")["residual"])
 print(f"true scene, {len(on_file)} ChestX-ray8 radiographs: {on_file.min():.1f} to ", end="")
 print(f"{on_file.max():.1f} dB, {(on_file < best).mean():.0%} of them below the best PSNR")
-expect(best < of_scene["finest detail"].min(), "the best PSNR is below the medians", source)
+below_medians = best < of_scene["finest detail"].min()
+expect(below_medians, "the best PSNR is below the medians by the finest detail", source)
 
 # %% [markdown]
 # ## Discussion

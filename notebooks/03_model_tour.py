@@ -19,6 +19,11 @@
 # noise. The paper describes them in half a column and one drawing. This notebook lists every layer,
 # and names every point where text and published code disagree.
 #
+# ![The layers of the two subnetworks as boxes from left to right](../figures/03_figure_1.png)
+#
+# *Fig. 1 of the paper, drawn from the operations of the network: the published figure of this
+# notebook.*
+#
 # ## What you'll do
 #
 # You write the two subnetworks in three cells, draw Fig. 1 from the network itself, list its layers
@@ -348,10 +353,10 @@ for at in (64, 65, 66, 67):
     print(f"output row {at}: {nbd} pixels without the NLE, {both} with it")
 
 # %% [markdown]
-# The NLE estimates the noise from 11×11 pixels, which is few: the standard deviation of 121 samples
-# is itself uncertain by six percent, and anatomy adds to the variance. The receptive field of the
-# whole network is 94 to 98 pixels wide, that of the U-Net alone 84 to 88. Its size depends on the
-# position of the output pixel in the 4×4 grid of the two poolings.
+# The NLE estimates the noise from 11×11 pixels, which is few: the standard deviation of $n$ samples
+# is itself uncertain by $1/\sqrt{2n}$, six percent of it here, and anatomy adds to the variance.
+# The receptive field of the whole network is 94 to 98 pixels wide, that of the U-Net alone 84 to
+# 88. Its size depends on the position of the output pixel in the 4×4 grid of the two poolings.
 #
 # **Check.** Finite differences must agree. Without biases a black image stays black; one white
 # pixel at the edge of the receptive field must change the output, one just outside must not.
@@ -553,9 +558,9 @@ non_blind = metrics.psnr(oracle.clamp(0, 1), clean).item()
 print(f"blind {after:.3f} dB, with true η and σ {non_blind:.3f} dB")
 
 # %% [markdown]
-# Where the true levels give a lower PSNR than the network's own estimate, the cause is training:
-# the U-Net has been trained only with the maps of its NLE and has adapted to their bias. The maps
-# are therefore an intermediate result of the network and not a parameter for the user.
+# Where the true levels give a lower PSNR than the network's own estimate, the probable cause is
+# training: the U-Net has been trained only with the maps of its NLE and can adapt to their bias.
+# The maps are then an intermediate result of the network and not a parameter for the user.
 #
 # ### Any size
 #

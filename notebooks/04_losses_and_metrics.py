@@ -16,7 +16,12 @@
 #
 # The loss determines what a network learns, the metric how it is compared. The paper's loss has
 # four terms in six equations, and text, equations and published code disagree on nearly all of
-# them. Its tables have three columns, two of which have exchanged headings.
+# them. In the rows of the networks two of the three columns of its tables are exchanged.
+#
+# ![Loss against the estimated level, three curves](../figures/04_asymmetry.png)
+#
+# *Eq. 3 as the text, the equation and the released code define it; the last has a second zero below
+# the true level. The published figure of this notebook.*
 #
 # ## What you'll do
 #
@@ -328,8 +333,8 @@ for batch_size in (1, 8, 64):
     print(f"batch of {batch_size:2d}:", {kind: round(v, 3) for kind, v in values.items()})
 
 # %% [markdown]
-# At the batch size of the released code, 64, λ₄ = 0.05 therefore acts like 3.2 on a mean, and
-# changing the batch size changes the loss.
+# At the batch size of the released code, 64, λ₄ = 0.05 therefore acts like about 64 × 0.05 = 3.2 on
+# a mean, and changing the batch size changes the loss.
 #
 # ### Gradients of the loss terms
 #
@@ -362,17 +367,27 @@ def gradient_norm(recipe, term, network, part, batch):
 
 
 # %%
+def conditions(batch):
+    """Images and noise levels of a batch, in words."""
+    eta, sigma = batch.eta, batch.sigma
+    images = f"{len(batch.clean)} patches of side {batch.clean.shape[-1]}, {source.name}"
+    levels = f"η {eta.min():.2f} to {eta.max():.2f}, σ {sigma.min():.1f} to {sigma.max():.1f}"
+    return f"{images}, {levels}, images in [0, 1], each term with the weight of its recipe"
+
+
 norms = {}
 for name, recipe in recipes.items():
     network = build_network("xbdcnn", replace(recipe, width=16))
     batch = draw_batch(pool, recipe, config, 0, torch.device("cpu"))
     for part in ("nle", "nbd"):
         norms[name, part] = {t: gradient_norm(recipe, t, network, part, batch) for t in terms}
+    print(f"{name}, weights {recipe.loss_weights}: {conditions(batch)}")
 
 # %% [markdown]
 # Terms compete only in parameters that both reach, because Adam normalises each parameter on its
 # own. The asymmetric and the TV term act on the NLE alone, and the estimate of the NLE reaches the
-# image through the NBD. Each column is divided by its MSE term.
+# image through the NBD. Each column is divided by its MSE term. The ratios hold under the
+# conditions printed above, for an untrained network of a quarter of the width.
 
 # %%
 norms = pd.DataFrame(norms)
@@ -384,7 +399,7 @@ print((norms / norms.loc["mse"]).map("{:.3g}".format).to_string())
 # not representative of training. As the restored image approaches the clean one, the gradient of
 # the MSE decreases in proportion to the error, while that of SSIM need not. We therefore compare
 # both gradients with respect to the image at several points on the straight line from the noisy
-# image to the clean one.
+# image to the clean one, again with the weights of each recipe, on the last of the batches above.
 
 
 # %%
@@ -400,11 +415,17 @@ def ssim_over_mse(recipe, batch, share):
 
 
 # %%
+def digits(value):
+    """A number with three significant digits, without an exponent."""
+    return np.format_float_positional(value, precision=3, fractional=False, trim="-")
+
+
 shares = (0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
 ratios = {}
+print(conditions(batch))
 for name, recipe in recipes.items():
     ratios[name] = np.array([ssim_over_mse(recipe, batch, share) for share in shares])
-    print(f"{name:12s}", ", ".join(f"{ratio:.3g}" for ratio in ratios[name][:, 1]))
+    print(f"{name:12s}", ", ".join(map(digits, ratios[name][:, 1])))
 
 # %% [markdown]
 # The ratios are plotted against the PSNR of the image. Above the dotted line the gradient of SSIM
@@ -429,16 +450,17 @@ fig
 # image (profile and data as printed at the top). As written, the gradient of the SSIM term is much
 # larger, and the MSE term, which PSNR measures, has little influence. As released and in `BALANCED`
 # the gradient of the MSE term is much larger. Real training does not follow a straight line, and
-# Adam scales each parameter by the history of its gradients. In a real training run (notebook 11)
-# the SSIM term is also the stronger one as written and weak as released, by smaller factors than
-# here.
+# Adam scales each parameter by the history of its gradients. In the first steps of a training run
+# (notebook 11) the SSIM term is also the stronger one as written and weak as released, by smaller
+# factors than here.
 #
 # **Check.** The three statements hold at every point of the line.
 
 # %%
 for name, points in ratios.items():
     low, high = points[:, 1].min(), points[:, 1].max()
-    print(f"{name}: SSIM gradient {low:.2g} to {high:.2g} times the MSE gradient")
+    print(f"{name}: SSIM gradient {digits(low)} to {digits(high)} times the MSE gradient")
+print("with", conditions(batch))
 expect(ratios["AS_WRITTEN"][:, 1].min() > 10, "SSIM dominates as written", source)
 expect(ratios["AS_RELEASED"][:, 1].max() < 0.1, "MSE dominates as released", source)
 expect(ratios["BALANCED"][:, 1].max() < 0.1, "MSE dominates when balanced, too", source)
@@ -458,9 +480,9 @@ print(", ".join(f"{ratio:.2g}" for ratio in ratios["AS_WRITTEN"][:, 1] / 255**2)
 # 07](07_ablations.ipynb#what-the-text-leaves-open) has the effect on PSNR.
 #
 # The SSIM term has little influence as released because images are in [0, 1], but $C_1$ and $C_2$
-# are those of a data range of 255: $C_2$ is about 58, while the variance of a residual is some
-# thousandths. Numerator and denominator are both nearly $C_2$, and their quotient is close to 1 for
-# any output of the network.
+# are those of a data range of 255: $C_2$ is thousands of times the variance of a residual, as the
+# next two cells print. Numerator and denominator are both nearly $C_2$, and their quotient is close
+# to 1 for any output of the network.
 
 # %% tags=["nbval-check-output"]
 for data_range in (1.0, 255.0):
@@ -523,7 +545,7 @@ gaps = pd.DataFrame()
 gaps["gap, noisy"] = [psnr_minus_snr(noisy, clean) for noisy, clean in pairs]
 gaps["gap, less noisy"] = [psnr_minus_snr((noisy + clean) / 2, clean) for noisy, clean in pairs]
 gaps["rms grey level"] = [255 * clean.square().mean().sqrt().item() for clean in images]
-gaps.round(3)
+gaps.rename_axis("image").round(2)
 
 # %% [markdown]
 # **Check.** The gap does not depend on the method, follows from the brightness alone, and is never
@@ -770,8 +792,9 @@ expect(of_windows < by_range[2] - by_range[1], "windows change it less", source)
 #
 # - SNR never exceeds PSNR, and in Table II their difference is one negative number in all 27 cells:
 #   the two columns are exchanged.
-# - The influence of a loss term follows from its gradients. For images in [0, 1] the SSIM term
-#   dominates as written; as released and in `BALANCED` the squared error does.
+# - The influence of a loss term follows from its gradients. For images in [0, 1], with the weights
+#   of each recipe and noise of the training range, the SSIM term dominates as written; as released
+#   and in `BALANCED` the squared error does.
 # - Text, equation and released code give three readings of Eq. 3, and the released one has a second
 #   zero below the true level. An SSIM value needs its window, border and data range.
 #

@@ -15,9 +15,14 @@
 # # 05 Train
 #
 # The details of training are often missing from a paper and hard to repeat. The training loop below
-# is short, trains every network of the tables, and draws its noise such that all networks see the
-# same patches. A training run can be interrupted at any time; a resumed run gives the same result
-# as an uninterrupted one, which is tested below.
+# is short, trains every network of this project, and draws its noise such that networks with the
+# same settings see the same patches. A training run can be interrupted at any time; a resumed run
+# gives the same result as an uninterrupted one, which is tested below.
+#
+# ![Validation PSNR of each shipped network against the training patches seen](../figures/05_shipped.png)
+#
+# *Learning curves of the shipped networks, and two scores on other images: the published figure of
+# this notebook.*
 #
 # ## What you'll do
 #
@@ -34,7 +39,7 @@
 #
 # Notebooks 03 and 04; the [glossary](../docs/glossary.md) explains the terms. With profile `quick`
 # the notebook trains a half-width network for a hundred steps as a demonstration: the tables use
-# the shipped weights. The profiles `cpu` and `paper` train every network of the tables; `xbdcnn
+# the shipped weights. The profiles `cpu` and `paper` train every network of this project; `xbdcnn
 # train --estimate` predicts their time on your machine. The last line of the notebook states how
 # long the run took.
 #
@@ -152,9 +157,9 @@ else:
 show_source(batches.draw_batch)
 
 # %% [markdown]
-# A batch is determined by the seed and the number of the step. The networks compared in a table are
-# therefore trained on the same patches with the same noise, and a resumed run needs no stored
-# random state.
+# A batch is determined by the seed and the number of the step. Networks that are trained with the
+# same settings therefore see the same patches with the same noise, and a resumed run needs no
+# stored random state.
 #
 # One step draws a batch, restores it, computes the loss and updates the weights. `accelerator` is a
 # thin layer for running on a CPU, a GPU or several GPUs, and for the precision.
@@ -212,8 +217,8 @@ fig
 # Where a patch is almost uniform there is no structure to preserve, and the network has to remove
 # all of the noise.
 #
-# **Check.** The same seed and step give the same batch, and another step gives another. All
-# comparisons in notebooks 06 and 07 depend on this.
+# **Check.** The same seed and step give the same batch, and another step gives another. The
+# comparisons at equal budget in notebooks 06 and 07 depend on this.
 
 # %%
 again, later = (
@@ -226,8 +231,9 @@ assert not torch.equal(batch.clean, later.clean)
 # ### A training loop that you can edit
 #
 # The loop of the package adds validation, checkpoints, exact resuming and several GPUs. Without
-# them, twenty lines remain. Here they train a network of a quarter of the paper's width for two
-# hundred steps; every five steps they restore patches that are not used for training.
+# them, twenty lines remain. Here the loop trains a network of a quarter of the paper's width for
+# two hundred steps (ten in profile smoke); after every five steps the network restores patches that
+# are not used for training.
 
 # %%
 STEPS = 10 if settings.is_smoke else 200
@@ -312,10 +318,12 @@ expect(settings.is_smoke or seen[STEPS][0] > noisy_psnr + 3, "the loop trains", 
 budgets = pd.DataFrame({name: asdict(p.train) for name, p in PROFILES.items()}).T
 budgets["steps"] = [p.train.steps for p in PROFILES.values()]
 budgets["width"] = [p.width for p in PROFILES.values()]
-budgets["megapixels"] = (budgets["patches"] * budgets["patch_size"] ** 2 / 1e6).astype(int)
+budgets["megapixels"] = budgets["patches"] * budgets["patch_size"] ** 2 / 1e6
 
 # %% tags=["nbval-check-output"]
 shown = ["width", "patches", "patch_size", "batch_size", "steps", "schedule", "precision"]
+for name, digits in {"patches": 0, "steps": 0, "megapixels": 2}.items():
+    budgets[name] = [f"{value:,.{digits}f}" for value in budgets[name]]
 print(budgets[[*shown, "megapixels"]].to_string())
 
 # %% [markdown]
@@ -377,11 +385,12 @@ scored = [name for name in names if name in zoo.ZOO]  # an estimator restores no
 histories = {zoo.ZOO[name].label: pd.read_csv(runs / name / "log.csv") for name in scored}
 log = histories[zoo.ZOO["xbdcnn"].label]
 shown = ["step", "seconds", "loss", "loss_mse", "val_psnr", "val_eta_rmse", "val_sigma_rmse"]
-log[shown].iloc[np.linspace(0, len(log) - 1, min(6, len(log))).astype(int)].round(4)
+digits = dict(zip(shown, (0, 1, 4, 4, 2, 2, 1), strict=True))
+log[shown].iloc[np.linspace(0, len(log) - 1, min(6, len(log))).astype(int)].round(digits)
 
 # %% [markdown]
 # The complete log as curves. A PSNR that still rises at the end shows that the training run was too
-# short, and a term that does not decrease has too little influence on the training.
+# short, and a term that does not decrease has too little influence or needs a longer run.
 
 # %%
 fig = plotting.training_curves(histories)
@@ -495,8 +504,9 @@ assert not different
 # ### Precision and hardware
 #
 # `TrainConfig.precision` enables autocast through the library `accelerate`, which also uses a GPU
-# if there is one and distributes batches over several. On CPUs with bfloat16 units "bf16"
-# accelerates training. CPUs without them, GPUs, several GPUs and fp16 were **not measured here**.
+# if there is one and distributes batches over several. On CPUs with bfloat16 units "bf16" makes the
+# networks faster ([measured speed](../figures/benchmark/benchmark.md)). CPUs without them, GPUs,
+# several GPUs and fp16 were **not measured here**.
 
 # %%
 cpu = torch.backends.cpu.get_cpu_capability()
@@ -516,13 +526,16 @@ loaded = {name: load_network(shipped_path(name)) for name in zoo.shipped_names()
 headers = {zoo.ZOO[name].label: header for name, (_, header) in loaded.items()}
 shipped = pd.DataFrame({label: header["budget"] for label, header in headers.items()}).T
 shipped = shipped[["batch_size", "learning_rates", "precision"]]
+shipped["learning_rates"] = [
+    " to ".join(f"{r:g}" for r in ends) for ends in shipped["learning_rates"]
+]
 
 # %% [markdown]
 # We add the number of parameters, the wall time, which includes delays on a busy machine, the data
 # and the number of training runs.
 
 # %%
-shipped["parameters"] = [models.count_parameters(network) for network, _ in loaded.values()]
+shipped["parameters"] = [f"{models.count_parameters(n):,}" for n, _ in loaded.values()]
 shipped["hours"] = [header["seconds"] / 3600 for header in headers.values()]
 shipped["data"] = [header["provenance"]["data"] for header in headers.values()]
 shipped["runs"] = [1 + len(header.get("earlier", ())) for header in headers.values()]
@@ -532,8 +545,8 @@ shipped.round(2)
 # Networks with two runs started the second from the weights of the first (`xbdcnn train
 # --initial`); hours and patches include both. The first runs of the successors saw patches at
 # uniformly random positions, in which the outermost pixels of an image are rare, and many
-# radiographs have a frame of one or two pixels there. In the second runs a pixel at the border is
-# seen at least half as often as one inside.
+# radiographs have a frame of one or two pixels there. In the second runs a pixel at an edge of the
+# image is seen about half as often as one inside, and one in a corner a quarter as often.
 #
 # **Check.** A comparison is fair only at equal budget: the same pixels, patches, noise and seed for
 # all compared networks. X-BDCNN (balanced) is not one of them: it was trained longer, on more
@@ -564,7 +577,7 @@ budget_table(headers, costs)
 spent = {label: header["budget"] for label, header in headers.items()}
 share = {label: paper_share(b["patches"], b["patch_size"]) for label, b in spent.items()}
 print(f"{min(share.values()):.2f} to {max(share.values()):.2f} % of the paper's pixels: ", end="")
-print(f"the paper's budget is {100 / max(share.values()):.0f} times the largest of ours or more")
+print(f"the paper's budget is {100 / max(share.values()):.0f} times the largest of ours")
 assert max(share.values()) < 2
 
 # %% [markdown]
@@ -572,9 +585,9 @@ assert max(share.values()) < 2
 # or jumps by tenths of a decibel at its end is unstable; the weights that were kept are the best
 # ones before.
 #
-# For orientation the figure has two scores of X-BDCNN on *test* patches, as open diamonds: the
-# paper's in Table I with its columns exchanged, at the paper's budget, and that of X-BDCNN
-# (balanced) in our Table I.
+# For orientation the figure has two scores of X-BDCNN on *test* patches, open diamonds on dashed
+# lines: the paper's in Table I with its columns exchanged, at the paper's budget, and that of
+# X-BDCNN (balanced) in our Table I.
 
 # %%
 curves = {label: learning_curve(header) for label, header in headers.items()}
@@ -596,16 +609,16 @@ plotting.save_figure(fig, figures / "05_shipped", caption, trained_as)
 fig
 
 # %% [markdown]
-# Validation PSNR against patches seen, for all networks; the dot marks the best value, whose
-# weights were kept, and the number is that value. The successors are told the true noise levels
-# here, which the others have to estimate, so their values are slightly too high for a comparison. A
-# curve measured in bfloat16 is slightly below the float32 score in the table.
+# Validation PSNR against patches seen, for all networks; the filled marker is at the best value,
+# whose weights were kept, and the number is that value. The successors are told the true noise
+# levels here, which the others have to estimate, so their values are slightly too high for a
+# comparison. A curve measured in bfloat16 is slightly below the float32 score in the table.
 #
 # The distance from a curve to the paper's line is not what the budget costs. The curves are scored
 # on central fields of validation radiographs, Table I on patches of test radiographs, ours and the
 # paper's on different ones, and the paper tests on patches of the radiographs that it trains on.
 # The next cell prints how far the scores of the same weights on our two sets of images are apart,
-# and the gain over the noisy patches, which depends less on the images than PSNR does:
+# and the gain over the noisy patches, which depends on the images, too (notebook 06):
 
 # %%
 validated = pd.Series({label: header["scores"]["val_psnr"] for label, header in headers.items()})
@@ -628,7 +641,8 @@ def slope(curve):
     return np.polyfit(late["patches"], late["val_psnr"], 1)[0] * curve["patches"].max() / 10
 
 
-pd.Series({label: slope(curve) for label, curve in curves.items()}, name="dB per tenth").round(3)
+slopes = pd.Series({label: slope(curve) for label, curve in curves.items()}, name="dB per tenth")
+(slopes.round(2) + 0.0).to_frame()  # 0.00, not -0.00
 
 # %% [markdown]
 # Is X-BDCNN (balanced) the paper's network with the best recipe? That is not shown. The recipe as
@@ -707,7 +721,8 @@ sized.round(2)
 complete = complete_runs(headers.values())
 doublings = budget_gains.gains_per_doubling(complete)
 print(f"{len(complete)} complete runs, {len(doublings)} pairs of budgets that can be compared")
-doublings.round(3)
+counts = doublings[["fewer", "more"]].map("{:,.0f}".format)
+doublings.assign(**counts).round(2).astype(object).fillna("–")
 
 # %% [markdown]
 # One row per pair of neighbouring budgets: number of patches of each, doublings between them, the
@@ -728,13 +743,14 @@ print(f"networks that can be extrapolated: {len(tenfold)}; budgets of one networ
 tenfold.round(2) if len(tenfold) else None
 
 # %% [markdown]
-# A network that is not in this table has too few runs on file. Its gain per doubling may stay
-# the same or fall to nothing, and the data cannot tell, so **no number is given** for another
-# tenfold budget, nor for the paper's, which is further away still. A gain of one network, at one
-# width, is not that of another: the specialist, for example, is told the true noise levels.
+# A network that is not extrapolated has too few runs on file. Its gain per doubling may stay the
+# same or fall to nothing, and the data cannot tell, so **no number is given** for another tenfold
+# budget, nor for the paper's, which is further away still. A gain of one network, at one width, is
+# not that of another: the specialist, for example, is told the true noise levels.
 
 # %% [markdown]
-# And averaging over 2 or 8 versions of each image, which takes 2 or 8 times as long:
+# And the gain in dB of averaging over 2 or 8 versions of each image, which takes 2 or 8 times as
+# long:
 
 # %%
 averaged = results.table("audit_averaging")
@@ -788,10 +804,11 @@ averaging.gains(averaged).round(3).add_suffix(" versions", axis=1)
 # %% [markdown]
 # ## Take-away
 #
-# - Seed and step determine patches and noise of a batch, so all networks are trained on the same
-#   data, and an interrupted training run ends with the same weights as an uninterrupted one.
-# - The shipped networks saw less than two percent of the paper's pixels. Their absolute PSNR
-#   cannot be compared with the paper's.
+# - Seed and step determine patches and noise of a batch, so networks with the same settings are
+#   trained on the same data, and an interrupted training run ends with the same weights as an
+#   uninterrupted one.
+# - The shipped networks saw less than two percent of the paper's pixels. Their absolute PSNR cannot
+#   be compared with the paper's.
 # - A learning curve does not show what a larger budget brings; complete runs with several budgets
 #   do. With fewer than three of them nothing can be extrapolated.
 # - One training run per recipe does not show which recipe is best: the recipe as released reaches

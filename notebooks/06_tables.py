@@ -15,9 +15,14 @@
 # # 06 Tables I and II
 #
 # The results of the paper are in two tables. Table I averages over random noise levels; Table II
-# uses strong noise at nine combinations of η and σ. Here both are measured with every method on the
-# same noisy images and compared with the printed values. Each number has an interval, and bold
-# print is used only for significant differences.
+# uses strong noise at nine combinations of η and σ. Here both are measured on ChestX-ray8, with all
+# methods on the same noisy images, and compared with the printed values. Our mean PSNRs have
+# intervals, and bold print is used only for significant differences.
+#
+# ![Gain in PSNR of each method in the nine cells of Table II, ours and the paper's](../figures/06_chestxray8.png)
+#
+# *Table II as gains over the noisy image, ours on ChestX-ray8 and the paper's, corrected: the
+# published figure of this notebook.*
 #
 # ## What you'll do
 #
@@ -47,9 +52,11 @@ output = "../reproduction"
 from pathlib import Path
 
 import pandas as pd
+from IPython.display import Markdown
 from scipy.stats import ttest_rel
 
 from xbdcnn import metrics, paper, plotting
+from xbdcnn.baselines.independent import INDEPENDENT
 from xbdcnn.data import find_source
 from xbdcnn.inference import methods, zoo
 from xbdcnn.inference.pretrained import load_pretrained
@@ -58,7 +65,7 @@ from xbdcnn.models import count_parameters
 from xbdcnn.study import comparison, results, scoring, statistics, tables
 from xbdcnn.study.audit import image_draws, reference_noise
 from xbdcnn.study.audit.architecture import gigaflops
-from xbdcnn.study.notebook import run_time, show_source
+from xbdcnn.study.notebook import run_time, short_labels, show_source
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.study.trainings import recorded_share
 
@@ -124,8 +131,10 @@ show_source(statistics.paired_differences)
 # The networks are blind: their only input is the image. The classical methods are given the true η
 # and σ (oracle noise levels), which are not known exactly in practice. GAT+BM3D uses both: a
 # generalised Anscombe transform turns the hybrid noise into Gaussian noise of unit variance, for
-# which BM3D was designed. Plain BM3D, NLM and TV are given one averaged standard deviation computed
-# from η and σ.
+# which BM3D was designed. I+VST+BM3D and NL-PCA are the methods [7] and [6] of the paper, and are
+# given both, too. GAT+DnCNN and GAT+FFDNet are networks that others trained on photographs, applied
+# after the same transform. Plain BM3D, NLM and TV are given one averaged standard deviation
+# computed from η and σ.
 
 # %%
 show_source(methods.blind_method)
@@ -171,7 +180,8 @@ def training_summary(path):
 
 # %%
 trainings = pd.DataFrame([training_summary(path) for path in files])
-trainings.round(2)
+counts = {name: trainings[name].map("{:,.0f}".format) for name in ("parameters", "minutes")}
+trainings.assign(**counts).set_index("network").round(2)
 
 # %%
 longest = trainings["% of the paper's pixels"].max()
@@ -186,14 +196,14 @@ print(f"The longest training run saw {longest:.1f} % of the pixels that the pape
 # absolute numbers of the paper is between very unequal training runs.
 #
 # The rows of our tables: "X-BDCNN (as written)" is trained as the paper's text describes, and
-# "X-BDCNN (balanced)" is the same architecture with other loss weights, under which the squared
-# error dominates (notebook 04), and a longer training. It is not shown to be the best recipe
-# (notebook 05). "X-ReCNN-style" is a reconstruction from a brief description, because X-ReCNN was
-# not published in full. The "successors" are not in the paper. They keep its idea, a part that
-# estimates the noise level and a part that denoises given the level, in a smaller network: the
-# *specialist* was trained on the paper's noise only, the *generalist* on the noise of radiographs
-# from none to stronger than the paper's, correlated noise included, and *tiny* likewise with fewer
-# channels.
+# "X-BDCNN (balanced)" is the same architecture with other weights, units and reductions in the
+# loss, under which the squared error dominates (notebook 04), and a longer training. It is not
+# shown to be the best recipe (notebook 05). "X-ReCNN-style" is a reconstruction from a brief
+# description, because X-ReCNN was not published in full. The "successors" are not in the paper.
+# They keep its idea, a part that estimates the noise level and a part that denoises given the
+# level, in a smaller network: the *specialist* was trained on the paper's noise only, the
+# *generalist* on the noise of radiographs from none to stronger than the paper's, correlated noise
+# included, and *tiny* likewise with fewer channels.
 
 # %% [markdown]
 # ### Table I on ChestX-ray8: random noise levels
@@ -208,15 +218,16 @@ print(f"The longest training run saw {longest:.1f} % of the pixels that the pape
 # %%
 table_1, results_1 = results.table("table_1"), results.table("table_1_results")
 print(results.facts("table_1")["caption"])
-tables.readable(table_1)
+bold = tables.readable(table_1, "**{}**")
+Markdown(bold.to_markdown(index=False, disable_numparse=True))
 
 # %% [markdown]
 # Brackets are 95 % intervals over images; a dash means that the paper has no such row. Both
 # "X-BDCNN (as written)" and "X-BDCNN (balanced)" are shown beside the paper's X-BDCNN.
 #
-# SSIM is given in two columns. The paper's values agree with a data range of 2, which old versions
-# of scikit-image assumed for floating-point images (all but BM3D's: [notebook 11](11_audit.ipynb));
-# with the correct range, 1, the same images score lower.
+# SSIM is given in two columns. The paper's values are nearest to those with a data range of 2,
+# which old versions of scikit-image assumed for floating-point images (all but BM3D's: [notebook
+# 11](11_audit.ipynb)); with the correct range, 1, the same images score lower.
 #
 # **Check.** SNR is below PSNR in every row, as the theory requires, and the means of the stored
 # rows agree with the table.
@@ -244,7 +255,7 @@ show_source(comparison.adjacent_leads)
 
 # %%
 leads_1 = comparison.adjacent_leads(results_1, table_1)
-leads_1.round(2)
+leads_1.set_index(["above", "below"]).round(2)
 
 # %%
 print("Table I:", comparison.ordering_sentence(leads_1))
@@ -289,17 +300,25 @@ def by_cell(table, column):
 # %%
 printed = by_cell(table_2, "corrected_psnr").rename(tables.PRINTED_AS)
 printed = printed[~printed.index.duplicated()].add_prefix("paper: ", axis=0)
-pd.concat([printed, by_cell(table_2, "psnr")]).round(2)
+short_labels(pd.concat([printed, by_cell(table_2, "psnr")]).round(2))
 
 # %% [markdown]
-# Absolute values depend on the images. The *gain* over the noisy image in the same cell depends
-# less on them and is better suited to a comparison.
+# Absolute values depend on the images. The *gain* over the noisy image in the same cell does not
+# contain the strength of the noise, which follows from the brightness of the images. It is not
+# independent of them: the next cell prints how much either varies between the ten radiographs.
 
 # %%
 ours = table_2.assign(source="ours")
 theirs = table_2.dropna(subset=["corrected_psnr"])
 theirs = theirs.assign(source="paper (corrected)", psnr=theirs["corrected_psnr"])
 theirs = theirs.assign(psnr_low=float("nan"), psnr_high=float("nan"))
+
+by_image = results_2.pivot(index=["eta", "sigma", "image"], columns="method", values="psnr")
+restored = by_image[zoo.ZOO["xbdcnn"].label]
+for name, values in {"PSNR": restored, "gain": restored - by_image[scoring.BEFORE]}.items():
+    spread = values.groupby(["eta", "sigma"]).std()
+    print(f"standard deviation of the {name} over radiographs, {restored.name}: ", end="")
+    print(f"{spread.min():.2f} to {spread.max():.2f} dB in the nine cells")
 
 # %%
 fig = plotting.table_2_plot(pd.concat([ours, theirs]))
@@ -350,7 +369,7 @@ for name in ("xbdcnn-as-written", "xbdcnn", "specialist"):
 networks = [label for label in trainings["network"] if label in set(table_2["method"])]
 differences = statistics.paired_differences(results_2, "GAT+BM3D", [*cell, "method"])
 differences = differences[differences["method"].isin(networks)]
-by_cell(differences, "psnr").round(2)
+short_labels(by_cell(differences, "psnr").round(2))
 
 # %%
 overall = statistics.paired_differences(results_2, "GAT+BM3D").set_index("method").loc[networks]
@@ -415,7 +434,10 @@ print(f"their arithmetic mean is {matched.traits['mean'].mean():.1f} grey levels
 # %%
 groups = {"all tens": tens, "matched tens": matched}
 placed = {name: image_draws.place_in_draws(g, printed_gain) for name, g in groups.items()}
-pd.concat(placed).round(4)
+shown = pd.concat(placed)
+shown["tens"] = shown["tens"].map("{:,.0f}".format)
+shown["quantile"] = shown["quantile"].map("{:.2%}".format)
+short_labels(shown.round(2))
 
 # %%
 marks = {"paper": printed_gain, "our ten of Table II": gains[balanced]}
@@ -437,25 +459,27 @@ fig
 # finds $g$ exactly is charged with the variance of $n$. Averaging 2 × 2 pixels gives references
 # with less noise, but it also makes the structure finer on the scale of a pixel, which is harder to
 # restore. To separate the two, white noise is added again to the halved references: as much as the
-# unhalved radiograph has, and twice as much. All references below have the same size.
+# unhalved radiograph has by the lower bound explained below, and twice as much. All references
+# below have the same size.
 
 # %%
 by_reference = references.groupby(["reference", *cell], sort=False)["psnr"].mean().unstack(cell)
 noise = references.groupby("reference", sort=False)[["added", "noise_least", "noise_most"]].mean()
-noise.join(by_reference.set_axis([f"PSNR at {level}" for level in by_reference], axis=1)).round(2)
+levels = [f"PSNR at ({eta:g}, {sigma:g})" for eta, sigma in by_reference]
+noise.join(by_reference.set_axis(levels, axis=1)).round(2)
 
 # %% [markdown]
-# The noise of a single image can only be limited. The lower limit counts the finest diagonal detail
-# and misses correlated noise; the upper limit counts fine structure as noise. Both fall by less
-# than half under the averaging if noise is correlated or structure is counted, which is why the
-# noise is added instead of compared between the two scales. How much of the added variance is found
-# again in the squared error:
+# The noise of a single image can only be bounded. The lower bound counts the finest diagonal detail
+# and misses correlated noise; the upper bound counts fine structure as noise. Averaging would halve
+# independent noise; both bounds fall by less, since noise is correlated or structure is counted,
+# which is why noise is added instead of compared between the two scales. How much of the added
+# variance is found again in the squared error:
 
 # %%
 show_source(reference_noise.charged_share)
 
 # %%
-reference_noise.charged_share(references).round(2)
+short_labels(reference_noise.charged_share(references).round(2))
 
 # %% [markdown]
 # A share of one means that the network restores nothing of the reference's noise. Equal columns
@@ -464,7 +488,7 @@ reference_noise.charged_share(references).round(2)
 # noise-free references?
 
 # %%
-reference_noise.reference_costs(references, draws).round(2)
+short_labels(reference_noise.reference_costs(references, draws).round(2))
 
 # %% [markdown]
 # **All parts**, in dB. "gap" is the printed gain minus ours, "brightness" the mean over matched
@@ -476,7 +500,7 @@ reference_noise.reference_costs(references, draws).round(2)
 # %%
 parts = reference_noise.gap_parts(draws, references)
 parts.insert(3, "brightness", placed["matched tens"]["mean"] - parts["ours"])
-parts.round(2)
+short_labels(parts.round(2))
 
 # %%
 per_image = draws.groupby("image")[["gain", "noise_least", "noise_most"]].mean()
@@ -552,9 +576,10 @@ show_source(comparison.best_method)
 
 # %%
 best = {"Table I": comparison.best_method(results_1)}
-for level, part in results_2.groupby(cell, sort=False):
-    best[f"Table II {level}"] = comparison.best_method(part)
-pd.DataFrame(best, index=comparison.BestMethod._fields).T
+for (eta, sigma), part in results_2.groupby(cell, sort=False):
+    best[f"Table II ({eta:g}, {sigma:g})"] = comparison.best_method(part)
+shown = pd.DataFrame(best, index=comparison.BestMethod._fields).T
+shown.assign(psnr=shown["psnr"].map("{:.2f}".format), ties=shown["ties"].map(", ".join))
 
 # %%
 clear = {name: outcome.best for name, outcome in best.items() if not outcome.ties}
@@ -569,9 +594,9 @@ for method in sorted(set(clear.values())):
 
 # %%
 not_confirmed = 0
-for level, part in results_2.groupby(cell, sort=False):
+for (eta, sigma), part in results_2.groupby(cell, sort=False):
     wide = part.pivot(index="image", columns="method", values="psnr")
-    outcome = best[f"Table II {level}"]
+    outcome = best[f"Table II ({eta:g}, {sigma:g})"]
     p = ttest_rel(wide[[outcome.best]], wide.drop(columns=outcome.best)).pvalue.max()
     not_confirmed += not outcome.ties and p > 0.05
 print(f"clearly best methods of Table II that Student's t does not confirm: {not_confirmed}")
@@ -579,17 +604,20 @@ print(f"clearly best methods of Table II that Student's t does not confirm: {not
 # %% [markdown]
 # ### Time
 #
-# The methods were alternated on each image within one process, so other load on the machine
-# affected all of them equally. The successors were added in a run of their own and are left out
-# here. The medians below are seconds per image on a CPU. The times in the paper are for networks on
-# a GPU and BM3D on a CPU, so their ratio depends on the hardware as well as on the methods.
+# The methods below were alternated on each image within one process, so other load on the machine
+# affected all of them equally. The successors, I+VST+BM3D, NL-PCA and the networks trained on
+# photographs were added in later runs and are left out here. The medians below are seconds per
+# image on a CPU. The times in the paper are for networks on a GPU and BM3D on a CPU, so their ratio
+# depends on the hardware as well as on the methods.
 
 # %%
 times = table_1.set_index("method")[["seconds"]].rename(columns={"seconds": "128 x 128, s"})
 times["1024 x 1024, s"] = table_2.groupby("method")["seconds"].median()
 printed = {ours: paper.TABLE_1[theirs].seconds for ours, theirs in tables.PRINTED_AS.items()}
 times["paper, s"] = pd.Series(printed, dtype=float)
-times.drop([scoring.BEFORE, *SUCCESSORS]).sort_values("128 x 128, s").round(4)
+later = [*SUCCESSORS, "I+VST+BM3D", "NL-PCA", *INDEPENDENT]
+times = times.drop([scoring.BEFORE, *later], errors="ignore").sort_values("128 x 128, s")
+times.map(lambda seconds: "–" if pd.isna(seconds) else f"{seconds:.3g}")
 
 # %% [markdown]
 # ### Both tables on the images of this run
@@ -602,7 +630,8 @@ folder = Path(output) / "tables"
 here_1 = tables.run_table(1, settings, source, folder, weights, progress=False)
 rows_1 = pd.read_csv(folder / "table_1_results.csv")
 print((folder / "table_1.md").read_text().splitlines()[0])
-tables.readable(here_1)
+bold = tables.readable(here_1, "**{}**")
+Markdown(bold.to_markdown(index=False, disable_numparse=True))
 
 
 # %%
@@ -668,9 +697,9 @@ print("training seeds:", ", ".join(map(str, sorted(trainings["seed"].unique())))
 
 # %% [markdown]
 # If our noisy images agree with the printed ones within a few tenths of a decibel, the *task* is
-# that of the paper. The remaining difference between our X-BDCNN and the paper's is then due to
-# training and images: see the section on it above, the budget at the top, and
-# [notebook 11](11_audit.ipynb) for the effect of each disputed choice.
+# that of the paper. The remaining difference between our X-BDCNN and the paper's is then due to the
+# training, the choice of the images and the noise of the references: see the section on it above,
+# the budget at the top, and [notebook 11](11_audit.ipynb) for the effect of each disputed choice.
 #
 # Each network was trained with one seed. An interval over images describes the uncertainty for
 # these weight files and not for the methods; the difference between training runs with several

@@ -434,8 +434,10 @@ fig
 # ledger says so.
 
 # %%
+conditions = f"first {steps} steps at width 16, {config.batch_size} patches of side "
+conditions += f"{config.patch_size} per step from the {source.name}"
 note(
-    loss_terms.ssim_loss_strength(norms, effect("SSIM of residuals, range 255")),
+    loss_terms.ssim_loss_strength(norms, conditions, effect("SSIM of residuals, range 255")),
     loss_terms.loss_scale(recipe_choices.reading_text("loss on 0-255", full)),
     loss_terms.scale_of_the_maps(effect("level maps in equal units")),
     loss_terms.batch_factor(effect=effect("means instead of sums", "TV summed over the batch")),

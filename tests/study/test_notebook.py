@@ -5,12 +5,19 @@ from __future__ import annotations
 import ast
 import inspect
 
+import pandas as pd
 import pytest
 
 from xbdcnn import losses, metrics, models, noise
 from xbdcnn.data.source import Source
 from xbdcnn.study import notebook
-from xbdcnn.study.notebook import OWN_SOURCES, expect, show_source, source_with_docstring_summary
+from xbdcnn.study.notebook import (
+    OWN_SOURCES,
+    expect,
+    short_labels,
+    show_source,
+    source_with_docstring_summary,
+)
 
 
 def documented() -> int:
@@ -143,3 +150,11 @@ def test_the_time_of_a_run_begins_with_the_import(monkeypatch):
     monkeypatch.setattr(notebook.time, "monotonic", lambda: notebook._IMPORTED + 90)
     monkeypatch.setattr(notebook, "usable_cores", lambda: 3)
     assert notebook.run_time() == "time of this run: 1.5 minutes, 3 CPU cores"
+
+
+def test_labels_lose_their_trailing_zeros_at_every_level_and_cells_keep_theirs():
+    rows = pd.MultiIndex.from_tuples([(0.4, 5.0), (0.85, 15.0)])
+    table = short_labels(pd.DataFrame([[5.0, 1], [2.5, 2]], index=rows, columns=[16.0, "mean"]))
+    assert list(table.index) == [("0.4", "5"), ("0.85", "15")]
+    assert list(table.columns) == ["16", "mean"]
+    assert table.iloc[0, 0] == 5.0

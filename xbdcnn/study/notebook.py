@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from xbdcnn._common.machine import usable_cores
 from xbdcnn.data.source import Source
 
@@ -59,6 +61,18 @@ def expect(holds: bool, statement: str, source: Source) -> None:
     if source.name in OWN_SOURCES and not holds:
         raise AssertionError(f"does not hold: {statement}")
     print(f"{'holds' if holds else 'does not hold for these images'}: {statement}")
+
+
+def short_labels(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose row and column labels have no trailing zeros: (0.4, 5), not (0.4, 5.0).
+
+    Labels that are not floats, and the cells, stay as they are.
+    """
+    return table.rename(index=_short, columns=_short)
+
+
+def _short(label: Any) -> Any:
+    return f"{label:g}" if isinstance(label, float) else label
 
 
 def run_time() -> str:

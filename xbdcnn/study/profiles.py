@@ -100,7 +100,8 @@ PROFILES = {
         ),
         Profile(
             name="cpu",
-            purpose="all networks retrained, at equal budget except for the best; hours on a CPU",
+            purpose="all networks retrained, the best for longer; "
+            "most of a day on a CPU (predicted)",
             train=TrainConfig(
                 patches=160_000,
                 patch_size=64,
@@ -122,7 +123,7 @@ PROFILES = {
         ),
         Profile(
             name="paper",
-            purpose="the paper's protocol; per network about a week on a CPU, 30 h on its GPU",
+            purpose="the paper's protocol, 30 h per network on its GPU; not measured here",
             train=TrainConfig(),
             width=64,
             shipped_weights=False,

@@ -156,8 +156,11 @@ def test_ssim_loss_strength_requires_different_ratios_in_the_two_recipes():
         ratios = {"as written": written, "as released": released}
         return pd.DataFrame([{"recipe": k, "mse": 1.0, "ssim": v} for k, v in ratios.items()])
 
-    assert loss_terms.ssim_loss_strength(norms(10.0, 0.1)).verdict == "text and code differ"
-    assert loss_terms.ssim_loss_strength(norms(10.0, 5.0)).verdict == "our measurement too weak"
+    found = loss_terms.ssim_loss_strength(norms(10.0, 0.1), "60 steps on one image")
+    assert found.verdict == "text and code differ"
+    assert found.evidence.endswith("60 steps on one image")
+    weak = loss_terms.ssim_loss_strength(norms(10.0, 5.0), "60 steps on one image")
+    assert weak.verdict == "our measurement too weak"
 
 
 def test_findings_about_the_networks():

@@ -58,10 +58,11 @@ def norms_over_training(
         optimizer.step()
 
 
-def ssim_loss_strength(norms: pd.DataFrame, effect: str = "–") -> Finding:
+def ssim_loss_strength(norms: pd.DataFrame, conditions: str, effect: str = "–") -> Finding:
     """Compare the gradient of the SSIM loss with that of the MSE, as written and as released.
 
     norms: rows of `norms_over_training` with a column `recipe`, a key of `RECIPES`.
+    conditions: images, network and length of these runs, for the evidence.
     """
     ratio = (norms["ssim"] / norms["mse"]).groupby(norms["recipe"]).median()
     written, released = ratio["as written"], ratio["as released"]
@@ -75,7 +76,9 @@ def ssim_loss_strength(norms: pd.DataFrame, effect: str = "–") -> Finding:
         released="on the residual, with constants for a data range of 255 (`train.py`, `utils`)",
         choice="Eq. 6 as printed, with data range 1; the released form is `AS_RELEASED`",
         evidence="the median gradient norm of the SSIM term is "
-        f"{released:.2g} times that of the MSE term as released, {written:.2g} times as written",
+        f"{released:.2g} times that of the MSE term as released, {written:.2g} times as written: "
+        "over all parameters of the network, each term with its weight of Eq. 8, images in [0, 1], "
+        f"noise levels of the training range; {conditions}",
         effect=effect,
         verdict="text and code differ" if ineffective else "our measurement too weak",
         confidence="moderate",
