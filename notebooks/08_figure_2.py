@@ -20,6 +20,11 @@
 # every pixel of the restored images in the file, and with more methods. A second figure enlarges
 # one detail, and a third measures what each method leaves and keeps.
 #
+# ![A detail of a noisy chest radiograph, restored by each method, and the errors in colours](../figures/08_details.png)
+#
+# *Published figure: a detail under strong noise, restored by each method, with its PSNR, and below it
+# the errors: red is too bright, blue too dark.*
+#
 # ## What you'll do
 #
 # You reproduce Fig. 2, read PSNR and SSIM in each panel, examine a detail and its errors, and

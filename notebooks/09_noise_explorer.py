@@ -18,6 +18,11 @@
 # slider sets the number of photons per grey level, η, the other the electronic noise, σ. A network
 # restores the image, and the residual shows what it removed.
 #
+# ![A detail of a chest radiograph under noise: three values of η from left to right, three of σ from top to bottom](../figures/09_noisy.png)
+#
+# *Published figure: one detail under the noise of the model, with its PSNR; η increases to the right,
+# σ downwards.*
+#
 # ## What you'll do
 #
 # You call the explorer's functions directly, then use the widget, which is based on them, and

@@ -18,6 +18,11 @@
 # take between a minute and an hour. Each begins with a starter that runs but is wrong, and ends
 # with a check that fails for the starter and passes for a correct solution.
 #
+# ![White noise and its restoration, and spatially correlated noise of the same strength and its restoration](../figures/10_correlated_noise.png)
+#
+# *Published figure of Task 11: white and spatially correlated noise of the same strength, each before
+# and after X-BDCNN (balanced).*
+#
 # ## What you'll do
 #
 # You find impossible rows of a table, derive the brightness of the paper's images from its tables,

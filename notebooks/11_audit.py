@@ -22,6 +22,11 @@
 # sorted into three parts: arithmetic with the printed tables, comparisons of the text with the
 # equations and the released code, and our own measurements.
 #
+# ![PSNR minus SNR of every printed row: negative for all networks, which no image can have](../figures/11_gaps.png)
+#
+# *Published figure of the first point: PSNR minus SNR of each row of Tables I and II. No image can be
+# on the shaded side.*
+#
 # ## What you'll do
 #
 # You check the printed tables for consistency, compare the noise model with the nine cells of Table

@@ -22,6 +22,11 @@
 # correlated; the paper's network, trained on the strong white noise of Eq. 1 only, is shown beside
 # it.
 #
+# ![A part of a radiograph, as restored by the generalist and by X-BDCNN, and what each removed](../figures/12_removed.png)
+#
+# *Published figure: a part of a radiograph, restored by the generalist (above) and by X-BDCNN (below),
+# and what each removed.*
+#
 # **What this must not be used for.** This is research software and not a medical device. It has not
 # been shown to improve a diagnosis, and this notebook shows how it may impair one: a network that
 # removes noise also removes fine, low-contrast structure, without any visible sign. Do not report

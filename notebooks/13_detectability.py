@@ -19,6 +19,11 @@
 # easier to find? At which dose is the noisy image as good as the restored one? This notebook asks
 # both questions twice: with PSNR, and with observers that perform a task.
 #
+# ![Gain of PSNR, contrast-to-noise ratio and detectability of discs by dose and method](../figures/13_by_dose.png)
+#
+# *Published figure: gain of PSNR, contrast-to-noise ratio and detectability d' of a disc by dose, each
+# relative to the noisy image.*
+#
 # ## What you'll do
 #
 # You insert discs and nodule-like blobs into radiographs, so faint that they are just detectable at
