@@ -312,7 +312,7 @@ for label in ablations:
 # %%
 retrained, known = results.table("trials_ablation"), results.facts("trials_ablation")
 print(results.source_line("trials_ablation"))
-print(f"{known['budget']['patches']} patches of side {known['budget']['patch_size']}", end=", ")
+print(f"{known['budget']['patches']:,} patches of side {known['budget']['patch_size']}", end=", ")
 print(f"width {known['width']}, seeds {known['seeds']}")
 
 # %%
@@ -343,7 +343,7 @@ print(f"standard deviation of one network between seeds: {deviation:.2f} dB")
 # %%
 readings, known = results.table("trials_reading"), results.facts("trials_reading")
 print(results.source_line("trials_reading"))
-print(f"{known['budget']['patches']} patches of side {known['budget']['patch_size']}", end=", ")
+print(f"{known['budget']['patches']:,} patches of side {known['budget']['patch_size']}", end=", ")
 print(f"width {known['width']}, seeds {known['seeds']}")
 scores_of_readings = ["val_psnr", "val_ssim", "val_sigma_rmse"]
 means = readings.groupby("trial", sort=False)[scores_of_readings].mean()
