@@ -22,8 +22,8 @@
 #
 # ![A noisy test patch, restored by X-BDCNN, without the SSIM loss and without the NLE, and the clean patch](../figures/07_restored.png)
 #
-# *Published figure: a test patch restored by the full model and by both ablations. By eye they hardly
-# differ; below they are measured.*
+# *Published figure: a test patch restored by the full model and by both ablations. The
+# differences are small; below they are measured.*
 #
 # ## What you'll do
 #
