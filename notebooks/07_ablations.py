@@ -335,10 +335,10 @@ print(f"standard deviation of one network between seeds: {deviation:.2f} dB")
 # ### What the text leaves open
 #
 # The paper does not state whether the images in the loss are in [0, 1] or in grey levels from 0 to
-# 255, nor the units of the level maps or gradient clipping. Its losses are sums over pixels, those of
-# the released code means; its learning rate falls in one step, while our networks are trained with a
-# cosine schedule. Each row below changes one of these choices or several together, starting from the
-# text. Budget and seeds, which are printed first, are the same for all rows.
+# 255, nor the units of the level maps or gradient clipping. Its losses are sums over pixels, those
+# of the released code means; its learning rate falls in one step, while our networks are trained
+# with a cosine schedule. Each row below changes one of these choices or several together, starting
+# from the text. Budget and seeds, which are printed first, are the same for all rows.
 
 # %%
 readings, known = results.table("trials_reading"), results.facts("trials_reading")
@@ -365,10 +365,8 @@ print(f"highest mean PSNR: {best}, {means.loc[best, 'val_psnr']:.2f} dB")
 first_two = pd.concat([readings[readings["trial"] == name] for name in (second, best)])
 (lead,) = trials.effects(first_two).itertuples()
 print(f"    before {second} by {lead.effect:+.2f} dB [{lead.low:+.2f}, {lead.high:+.2f}]")
-sigma_errors, zero = (
-    readings["val_sigma_rmse"],
-    (constant**2 + sum(paper.SIGMA_RANGE) ** 2 / 4) ** 0.5,
-)
+sigma_errors = readings["val_sigma_rmse"]
+zero = (constant**2 + sum(paper.SIGMA_RANGE) ** 2 / 4) ** 0.5
 print(f"error of sigma in it: {means.loc[best, 'val_sigma_rmse']:.1f} grey levels; ", end="")
 print(f"of a constant estimate {constant:.1f}, of an estimate of zero {zero:.1f}")
 stuck, worse = (sigma_errors / zero - 1).abs() < 0.01, sigma_errors > 1.01 * zero
@@ -376,13 +374,14 @@ print(f"runs with the error of an estimate of zero: {stuck.sum()} of {len(readin
 print(f"with a larger one: {worse.sum()}, up to {sigma_errors.max():.0f} grey levels")
 
 # %% [markdown]
-# The table has means over the seeds, best first, the figure the differences to the recipe as written,
-# with intervals by Student's t. The reading with the highest PSNR is `models.FAIREST`. So few seeds do
-# not distinguish it from the next one, and the best of many is favoured by its selection. With images
-# from 0 to 255 the squared error has 65,025 times the weight that it has with images in [0, 1], and the
-# SSIM term and the two terms of the estimator are small beside it. This probably explains both why PSNR
-# rises there and why the estimator learns little: the error of σ is near that of a constant estimate or
-# above it. In some runs the map of σ is zero everywhere, in others it is far too high.
+# The table has means over the seeds, best first, the figure the differences to the recipe as
+# written, with intervals by Student's t. The reading with the highest PSNR is `models.FAIREST`. So
+# few seeds do not distinguish it from the next one, and the best of many is favoured by its
+# selection. With images from 0 to 255 the squared error has 65,025 times the weight that it has
+# with images in [0, 1], and the SSIM term and the two terms of the estimator are small beside it.
+# This probably explains both why PSNR rises there and why the estimator learns little: the error of
+# σ is near that of a constant estimate or above it. In some runs the map of σ is zero everywhere,
+# in others it is far too high.
 
 # %% [markdown]
 # ### How accurate is the noise level estimator?
@@ -510,20 +509,20 @@ for name, part in errors_shown.items():
 # those above, at a small budget.
 #
 # *The meaning of "without".* As written, with sums over pixels and SSIM on the image, the SSIM term
-# is much larger than the squared error, the only other term that depends on the restored image alone
-# (the weighted terms are printed below). Without it the image is trained by the squared error
+# is much larger than the squared error, the only other term that depends on the restored image (the
+# weighted terms are printed below). Without it the image is trained by the squared error
 # alone, which is what PSNR measures. Under the released recipe the same term is weak, and its
 # removal is a different change. "Without the SSIM loss" therefore means two different experiments.
 #
 # *The NLE.* If a variant without estimator does as well, there are two explanations: the levels do
 # not help, or the estimates are too poor. The scatter plot concerns the second. An estimator that
 # returns nearly the same value for every patch (in the extreme, zero, after a dead ReLU) adds two
-# constant channels to the image, and a U-Net, whose receptive field is many times as wide as that of
-# the estimator ([notebook 03](03_model_tour.ipynb#the-receptive-field)), can estimate the noise
-# itself. This also concerns the paper's argument that the estimator is necessary because
-# the network without it still beats DnCNN: that compares two architectures, not one with and
-# without the part. [Notebook 11](11_audit.ipynb) measures what the networks do with true and with
-# wrong levels.
+# constant channels to the image, and a U-Net, whose receptive field is many times as wide as that
+# of the estimator ([notebook 03](03_model_tour.ipynb#the-receptive-field)), can estimate the noise
+# itself. This also concerns the paper's argument that the estimator is necessary because the
+# network without it still beats DnCNN: that compares two architectures, not one with and without
+# the part. [Notebook 11](11_audit.ipynb) measures what the networks do with true and with wrong
+# levels.
 
 # %%
 final, lambdas = variants[REFERENCE].metadata["scores"], variants[REFERENCE].recipe.loss_weights

@@ -22,8 +22,8 @@
 #
 # ![A detail of a noisy chest radiograph, restored by each method, and the errors in colours](../figures/08_details.png)
 #
-# *Published figure: a detail under strong noise, restored by each method, with its PSNR, and below it
-# the errors: red is too bright, blue too dark.*
+# *Published figure: a detail under strong noise, restored by each method, with its PSNR, and below
+# it the errors: red is too bright, blue too dark.*
 #
 # ## What you'll do
 #
@@ -341,8 +341,8 @@ fig
 # that is no loss. A method whose curve is higher in both pictures keeps noise as well as detail.
 #
 # The same in numbers: the power of the error below and above a tenth of a cycle per pixel, in grey
-# levels² pixel², and the frequency in cycles per pixel at which half of the detail is kept (–: all of
-# it is kept at every frequency).
+# levels² pixel², and the frequency in cycles per pixel at which half of the detail is kept (–: all
+# of it is kept at every frequency).
 
 
 # %%

@@ -20,8 +20,8 @@
 #
 # ![A detail of a chest radiograph under noise: three values of η from left to right, three of σ from top to bottom](../figures/09_noisy.png)
 #
-# *Published figure: one detail under the noise of the model, with its PSNR; η increases to the right,
-# σ downwards.*
+# *Published figure: one detail under the noise of the model, with its PSNR; η increases to the
+# right, σ downwards.*
 #
 # ## What you'll do
 #
@@ -196,10 +196,10 @@ widget
 #
 # 1. Leave σ at 0 and lower η from 5 to 0.1. Which structures become invisible first, the ribs over
 #    the lung or the vertebrae behind the heart?
-# 2. Set η to 5 and raise σ. Now lung and bone have nearly the same noise. The black corners turn grey,
-#    because values below black are clipped and only the positive half of their noise remains.
-# 3. Look only at the residual. It may be stronger where the radiograph is bright, as the noise is. A
-#    line or an edge in it, brighter or darker than its surroundings, is anatomy that was removed.
+# 2. Set η to 5 and raise σ. Now lung and bone have nearly the same noise. The black corners turn
+#    grey, because values below black are clipped and only the positive half of their noise remains.
+# 3. Look only at the residual. It may be stronger where the radiograph is bright, as the noise is.
+#    A line or an edge in it, brighter or darker than its surroundings, is anatomy that was removed.
 # 4. Choose another seed at the same η and σ. What changes in the restored image is not determined
 #    by the anatomy.
 # 5. Look at the two small maps of the estimated η and σ: blue is too low, red too high, white is
@@ -417,8 +417,8 @@ pd.DataFrame(rows).round(2).astype({"σ": int}).set_index(["η", "σ"])
 # - In the model quantum noise dominates above the grey level ησ², electronic noise below it.
 # - In a detector with a logarithmic display both noises are strongest in white, where few photons
 #   arrive, and a scintillator correlates the quantum noise.
-# - The residual of a good restoration is nearly white noise. A positive correlation of adjacent pixels
-#   shows removed edges, a negative one noise that was left in the image.
+# - The residual of a good restoration is nearly white noise. A positive correlation of adjacent
+#   pixels shows removed edges, a negative one noise that was left in the image.
 #
 # ## References
 #

@@ -20,8 +20,8 @@
 #
 # ![White noise and its restoration, and spatially correlated noise of the same strength and its restoration](../figures/10_correlated_noise.png)
 #
-# *Published figure of Task 11: white and spatially correlated noise of the same strength, each before
-# and after X-BDCNN (balanced).*
+# *Published figure of Task 11: white and spatially correlated noise of the same strength, each
+# before and after X-BDCNN (balanced).*
 #
 # ## What you'll do
 #

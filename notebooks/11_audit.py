@@ -24,8 +24,8 @@
 #
 # ![PSNR minus SNR of every printed row: negative for all networks, which no image can have](../figures/11_gaps.png)
 #
-# *Published figure of the first point: PSNR minus SNR of each row of Tables I and II. No image can be
-# on the shaded side.*
+# *Published figure of the first point: PSNR minus SNR of each row of Tables I and II. No image can
+# be on the shaded side.*
 #
 # ## What you'll do
 #
@@ -554,7 +554,8 @@ fig
 
 # %% [markdown]
 # If a bar includes zero, the effect is undecided. A diamond outside its bar suggests that the
-# effect depends on budget and width; inside, the variation between seeds may explain the difference.
+# effect depends on budget and width; inside, the variation between seeds may explain the
+# difference.
 
 # %%
 ssim = recipe_choices.effects_at_both_widths(trained, full, "val_ssim").set_index("trial")
@@ -696,8 +697,9 @@ note(*[level_estimates.nle_estimates(estimate_errors, label) for label in ours])
 # ##### Levels of whole radiographs
 #
 # An estimate from a whole image uses more pixels than one from a patch. The level estimator of the
-# generalist, a successor of X-BDCNN that is trained on the noise of radiographs, was applied to whole
-# test radiographs with noise at random levels of the paper's range. It also gives 95 % intervals.
+# generalist, a successor of X-BDCNN that is trained on the noise of radiographs, was applied to
+# whole test radiographs with noise at random levels of the paper's range. It also gives 95 %
+# intervals.
 
 # %%
 show_source(radiographs.level_accuracy)
@@ -898,8 +900,8 @@ fig
 
 # %% [markdown]
 # The cost of a kind of noise is the gain on Eq. 1 minus the gain on that noise, for the same image;
-# below zero the method gains more on that noise. Compare the two properties: the law of the variance (logarithmic and linear display without blur)
-# and the correlation (blur).
+# below zero the method gains more on that noise. Compare the two properties: the law of the
+# variance (logarithmic and linear display without blur) and the correlation (blur).
 
 # %%
 for label in [*ours, "DnCNN", physical_noise.RIVAL, physical_noise.INVERTED]:
@@ -922,9 +924,9 @@ note(noise_model.follows_the_physics(builtin_radiograph(), stored_snr(), effect)
 # exposures show the noise alone; in a single radiograph the smoothest blocks give an upper limit,
 # since some anatomy is left. The third concerns the levels. They are compared with the residual
 # noise of the test radiographs and, as a dose, with that of a usual radiograph. (The mean of the
-# built-in radiograph is the grey level at which the noise of the training is evaluated.) In the table
-# *across* and *down* are the correlations of adjacent pixels, *length* is the correlation length in
-# pixels, and *error* the relative error of the most likely law of the variance.
+# built-in radiograph is the grey level at which the noise of the training is evaluated.) In the
+# table *across* and *down* are the correlations of adjacent pixels, *length* is the correlation
+# length in pixels, and *error* the relative error of the most likely law of the variance.
 
 # %%
 columns = ["detector", "exposures", "across", "down", "length", "law", "error"]

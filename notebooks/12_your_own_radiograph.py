@@ -24,8 +24,8 @@
 #
 # ![A part of a radiograph, as restored by the generalist and by X-BDCNN, and what each removed](../figures/12_removed.png)
 #
-# *Published figure: a part of a radiograph, restored by the generalist (above) and by X-BDCNN (below),
-# and what each removed.*
+# *Published figure: a part of a radiograph, restored by the generalist (above) and by X-BDCNN
+# (below), and what each removed.*
 #
 # **What this must not be used for.** This is research software and not a medical device. It has not
 # been shown to improve a diagnosis, and this notebook shows how it may impair one: a network that
@@ -411,8 +411,8 @@ shown = wide[["kept", "d_prime"]].rename(columns={"kept": "contrast kept", "d_pr
 shown.rename(index=int, level="contrast").round(2)
 
 # %% [markdown]
-# Radius in pixels, contrast in 8-bit grey levels. *Contrast kept* is the share that remains, *d'* the
-# detectability.
+# Radius in pixels, contrast in 8-bit grey levels. *Contrast kept* is the share that remains, *d'*
+# the detectability.
 #
 # **Check.** Without denoising the contrast is complete, except for a few pixels that are clipped at
 # white.
@@ -514,9 +514,9 @@ for label, rows in known.groupby("method", sort=False):
 # %% [markdown]
 # #### Discs in ordinary radiographs
 #
-# The share of the contrast that is kept and *detectability*, d' after denoising divided by d' before,
-# by radius. At 1 the discs are as detectable as they were. The test radiographs and the four fields of
-# the built-in radiograph, which show one patient, are averaged apart.
+# The share of the contrast that is kept and *detectability*, d' after denoising divided by d'
+# before, by radius. At 1 the discs are as detectable as they were. The test radiographs and the
+# four fields of the built-in radiograph, which show one patient, are averaged apart.
 
 # %%
 inserted = stored["discs"]
@@ -562,8 +562,9 @@ show_source(dose.lower_dose)
 # gain more ([notebook 02](02_data.ipynb#psnr-against-a-noisy-reference)). The table has PSNR and
 # its gain over the unrestored image, the detectability of discs relative to that at the full dose
 # without a method, with its change by the method, and the correlation of what was removed with the
-# fine anatomy of the full dose. The noise that was added is independent of the full dose, so at a low dose this correlation
-# tells how much anatomy was removed more reliably than that with the restored image.
+# fine anatomy of the full dose. The noise that was added is independent of the full dose, so at a
+# low dose this correlation tells how much anatomy was removed more reliably than that with the
+# restored image.
 
 # %%
 scores, keys = ["psnr", "detectability"], ["fraction", "method"]
@@ -628,15 +629,14 @@ expect(rmse[GENERALIST] < rmse[BEFORE], f"{GENERALIST} reduces the error {both}"
 # has no noise as weak as that of an ordinary radiograph, so that it cannot estimate it, and fine
 # structure is as weak as the noise that it has to remove. A network that knows weak noise can leave
 # such an image nearly as it is, which is right where there is little to gain. That is no proof that
-# nothing is lost: see the shares of the contrast that remain for small discs. On the real noise of a
-# uniform beam the generalist leaves more error than the other methods, as the last table shows. And at
-# the lowest simulated dose it gains more PSNR than X-BDCNN (balanced), which leaves more of the
-# correlated noise, but loses more detectability.
+# nothing is lost: see the shares of the contrast that remain for small discs. On the real noise of
+# a uniform beam the generalist leaves more error than the other methods, as the last table shows.
+# And at the lowest simulated dose it gains more PSNR than X-BDCNN (balanced), which leaves more of
+# the correlated noise, but loses more detectability.
 #
-# The discs have sharp edges and often lie in flatter surroundings than a nodule does: a lesion of the
-# same contrast and size may lose more. The simulated doses
-# have the noise of one detector without more electronic noise, and the repeated exposures show no
-# anatomy.
+# The discs have sharp edges and often lie in flatter surroundings than a nodule does: a lesion of
+# the same contrast and size may lose more. The simulated doses have the noise of one detector
+# without more electronic noise, and the repeated exposures show no anatomy.
 #
 # For your own images: measure their noise first, and use X-BDCNN for noise like that of its
 # training only; compare the report with repeated exposures of a uniform object on your detector

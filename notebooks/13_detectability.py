@@ -21,14 +21,14 @@
 #
 # ![Gain of PSNR, contrast-to-noise ratio and detectability of discs by dose and method](../figures/13_by_dose.png)
 #
-# *Published figure: gain of PSNR, contrast-to-noise ratio and detectability d' of a disc by dose, each
-# relative to the noisy image.*
+# *Published figure: gain of PSNR, contrast-to-noise ratio and detectability d' of a disc by dose,
+# each relative to the noisy image.*
 #
 # ## What you'll do
 #
 # You insert discs and nodule-like blobs into radiographs, so faint that they are just detectable at
-# each dose, restore the images, and let two model observers decide where there is a signal. A larger
-# measurement with more methods is read from a file.
+# each dose, restore the images, and let two model observers decide where there is a signal. A
+# larger measurement with more methods is read from a file.
 #
 # ## What you'll learn
 #
@@ -244,8 +244,9 @@ small.loc[["PSNR (dB)", "CNR", "matched d'", "hotelling d'", "correct"], list(me
 # %% [markdown]
 # The templates of the CHO are estimated from the other fields only, of which there are few here, so
 # that it is not above the matched filter. *correct* is the share of correct answers of the matched
-# filter if it chooses between an image with and one without the signal. It is measured independently
-# of d', and is valid also if the responses are not normally distributed, which a network might cause.
+# filter if it chooses between an image with and one without the signal. It is measured
+# independently of d', and is valid also if the responses are not normally distributed, which a
+# network might cause.
 #
 # **Check.** In the noisy image the matched filter must have the d' of the theory. Forty draws of
 # the noise make the test sharp: two standard errors are allowed.
@@ -434,12 +435,12 @@ both = pd.DataFrame({"known": own["hotelling d'"], "unknown": own["unknown d'"]}
 both.T.round(2)
 
 # %% [markdown]
-# The last table is d' in the noisy image. The higher the dose, the lower is the contrast that was set,
-# while anatomy remains: a signal that is limited by noise on a known background is limited by anatomy
-# on an unknown one. *kept* is the share of the contrast that remains in the region of interest. It
-# explains the upper table: restoration removes noise and a part of the signal. On a known
-# background both effects partly cancel in d'. Anatomy is not removed, so that against anatomy the
-# lost contrast counts fully.
+# The last table is d' in the noisy image. The higher the dose, the lower is the contrast that was
+# set, while anatomy remains: a signal that is limited by noise on a known background is limited by
+# anatomy on an unknown one. *kept* is the share of the contrast that remains in the region of
+# interest. It explains the upper table: restoration removes noise and a part of the signal. On a
+# known background both effects partly cancel in d'. Anatomy is not removed, so that against anatomy
+# the lost contrast counts fully.
 
 # %%
 ratio = summary["nodule"].pivot(index=["method", "eta"], columns="score", values="value")
@@ -458,8 +459,8 @@ expect(worse.all(), "anatomy makes the loss larger at the lowest dose", source)
 # with the highest PSNR keep the least detectability of a disc. At high dose the networks that know
 # strong noise only lose, the specialist most, and X-BDCNN (balanced), the paper's architecture with
 # other loss weights and trained by us: they remove fine structure as if it were the strong noise of
-# their training. The generalist, which knows weak noise, leaves such images almost as they are. Li et
-# al. [3] found losses of the same kind with other networks and simulated backgrounds.
+# their training. The generalist, which knows weak noise, leaves such images almost as they are. Li
+# et al. [3] found losses of the same kind with other networks and simulated backgrounds.
 #
 # The squared ratio of d' is known as *efficiency* [4]. Where quantum noise dominates it is the
 # share of the photons that the observer uses, and a denoiser of efficiency one half wastes half of
@@ -473,10 +474,10 @@ expect(worse.all(), "anatomy makes the loss larger at the lowest dose", source)
 # averages perfectly. A human reader averages less well, has to search, and may benefit from a
 # smoother image; only a reader study can tell. The CHO is linear; an observer that is not might use
 # more of what is left in a restored image. The noise is that of Eq. 1, and the signals are just
-# detectable; a stronger lesion may lose less. The radiographs are few, each with one field of medium
-# and bright grey levels, hence mediastinum, abdomen and chest wall and hardly any lung, where nodules
-# are sought. In the brightest of them a part of the pixels is clipped at the lowest dose. Bootstrap
-# intervals over so few are rather too narrow.
+# detectable; a stronger lesion may lose less. The radiographs are few, each with one field of
+# medium and bright grey levels, hence mediastinum, abdomen and chest wall and hardly any lung,
+# where nodules are sought. In the brightest of them a part of the pixels is clipped at the lowest
+# dose. Bootstrap intervals over so few are rather too narrow.
 
 # %%
 fields_table = stored.drop_duplicates("image")
