@@ -16,9 +16,14 @@
 #
 # An ablation removes one part of a method and measures the change. The paper reports two, without
 # the SSIM loss and without the noise level estimation. Each costs a tenth of a decibel, and the
-# paper concludes that both parts help. Here the two ablations are re-measured together with two
-# further readings of the recipe, and the output of the noise level estimator is compared with the
-# true levels.
+# paper concludes that both parts help. Here the two ablations are re-measured together with other
+# readings of the recipe, and the output of the noise level estimator is compared with the true
+# levels.
+#
+# ![A noisy test patch, restored by X-BDCNN, without the SSIM loss and without the NLE, and the clean patch](../figures/07_restored.png)
+#
+# *Published figure: a test patch restored by the full model and by both ablations. The
+# differences are small; below they are measured.*
 #
 # ## What you'll do
 #
@@ -57,7 +62,7 @@ from xbdcnn.inference.pretrained import load_pretrained
 from xbdcnn.inference.weights import shipped_path
 from xbdcnn.models import NLE
 from xbdcnn.study import results, scoring, statistics, trials
-from xbdcnn.study.audit import loss_terms
+from xbdcnn.study.audit import experiments, loss_terms
 from xbdcnn.study.notebook import run_time, show_source
 from xbdcnn.study.profiles import get_profile
 from xbdcnn.training.batches import TrainConfig, as_pool, draw_batch
@@ -189,9 +194,9 @@ print("width:", *{v.recipe.width for v in variants.values()}, "channels; the pap
 print("patches:", *{b["patches"] for b in budgets}, "of side", *{b["patch_size"] for b in budgets})
 
 # %% [markdown]
-# "Balanced" differs in several fields at once and was also trained longer, and so does "as
-# released", which is among the variants in profiles that train. They are not ablations but other
-# readings of the same paper; a difference there cannot be attributed to one choice.
+# "Balanced" differs in several fields at once and was also trained longer. "As released", which is
+# among the variants in profiles that train, differs in several fields, too. Both are not ablations
+# but other readings of the same paper; a difference there cannot be attributed to one choice.
 #
 # ### The same cases as Table I
 #
@@ -307,7 +312,7 @@ for label in ablations:
 # %%
 retrained, known = results.table("trials_ablation"), results.facts("trials_ablation")
 print(results.source_line("trials_ablation"))
-print(f"{known['budget']['patches']} patches of side {known['budget']['patch_size']}", end=", ")
+print(f"{known['budget']['patches']:,} patches of side {known['budget']['patch_size']}", end=", ")
 print(f"width {known['width']}, seeds {known['seeds']}")
 
 # %%
@@ -329,25 +334,28 @@ print(f"standard deviation of one network between seeds: {deviation:.2f} dB")
 # %% [markdown]
 # ### What the text leaves open
 #
-# The paper states neither whether the images in the loss are in [0, 1] or in grey levels from 0 to
-# 255, nor sums or means, the units of the level maps, the decay of the learning rate, or gradient
-# clipping. Each row below changes one of these or several together; the seeds are the same for all
-# rows, the budget is that of the short training runs.
+# The paper does not state whether the images in the loss are in [0, 1] or in grey levels from 0 to
+# 255, nor the units of the level maps or gradient clipping. Its losses are sums over pixels, those
+# of the released code means; its learning rate falls in one step, while our networks are trained
+# with a cosine schedule. Each row below changes one of these choices or several together, starting
+# from the text. Budget and seeds, which are printed first, are the same for all rows.
 
 # %%
 readings, known = results.table("trials_reading"), results.facts("trials_reading")
 print(results.source_line("trials_reading"))
-print(f"{known['budget']['patches']} patches of side {known['budget']['patch_size']}", end=", ")
+print(f"{known['budget']['patches']:,} patches of side {known['budget']['patch_size']}", end=", ")
 print(f"width {known['width']}, seeds {known['seeds']}")
 scores_of_readings = ["val_psnr", "val_ssim", "val_sigma_rmse"]
 means = readings.groupby("trial", sort=False)[scores_of_readings].mean()
-means.sort_values("val_psnr", ascending=False).round(4)
+ranked = means.sort_values("val_psnr", ascending=False)
+ranked.round({"val_psnr": 2, "val_ssim": 4, "val_sigma_rmse": 1})
 
 # %%
 of_readings = trials.effects(readings)
 fig = plotting.choices_plot(of_readings, reference=readings["trial"][0])
 caption = "Effect of each open choice on PSNR: mean over seeds and 95 % interval."
-plotting.save_figure(fig, figures / "07_readings", caption, facts, smoke=settings.is_smoke)
+of_trials = {"profile": experiments.PROFILE.name, "data": results.source_line("trials_reading")}
+plotting.save_figure(fig, figures / "07_readings", caption, of_trials, smoke=settings.is_smoke)
 fig
 
 # %%
@@ -357,17 +365,23 @@ print(f"highest mean PSNR: {best}, {means.loc[best, 'val_psnr']:.2f} dB")
 first_two = pd.concat([readings[readings["trial"] == name] for name in (second, best)])
 (lead,) = trials.effects(first_two).itertuples()
 print(f"    before {second} by {lead.effect:+.2f} dB [{lead.low:+.2f}, {lead.high:+.2f}]")
-print(f"error of sigma: {means.loc[best, 'val_sigma_rmse']:.1f} grey levels; ", end="")
-print(f"of a constant estimate {constant:.1f}, of an estimate of zero ", end="")
-print(f"{(constant**2 + (sum(paper.SIGMA_RANGE) / 2) ** 2) ** 0.5:.1f}")
+sigma_errors = readings["val_sigma_rmse"]
+zero = (constant**2 + sum(paper.SIGMA_RANGE) ** 2 / 4) ** 0.5
+print(f"error of sigma in it: {means.loc[best, 'val_sigma_rmse']:.1f} grey levels; ", end="")
+print(f"of a constant estimate {constant:.1f}, of an estimate of zero {zero:.1f}")
+stuck, worse = (sigma_errors / zero - 1).abs() < 0.01, sigma_errors > 1.01 * zero
+print(f"runs with the error of an estimate of zero: {stuck.sum()} of {len(readings)}, ", end="")
+print(f"with a larger one: {worse.sum()}, up to {sigma_errors.max():.0f} grey levels")
 
 # %% [markdown]
-# Mean over the seeds, best first, then the difference to the first row of the series with its
-# interval by Student's t. The reading with the highest PSNR is `models.FAIREST`. So few seeds do not
-# distinguish it from the next ones, and the best of eleven is favoured by its selection. With images from 0 to 255 the squared
-# error has 65,025 times the weight that it has with images in [0, 1], and the SSIM term and the two
-# terms of the estimator are small beside it. This is why PSNR rises there, and why the estimator
-# learns little: on images from 0 to 255 the error of σ is near or above that of a constant estimate.
+# The table has means over the seeds, best first, the figure the differences to the recipe as
+# written, with intervals by Student's t. The reading with the highest PSNR is `models.FAIREST`. So
+# few seeds do not distinguish it from the next one, and the best of many is favoured by its
+# selection. With images from 0 to 255 the squared error has 65,025 times the weight that it has
+# with images in [0, 1], and the SSIM term and the two terms of the estimator are small beside it.
+# This probably explains both why PSNR rises there and why the estimator learns little: the error of
+# σ is near that of a constant estimate or above it. In some runs the map of σ is zero everywhere,
+# in others it is far too high.
 
 # %% [markdown]
 # ### How accurate is the noise level estimator?
@@ -405,7 +419,7 @@ plotting.save_figure(fig, figures / "07_estimates", caption, facts, smoke=settin
 fig
 
 # %% [markdown]
-# Estimated against true noise level, one dot per test patch and variant; profile and data as
+# Estimated against true noise level, one marker per test patch and variant; profile and data as
 # printed at the top. The grey line is the identity.
 #
 # The same in numbers: the root mean square error, and that of a constant estimate, the mean of the
@@ -427,7 +441,7 @@ errors = {}
 for label, part in estimates.groupby("method", sort=False):
     for level in ("eta", "sigma"):
         errors[label, level] = estimate_errors(part[level], part[f"est. {level}"])
-pd.DataFrame(errors).T.round(3)
+pd.DataFrame(errors).T.round(2)
 
 # %% [markdown]
 # An error near that of a constant estimate means that the estimate is no more accurate than the
@@ -495,19 +509,20 @@ for name, part in errors_shown.items():
 # those above, at a small budget.
 #
 # *The meaning of "without".* As written, with sums over pixels and SSIM on the image, the SSIM term
-# is hundreds of times the squared error, the only other term that depends on the restored image
-# (the weighted terms are printed below). Without it the image is trained by the squared error
+# is much larger than the squared error, the only other term that depends on the restored image (the
+# weighted terms are printed below). Without it the image is trained by the squared error
 # alone, which is what PSNR measures. Under the released recipe the same term is weak, and its
 # removal is a different change. "Without the SSIM loss" therefore means two different experiments.
 #
 # *The NLE.* If a variant without estimator does as well, there are two explanations: the levels do
 # not help, or the estimates are too poor. The scatter plot concerns the second. An estimator that
 # returns nearly the same value for every patch (in the extreme, zero, after a dead ReLU) adds two
-# constant channels to the image, and a U-Net with a receptive field of ninety pixels can estimate
-# the noise itself. This also concerns the paper's argument that the estimator is necessary because
-# the network without it still beats DnCNN: that compares two architectures, not one with and
-# without the part. [Notebook 11](11_audit.ipynb) measures what the networks do with true and with
-# wrong levels.
+# constant channels to the image, and a U-Net, whose receptive field is many times as wide as that
+# of the estimator ([notebook 03](03_model_tour.ipynb#the-receptive-field)), can estimate the noise
+# itself. This also concerns the paper's argument that the estimator is necessary because the
+# network without it still beats DnCNN: that compares two architectures, not one with and without
+# the part. [Notebook 11](11_audit.ipynb) measures what the networks do with true and with wrong
+# levels.
 
 # %%
 final, lambdas = variants[REFERENCE].metadata["scores"], variants[REFERENCE].recipe.loss_weights

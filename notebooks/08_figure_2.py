@@ -20,6 +20,11 @@
 # every pixel of the restored images in the file, and with more methods. A second figure enlarges
 # one detail, and a third measures what each method leaves and keeps.
 #
+# ![A detail of a noisy chest radiograph, restored by each method, and the errors in colours](../figures/08_details.png)
+#
+# *Published figure: a detail under strong noise, restored by each method, with its PSNR, and below
+# it the errors: red is too bright, blue too dark.*
+#
 # ## What you'll do
 #
 # You reproduce Fig. 2, read PSNR and SSIM in each panel, examine a detail and its errors, and
@@ -167,7 +172,7 @@ for (eta, sigma), image in noisy.items():
 # Two classical methods, which are told η and σ; the three networks of the paper's figure; and the
 # network with the highest validation score on record. X-ReCNN-style is a reconstruction from a
 # short description. The networks are blind: their input is the noisy image only. (The successors,
-# smaller networks of our own, are told the true levels in validation, which favours them a little.)
+# smaller networks of our own, are told the true levels in validation, which favours them.)
 
 # %% tags=["needs:05_train@cpu+paper"]
 weights = None if settings.shipped_weights else Path(output) / "weights"
@@ -181,7 +186,7 @@ networks = list(dict.fromkeys([*in_figure, *{"xbdcnn-as-written"}.intersection(p
 # %%
 for key in networks:
     budget = headers[key]["budget"]
-    patches = f"{budget['patches']} patches of side {budget['patch_size']}"
+    patches = f"{budget['patches']:,} patches of side {budget['patch_size']}"
     print(f"{zoo.ZOO[key].label}: {patches} of {headers[key]['provenance']['data']},", end=" ")
     print(f"validation {validated[key]:.2f} dB")
 
@@ -243,7 +248,8 @@ scores = pd.DataFrame(
     for (eta, sigma), image in images.items()
 )
 panels = scores.pivot(index="method", columns="(η, σ)", values=["PSNR", "SSIM"])
-panels.loc[list(everything)].round(3)
+decimals = {column: 2 if column[0] == "PSNR" else 3 for column in panels}
+panels.loc[list(everything)].round(decimals)
 
 # %%
 of_methods = scores[scores["method"] != "noisy"]
@@ -328,14 +334,15 @@ fig
 # %% [markdown]
 # Above: the grey levels of a column of the detail, whose steps and peaks are ribs and vessels; the
 # noisy curve leaves the scale. Left below: the noise power spectrum of the error; that of the added
-# noise (grey) is flat but for the lowest frequencies. What is left of it is strongest at low
+# noise (grey) is flat. What is left of it is strongest at low
 # frequencies, where noise cannot be distinguished from anatomy. Right below: the share of the clean
 # image's detail that a method keeps. It falls with the frequency, since fine anatomy is weaker than
 # the noise. At the highest frequencies the clean image contains mainly its own noise, and to remove
 # that is no loss. A method whose curve is higher in both pictures keeps noise as well as detail.
 #
-# The same in numbers: the power of the error below and above a tenth of a cycle per pixel, and the
-# frequency at which half of the detail is kept.
+# The same in numbers: the power of the error below and above a tenth of a cycle per pixel, in grey
+# levels² pixel², and the frequency in cycles per pixel at which half of the detail is kept (–: all
+# of it is kept at every frequency).
 
 
 # %%
@@ -354,9 +361,10 @@ for label, image in {"noisy": noisy_field, **of_field}.items():
     frequency, power = measured_noise.noise_power_spectrum(255 * (image - field))
     low = frequency < 0.1
     rows[label] = (power[low].mean(), power[~low].mean(), half_kept(image, field))
-columns = ["power below 0.1", "power above 0.1", "half kept at"]  # power: grey levels² pixel²
+columns = ["power below 0.1", "power above 0.1", "half kept at"]
 frequencies = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-frequencies.round(3)
+half = ["–" if np.isnan(value) else f"{value:.3f}" for value in frequencies[columns[2]]]
+frequencies.round(1).assign(**{columns[2]: half})
 
 # %% [markdown]
 # **Check.** Every method leaves less power than the noise has, and less at high frequencies than at

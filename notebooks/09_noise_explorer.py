@@ -18,6 +18,11 @@
 # slider sets the number of photons per grey level, η, the other the electronic noise, σ. A network
 # restores the image, and the residual shows what it removed.
 #
+# ![A detail of a chest radiograph under noise: three values of η from left to right, three of σ from top to bottom](../figures/09_noisy.png)
+#
+# *Published figure: one detail under the noise of the model, with its PSNR; η increases to the
+# right, σ downwards.*
+#
 # ## What you'll do
 #
 # You call the explorer's functions directly, then use the widget, which is based on them, and
@@ -128,12 +133,13 @@ methods = explorer.collect_methods()
 clean = builtin_crop(384)
 balanced = zoo.find_entry("xbdcnn").label
 state = State(eta=0.6, sigma=10.0, method=balanced)
-", ".join(methods)
+"; ".join(methods)
 
 # %%
 noisy = explorer.simulate(clean, state)
 view = explorer.denoise_state(clean, noisy, state, methods)
-pd.DataFrame([view.before, view.after], index=["noisy", "restored"]).round(3)
+table = pd.DataFrame([view.before, view.after], index=["noisy", "restored"])
+table.round({"psnr": 2, "snr": 2, "ssim": 3})
 
 # %% [markdown]
 # One sentence describes the state for a pixel of average brightness. The widget updates it.
@@ -190,10 +196,10 @@ widget
 #
 # 1. Leave σ at 0 and lower η from 5 to 0.1. Which structures become invisible first, the ribs over
 #    the lung or the vertebrae behind the heart?
-# 2. Set η to 5 and raise σ. Now the lungs are affected first. The black corners turn grey, because
-#    values below black are clipped and only the positive half of their noise remains.
-# 3. Look only at the residual. Without recognisable anatomy in it, the method has removed noise
-#    only. Any visible edge is anatomy that was removed.
+# 2. Set η to 5 and raise σ. Now lung and bone have nearly the same noise. The black corners turn
+#    grey, because values below black are clipped and only the positive half of their noise remains.
+# 3. Look only at the residual. It may be stronger where the radiograph is bright, as the noise is.
+#    A line or an edge in it, brighter or darker than its surroundings, is anatomy that was removed.
 # 4. Choose another seed at the same η and σ. What changes in the restored image is not determined
 #    by the anatomy.
 # 5. Look at the two small maps of the estimated η and σ: blue is too low, red too high, white is
@@ -355,7 +361,7 @@ rows = [
     {
         "η": s.eta,
         "σ": s.sigma,
-        "in range": low <= s.eta <= high and s.sigma <= paper.SIGMA_RANGE[1],
+        "in range": "yes" if low <= s.eta <= high and s.sigma <= paper.SIGMA_RANGE[1] else "no",
         "noisy (dB)": view.before.psnr,
         "restored (dB)": view.after.psnr,
         "gain (dB)": view.after.psnr - view.before.psnr,
@@ -365,7 +371,7 @@ rows = [
     }
     for s, view in zip(states, views, strict=True)
 ]
-pd.DataFrame(rows).round(3)
+pd.DataFrame(rows).round(2).astype({"σ": int}).set_index(["η", "σ"])
 
 # %% [markdown]
 # Compare the columns "estimated" with the true levels. X-BDCNN is based on the idea that known
@@ -411,8 +417,8 @@ pd.DataFrame(rows).round(3)
 # - In the model quantum noise dominates above the grey level ησ², electronic noise below it.
 # - In a detector with a logarithmic display both noises are strongest in white, where few photons
 #   arrive, and a scintillator correlates the quantum noise.
-# - The residual of a good restoration is white noise. A positive correlation of adjacent pixels
-#   shows removed edges, a negative one noise that was left in the image.
+# - The residual of a good restoration is nearly white noise. A positive correlation of adjacent
+#   pixels shows removed edges, a negative one noise that was left in the image.
 #
 # ## References
 #

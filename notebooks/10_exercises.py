@@ -18,6 +18,11 @@
 # take between a minute and an hour. Each begins with a starter that runs but is wrong, and ends
 # with a check that fails for the starter and passes for a correct solution.
 #
+# ![White noise and its restoration, and spatially correlated noise of the same strength and its restoration](../figures/10_correlated_noise.png)
+#
+# *Published figure of Task 11: white and spatially correlated noise of the same strength, each
+# before and after X-BDCNN (balanced).*
+#
 # ## What you'll do
 #
 # You find impossible rows of a table, derive the brightness of the paper's images from its tables,
@@ -231,7 +236,7 @@ def mean_grey(psnr, eta, sigma):
 
 # %% tags=["check"]
 greys = [mean_grey(psnr, *cell) for cell, psnr in paper.TABLE_2_NOISY_PSNR.items()]
-print("mean grey levels:", np.round(greys, 1))
+print("mean grey levels:", *(f"{grey:.1f}" for grey in greys))
 assert min(greys) > 120 and max(greys) < 145, "not plausible for chest radiographs"
 assert max(greys) - min(greys) < 15, "the nine cells should agree"
 
@@ -456,7 +461,7 @@ for eta, sigma in [(0.4, 5), (0.8, 15)]:
     fields = (np.full((300, 300), g / 255) for g in (40, 128, 220))
     f = [255 * noise.add_hybrid_noise_numpy(g, eta, sigma, rng, clip=False) for g in fields]
     spreads = np.array([my_stabiliser(field, eta, sigma).std() for field in f])
-    print(f"η = {eta}, σ = {sigma}: standard deviations", spreads.round(3))
+    print(f"η = {eta}, σ = {sigma}: standard deviations", *(f"{s:.3f}" for s in spreads))
     assert (abs(spreads - 1) < 0.05).all(), "still depends on the grey level"
 
 # %% [markdown]
@@ -608,7 +613,7 @@ for seed in range(3):
     noisy = noise.add_hybrid_noise_numpy(field, 0.4, 10.0, np.random.default_rng(seed))
     mine, theirs = my_denoiser(noisy, 0.4, 10.0), CLASSICAL["NLM"](noisy, eta=0.4, sigma=10.0)
     gains.append(metrics.psnr(mine, field) - metrics.psnr(theirs, field))
-print("gain over NLM (dB):", np.round(gains, 2))
+print("gain over NLM (dB), by seed:", *(f"{gain:+.2f}" for gain in gains))
 assert np.mean(gains) > 0.15, "the gain is too small"
 
 # %% [markdown]
@@ -676,7 +681,7 @@ for seed in range(2):
         for (network, recipe, _), config in zip((mine, theirs), configs, strict=True)
     ]
     gains.append(runs[0] - runs[1])
-print("gain over X-BDCNN (dB):", np.round(gains, 1))
+print("gain over X-BDCNN (dB), by seed:", *(f"{gain:+.1f}" for gain in gains))
 assert np.mean(gains) > 1, "the gain is too small"
 
 # %% [markdown]

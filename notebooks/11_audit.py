@@ -22,6 +22,11 @@
 # sorted into three parts: arithmetic with the printed tables, comparisons of the text with the
 # equations and the released code, and our own measurements.
 #
+# ![PSNR minus SNR of every printed row: negative for all networks, which no image can have](../figures/11_gaps.png)
+#
+# *Published figure of the first point: PSNR minus SNR of each row of Tables I and II. No image can
+# be on the shaded side.*
+#
 # ## What you'll do
 #
 # You check the printed tables for consistency, compare the noise model with the nine cells of Table
@@ -58,7 +63,7 @@ from xbdcnn.data import builtin_radiograph, find_source
 from xbdcnn.inference import zoo
 from xbdcnn.inference.pretrained import load_pretrained
 from xbdcnn.models import AS_WRITTEN, XBDCNN
-from xbdcnn.study import no_harm, results, scoring
+from xbdcnn.study import no_harm, results, scoring, trials
 from xbdcnn.study.audit import (
     architecture,
     bm3d_row,
@@ -262,7 +267,8 @@ note(printed_tables.training_time(architecture.gigaflops(XBDCNN(AS_WRITTEN))))
 
 # %% tags=["nbval-check-output"]
 means = {name: noise_model.implied_means(name) for name in noise_model.READINGS}
-print(pd.DataFrame(means, list(paper.TABLE_2_NOISY_PSNR)).round(0).astype(int).T.to_string())
+columns = [f"({eta:g}, {sigma:g})" for eta, sigma in paper.TABLE_2_NOISY_PSNR]
+pd.DataFrame(means, columns).round(0).astype(int).T
 
 # %% [markdown]
 # The same nine numbers contain σ. At each printed σ there are three values of η, and the squared
@@ -270,7 +276,8 @@ print(pd.DataFrame(means, list(paper.TABLE_2_NOISY_PSNR)).round(0).astype(int).T
 # levels of the 8-bit scale, is not printed.
 
 # %% tags=["nbval-check-output"]
-print(printed_noise.fitted_lines().round(2).to_string())
+lines = printed_noise.fitted_lines().rename_axis("printed σ").rename(index=int)
+lines.round({"mean": 1, "sigma": 2})
 
 # %% [markdown]
 # From the mean and the root mean square, which the difference of PSNR and SNR gives, follows the
@@ -297,7 +304,7 @@ note(
 images = source.images("table2", 1 if settings.is_smoke else 10)
 cells = {"printed": paper.TABLE_2_NOISY_PSNR, "here": noise_model.simulated_psnr(images)}
 cells["our Table II"] = before["psnr"].to_dict()
-pd.DataFrame(cells).round(2).T
+pd.DataFrame(cells).rename(index=int, level=1).round(2).T
 
 # %% [markdown]
 # **Check.** In the paper's cells and in ours, PSNR decreases with σ and increases with η.
@@ -343,7 +350,7 @@ fig
 
 # %%
 table_1_rows = results.table("table_1_results")
-ssim_conventions.nearest_ranges(table_1_rows).round(3)
+ssim_conventions.nearest_ranges(table_1_rows).round({"psnr": 2}).round(3)
 
 # %%
 note(ssim_conventions.before_denoising(means), ssim_conventions.bm3d_row(table_1_rows))
@@ -427,7 +434,8 @@ fig
 # A term whose curve is far below another has little influence, whatever its λ. According to the
 # text the SSIM term preserves the structure of the image; if its curve is below that of the squared
 # error, it can contribute little. (That an ablation leaves SSIM unchanged is no such argument:
-# [notebook 07](07_ablations.ipynb#paired-differences).) Three more points concern the relative
+# [notebook 07](07_ablations.ipynb#paired-differences), which also has the gradients of the trained
+# network.) Three more points concern the relative
 # weight of the terms: the scale of the images, on which only the squared error depends, the units
 # of the maps, and whether a term grows with the batch size. The effect of the scale was measured
 # with the learning rates of the paper (`xbdcnn trials reading`); if that table does not exist, the
@@ -477,7 +485,7 @@ show_source(images_audit.no_sibling_probability)
 
 # %%
 by_split = stored["audit_leakage"].pivot(index="seed", columns="split", values="psnr")
-by_split.assign(gain=by_split["patch"] - by_split["image"]).round(3)
+by_split.assign(gain=by_split["patch"] - by_split["image"]).round(2)
 
 # %% [markdown]
 # The second point is the "noise-free" image itself. Real radiographs contain noise. With a residual
@@ -517,8 +525,10 @@ note(bm3d_row.gain_of_bm3d(table_1_psnr[[scoring.BEFORE, *classical]]))
 
 # %%
 told = stored["audit_bm3d_sigma"]
-print(f"Table I, BM3D: {paper.TABLE_1['BM3D']}")
-bm3d_row.means_by_sigma(told).round(3)
+printed = paper.TABLE_1["BM3D"]
+print(f"Table I, BM3D: PSNR {printed.psnr:.2f} dB, SSIM {printed.ssim:.3f}")
+decimals = {"factor": 2, "psnr": 2, "gain": 2, "ssim": 3, "ssim_range_2": 3}
+bm3d_row.means_by_sigma(told).round(decimals)
 
 # %%
 note(bm3d_row.wrong_sigma(told))
@@ -532,7 +542,7 @@ note(bm3d_row.wrong_sigma(told))
 
 # %%
 known = results.facts("trials_choices")
-print(f"{known['budget']['patches']} patches of side {known['budget']['patch_size']}", end=", ")
+print(f"{known['budget']['patches']:,} patches of side {known['budget']['patch_size']}", end=", ")
 print(f"{known['budget']['batch_size']} per step, width {known['width']}, seeds {known['seeds']}")
 
 # %%
@@ -546,13 +556,19 @@ fig
 
 # %% [markdown]
 # If a bar includes zero, the effect is undecided. A diamond outside its bar suggests that the
-# effect depends on budget and width; inside, the variation between seeds explains the difference.
+# effect depends on budget and width; inside, the variation between seeds may explain the
+# difference.
 
 # %%
 ssim = recipe_choices.effects_at_both_widths(trained, full, "val_ssim").set_index("trial")
-table = effect_table.set_index("trial").round(3)
-table["SSIM"], table["SSIM, full width"] = ssim["effect"].round(4), ssim["full_width"].round(4)
-table
+table = (
+    effect_table.set_index("trial")
+    .round({"p": 3})
+    .round(dict.fromkeys(("effect", "low", "high"), 2))
+)
+table["SSIM"], table["full_width"] = ssim["effect"].round(4), table["full_width"].round(2)
+table["SSIM, full width"] = ssim["full_width"].round(4)
+table.rename(columns={"full_width": "full width"}).fillna("–")
 
 # %% [markdown]
 # The next cell states how many effects are decided, how many would be by chance among so many
@@ -566,6 +582,19 @@ for row in effect_table.dropna(subset=["full_width"]).itertuples():
     sign = "same" if row.effect * row.full_width > 0 else "opposite"
     both = f"{row.effect:+.2f} dB short, {row.full_width:+.2f} dB full"
     print(f"'{row.trial}': {both}, {sign} sign")
+
+# %% [markdown]
+# Some choices were also measured in the longer series of [notebook
+# 07](07_ablations.ipynb#what-the-text-leaves-open), with the learning rates of the paper:
+
+# %%
+if recipe_choices.READING in stored:
+    longer = trials.effects(stored[recipe_choices.READING]).set_index("trial")
+    for row in effect_table[effect_table["trial"].isin(longer.index)].itertuples():
+        long = longer.loc[row.trial]
+        both = f"{row.effect:+.2f} dB [{row.low:+.2f}, {row.high:+.2f}] here, "
+        both += f"{long['effect']:+.2f} dB [{long['low']:+.2f}, {long['high']:+.2f}] there"
+        print(f"'{row.trial}': {both}")
 
 # %% [markdown]
 # A single interval that excludes zero among so many is therefore no evidence for its choice. Two of
@@ -645,7 +674,8 @@ fig
 thirds = pd.qcut(calibration["brightness"], 3, labels=["dark", "middle", "bright"])
 by_third = level_estimates.error_statistics(calibration.assign(third=thirds), ("third", "method"))
 mine = by_third[by_third["method"].isin(ours) & (by_third["level"] != "total")]
-mine.pivot_table(["bias", "rmse"], ["level", "method"], "third", observed=True).round(2)
+by_level = mine.pivot_table(["bias", "rmse"], ["level", "method"], "third", observed=True)
+by_level.reindex(columns=thirds.cat.categories, level=1).round(2)
 
 # %% [markdown]
 # A network may estimate the total noise correctly but not its two components. One sentence per
@@ -669,8 +699,9 @@ note(*[level_estimates.nle_estimates(estimate_errors, label) for label in ours])
 # ##### Levels of whole radiographs
 #
 # An estimate from a whole image uses more pixels than one from a patch. The level estimator of the
-# generalist, the network that follows X-BDCNN, was applied to whole test radiographs with noise at
-# random levels of the paper's range. It also gives 95 % intervals.
+# generalist, a successor of X-BDCNN that is trained on the noise of radiographs, was applied to
+# whole test radiographs with noise at random levels of the paper's range. It also gives 95 %
+# intervals.
 
 # %%
 show_source(radiographs.level_accuracy)
@@ -761,8 +792,8 @@ show_source(out_of_range.correlated_noise)
 
 # %% [markdown]
 # A smaller lead outside the training does not mean that a network is useless there. The verdict
-# depends on whether the network leads under every condition, or under none; the evidence names the
-# worst condition.
+# depends on whether the network leads under every condition, or under none; if it leads under some,
+# the question is undecided, which counts as too weak. The evidence names the worst condition.
 
 # %%
 measured = [label for label in ours if label in set(stress["method"])]
@@ -776,16 +807,19 @@ note(*[out_of_range.out_of_range_lead(stress, label) for label in measured])
 show_source(no_harm.worse_than_noisy)
 
 # %%
-for label in labels:
+conditions = len(leads[labels[0]])
+for label in stress["method"].drop(stress.index[stress["method"] == scoring.BEFORE]).unique():
     worse = no_harm.worse_than_noisy(stress, label)
-    print(f"{label}: worse than the noisy image under {len(worse)} of {len(leads[label])}", end=" ")
-    print("conditions", "" if worse.empty else f"\n{worse.round(2).to_string(index=False)}")
+    print(f"{label}: worse than the noisy image under {len(worse)} of {conditions} conditions")
+    for row in worse.itertuples():
+        where = f"η {row.eta:g}, σ {row.sigma:g}, blur {row.blur:g}, gain {row.gain:g}"
+        print(f"    {row.lead:+.2f} dB at {where}")
 
 # %% [markdown]
 # At weak noise the noise of the test radiographs themselves decides their PSNR: a method that
 # removes it, too, scores lower than one that keeps it. The table has the same measurement on
 # references of less noise, means of 2x2 pixels: the gain in PSNR over the noisy image in dB, for
-# white noise and for noise correlated by a blur of one pixel.
+# white noise and for noise correlated by a blur of one pixel. A negative gain is harm.
 
 # %%
 weak = stored["audit_weak_noise"]
@@ -809,9 +843,13 @@ pd.DataFrame({m: t.set_index(place)["lead"] for m, t in gained.items()}).round(2
 
 # %%
 show_source(physical_noise.detectors)
+
+# %%
 physical = stored["audit_physical_noise"]
 before = physical[physical["method"] == scoring.BEFORE]
-before.groupby(["eta", "sigma", "noise"], sort=False)[["psnr", "dose", "bias"]].mean().round(2)
+of_kind = before.groupby(["eta", "sigma", "noise"], sort=False)[["psnr", "dose", "bias"]].mean()
+of_kind = of_kind.round({"psnr": 2, "dose": 0, "bias": 2}).astype({"dose": int})
+of_kind.rename(index=int, level="sigma")
 
 # %% [markdown]
 # `dose` is in quanta per pixel at transmission 1. With correlated noise fewer quanta give the same
@@ -863,9 +901,9 @@ plotting.save_figure(
 fig
 
 # %% [markdown]
-# The cost of a kind of noise is the gain on Eq. 1 minus the gain on that noise, for the same image.
-# Compare the two properties: the law of the variance (logarithmic and linear display without blur)
-# and the correlation (blur).
+# The cost of a kind of noise is the gain on Eq. 1 minus the gain on that noise, for the same image;
+# below zero the method gains more on that noise. Compare the two properties: the law of the
+# variance (logarithmic and linear display without blur) and the correlation (blur).
 
 # %%
 for label in [*ours, "DnCNN", physical_noise.RIVAL, physical_noise.INVERTED]:
@@ -888,11 +926,13 @@ note(noise_model.follows_the_physics(builtin_radiograph(), stored_snr(), effect)
 # exposures show the noise alone; in a single radiograph the smoothest blocks give an upper limit,
 # since some anatomy is left. The third concerns the levels. They are compared with the residual
 # noise of the test radiographs and, as a dose, with that of a usual radiograph. (The mean of the
-# built-in radiograph is the grey level at which the noise of the training is evaluated.)
+# built-in radiograph is the grey level at which the noise of the training is evaluated.) In the
+# table *across* and *down* are the correlations of adjacent pixels, *length* is the correlation
+# length in pixels, and *error* the relative error of the most likely law of the variance.
 
 # %%
 columns = ["detector", "exposures", "across", "down", "length", "law", "error"]
-stored["audit_detectors"][columns].round(3)
+stored["audit_detectors"][columns].round(2).set_index("detector")
 
 # %%
 detectors = stored["audit_detectors"].query("detector != 'built-in CR, displayed'")

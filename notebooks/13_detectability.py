@@ -19,11 +19,16 @@
 # easier to find? At which dose is the noisy image as good as the restored one? This notebook asks
 # both questions twice: with PSNR, and with observers that perform a task.
 #
+# ![Gain of PSNR, contrast-to-noise ratio and detectability of discs by dose and method](../figures/13_by_dose.png)
+#
+# *Published figure: gain of PSNR, contrast-to-noise ratio and detectability d' of a disc by dose,
+# each relative to the noisy image.*
+#
 # ## What you'll do
 #
 # You insert discs and nodule-like blobs into radiographs, so faint that they are just detectable at
-# each dose, restore the images with four methods, and let two model observers decide where there
-# is a signal.
+# each dose, restore the images, and let two model observers decide where there is a signal. A
+# larger measurement with more methods is read from a file.
 #
 # ## What you'll learn
 #
@@ -223,7 +228,7 @@ fig
 # ### A small measurement
 #
 # Each field is exposed several times with discs, with nodules and without, always with new noise.
-# The function returns what the observers see, and the next one evaluates it.
+# `read` returns what the observers see, and `observer_rows` evaluates it.
 
 # %%
 draws = 2 if settings.is_smoke else 4
@@ -233,14 +238,15 @@ parts = [
 ]
 live = pd.concat(parts)
 small = equal_dose.summarise(live, "disc").pivot(index="score", columns="method", values="value")
-small.loc[["psnr", "cnr", "matched d'", "hotelling d'", "matched correct"], list(methods)].round(2)
+small = small.rename({"psnr": "PSNR (dB)", "cnr": "CNR", "matched correct": "correct"})
+small.loc[["PSNR (dB)", "CNR", "matched d'", "hotelling d'", "correct"], list(methods)].round(2)
 
 # %% [markdown]
-# The CHO, whose templates are estimated from the other fields only, of which there are few here, is
-# below the matched filter. *correct* is the share of
-# correct answers if the observer chooses between an image with and one
-# without the signal. It is measured independently of d', and is valid also if the responses of the
-# observer are not normally distributed, which a network might cause.
+# The templates of the CHO are estimated from the other fields only, of which there are few here, so
+# that it is not above the matched filter. *correct* is the share of correct answers of the matched
+# filter if it chooses between an image with and one without the signal. It is measured
+# independently of d', and is valid also if the responses are not normally distributed, which a
+# network might cause.
 #
 # **Check.** In the noisy image the matched filter must have the d' of the theory. Forty draws of
 # the noise make the test sharp: two standard errors are allowed.
@@ -341,7 +347,9 @@ print(f"no crossing in {crossings['eta'].isna().sum()} of {len(crossings)} cases
 
 # %%
 shown = crossings[crossings["criterion"].isin(["PSNR", "matched d'"])]
-shown.set_index(["criterion", "signal", "method"])[["better_at", "worse_at"]]
+shown = shown.rename(columns={"better_at": "better at η", "worse_at": "worse at η"})
+shown = shown.set_index(["criterion", "signal", "method"])[["better at η", "worse at η"]]
+shown.sort_index(level="criterion", sort_remaining=False)
 
 # %% [markdown]
 # The table lists the doses at which the interval excludes equality. A crossing, with its interval,
@@ -404,8 +412,9 @@ direct["from d'"] = norm.cdf(discs["matched d'"] / np.sqrt(2))
 direct.unstack("eta").loc[labels].round(2)
 
 # %%
-largest = (direct["correct"] - direct["from d'"]).abs().max()
-print(f"largest difference: {largest:.3f}")
+difference = (direct["correct"] - direct["from d'"]).abs()
+label, dose = difference.idxmax()
+print(f"largest difference: {difference.max():.3f}, {label} at η = {dose:g}")
 
 # %% [markdown]
 # ### Several backgrounds
@@ -426,12 +435,12 @@ both = pd.DataFrame({"known": own["hotelling d'"], "unknown": own["unknown d'"]}
 both.T.round(2)
 
 # %% [markdown]
-# The last table is d' in the noisy image. The contrast falls with the dose while anatomy remains,
-# so that a signal that is limited by noise on a known background is limited by anatomy on an
-# unknown one. *kept* is the share of the contrast that remains in the region of interest. It
-# explains the upper table: restoration removes noise and a part of the signal. On a known
-# background both effects partly cancel in d'. Anatomy is not removed, so that against anatomy the
-# lost contrast counts fully.
+# The last table is d' in the noisy image. The higher the dose, the lower is the contrast that was
+# set, while anatomy remains: a signal that is limited by noise on a known background is limited by
+# anatomy on an unknown one. *kept* is the share of the contrast that remains in the region of
+# interest. It explains the upper table: restoration removes noise and a part of the signal. On a
+# known background both effects partly cancel in d'. Anatomy is not removed, so that against anatomy
+# the lost contrast counts fully.
 
 # %%
 ratio = summary["nodule"].pivot(index=["method", "eta"], columns="score", values="value")
@@ -450,25 +459,25 @@ expect(worse.all(), "anatomy makes the loss larger at the lowest dose", source)
 # with the highest PSNR keep the least detectability of a disc. At high dose the networks that know
 # strong noise only lose, the specialist most, and X-BDCNN (balanced), the paper's architecture with
 # other loss weights and trained by us: they remove fine structure as if it were the strong noise of
-# their training. The generalist, which knows weak noise,
-# leaves such images almost as they are. Li et al. [3] found losses of the same kind with other
-# networks and simulated backgrounds.
+# their training. The generalist, which knows weak noise, leaves such images almost as they are. Li
+# et al. [3] found losses of the same kind with other networks and simulated backgrounds.
 #
 # The squared ratio of d' is known as *efficiency* [4]. Where quantum noise dominates it is the
 # share of the photons that the observer uses, and a denoiser of efficiency one half wastes half of
 # the dose in this task. With electronic noise the share is smaller, as the doses above show.
 #
-# CNR rises with every method. It is a good measure for comparing images with the same correlation
-# of the noise, such as two doses without processing, and misleads after smoothing.
+# At low dose CNR rises with every method, also where d' falls. It is a good measure for comparing
+# images with the same correlation of the noise, such as two doses without processing, and misleads
+# after smoothing.
 #
 # What this does not show. A model observer is no radiologist: it knows place and shape, and
 # averages perfectly. A human reader averages less well, has to search, and may benefit from a
 # smoother image; only a reader study can tell. The CHO is linear; an observer that is not might use
-# more of what is left in a restored image. The noise is that of Eq. 1, the signals are as faint as
-# to be just detectable, and a stronger lesion loses less. The radiographs are ten, each with one
-# field of medium and bright grey levels, hence mediastinum and abdomen and hardly any lung, where
-# nodules are sought. In the brightest of them a part of the pixels is clipped at the lowest dose.
-# Intervals over ten are rather too narrow.
+# more of what is left in a restored image. The noise is that of Eq. 1, and the signals are just
+# detectable; a stronger lesion may lose less. The radiographs are few, each with one field of
+# medium and bright grey levels, hence mediastinum, abdomen and chest wall and hardly any lung,
+# where nodules are sought. In the brightest of them a part of the pixels is clipped at the lowest
+# dose. Bootstrap intervals over so few are rather too narrow.
 
 # %%
 fields_table = stored.drop_duplicates("image")

@@ -6,7 +6,9 @@ python tools/exercises.py --output build/exercises/10_exercises.ipynb
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import jupytext
@@ -17,13 +19,29 @@ from xbdcnn.study.reproduce.execution import read_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "notebooks" / "10_exercises.py"
+PICTURE = re.compile(r"(?<=\]\()\.\./figures/(\w+\.png)(?=\))")
+"""Path of a picture in Markdown, relative to the notebooks."""
 
 
 def unsolved(source: Path = SOURCE) -> NotebookNode:
-    """Return the notebook without the cells tagged `solution` and without outputs."""
+    """Return the notebook without the cells tagged `solution` and without outputs.
+
+    Pictures are embedded, since students get the file alone.
+    """
     notebook = read_notebook(source).content
     notebook.cells = [cell for cell in notebook.cells if "solution" not in tags(cell)]
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            embed_pictures(cell)
     return notebook
+
+
+def embed_pictures(cell: NotebookNode) -> None:
+    """Replace the paths of pictures in a Markdown cell by attachments."""
+    for name in PICTURE.findall(cell.source):
+        data = b64encode((ROOT / "figures" / name).read_bytes()).decode()
+        cell.setdefault("attachments", {})[name] = {"image/png": data}
+    cell.source = PICTURE.sub(r"attachment:\1", cell.source)
 
 
 def tags(cell: NotebookNode) -> list[str]:

@@ -14,12 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
+from skimage.color import deltaE_ciede2000, rgb2lab
 
 from xbdcnn import paper, plotting
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.baselines.networks import DnCNN
+from xbdcnn.inference import zoo
 from xbdcnn.inference.layers import record_layers
 from xbdcnn.measured_noise import PhotonTransfer
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, WITHOUT_NLE, XBDCNN, count_parameters
@@ -487,6 +490,15 @@ def test_every_method_has_a_colour_and_a_marker_of_its_own() -> None:
     styles = method_styles(list(plotting.COLOURS))
     for trait in ("color", "marker"):
         assert len({style[trait] for style in styles.values()}) == len(plotting.COLOURS)
+
+
+def test_methods_that_are_often_drawn_together_have_clearly_different_colours() -> None:
+    told = ["BM3D", "GAT+BM3D", "Before Denoising"]
+    networks = ["dncnn", "xrecnn", "xbdcnn-as-written", "xbdcnn", "specialist", "generalist"]
+    colours = method_colours([*told, *(zoo.find_entry(name).label for name in networks)])
+    lab = {name: rgb2lab(to_rgb(colour)) for name, colour in colours.items()}
+    for one, other in combinations(lab, 2):
+        assert deltaE_ciede2000(lab[one], lab[other]) > 15, (one, other)
 
 
 def test_saved_files_carry_caption_and_facts(tmp_path) -> None:

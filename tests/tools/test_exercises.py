@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,13 @@ def test_student_version_lacks_the_solutions_only():
     assert len(student.cells) == len(full.cells) - len(removed)
     text = "\n".join(cell.source for cell in student.cells)
     assert not [cell.source for cell in removed if cell.source in text]
+
+
+def test_student_version_contains_its_pictures():
+    first = exercises.unsolved().cells[0]
+    (name,) = re.findall(r"\]\(attachment:(.+?)\)", first.source)
+    data = b64decode(first.attachments[name]["image/png"])
+    assert data == (exercises.ROOT / "figures" / name).read_bytes()
 
 
 @pytest.mark.slow

@@ -70,7 +70,8 @@ def choices_plot(table: pd.DataFrame, score: str = "PSNR (dB)", reference: str =
     places = range(len(table))[::-1]
     axes.hlines(places, table["low"], table["high"], color="#0072B2", lw=2)
     seeds = table["seeds"].max()
-    label = f"half width, short training, {seeds} seed(s), 95 % interval if several"
+    runs = f"mean of {seeds} seeds, 95 % interval" if seeds > 1 else "1 seed"
+    label = f"half width, short training, {runs}"
     axes.plot(table["effect"], places, "o", ms=5.5, color="#0072B2", label=label)
     if "full_width" in table:
         style: dict[str, Any] = {"ms": 6.5, "mfc": "none", "mec": "#D55E00", "mew": 1.4}

@@ -27,7 +27,7 @@ COLOURS = {
     "X-BDCNN (fairest reading) w/o SSIM loss": "#66AA55",
     "X-BDCNN (fairest reading) w/o NLE": "#6677BB",
     "X-BDCNN (as released)": "#661100",
-    "Successor (specialist)": "#44AA99",
+    "Successor (specialist)": "#AA66FF",
     "Successor (generalist)": "#000000",
     "Successor (tiny)": "#DDCC77",
     "Before Denoising": "#888888",
@@ -37,7 +37,7 @@ COLOURS = {
 SPARE_COLOURS = ("#AA4499", "#BBBBBB", "#6699CC", "#997700")
 """Colours of labels that are not in `COLOURS`."""
 
-MARKERS = dict(zip(COLOURS, (*"Pp1<2>34svx+Do^d", "|", "_", 7, *"X8hH*"), strict=True))
+MARKERS = dict(zip(COLOURS, (*"pP1<2834svx+Do>d", "|", "_", 7, *"X^*Hh"), strict=True))
 """Marker of each method, so that methods differ without colour, too."""
 
 

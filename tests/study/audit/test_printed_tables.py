@@ -100,7 +100,7 @@ def test_sigma_and_mean_follow_from_the_noisy_psnrs():
     np.testing.assert_allclose(lines["mean"], 140.0)
     printed = printed_noise.sigma_recovered()
     assert printed.verdict == "not stated, inferred"
-    assert "sigma 5.747, 10.24, 14.89 grey levels" in printed.evidence
+    assert "sigma 5.75, 10.24, 14.89 grey levels" in printed.evidence
     other = {cell: psnr - 3 for cell, psnr in exact.items()}
     assert printed_noise.sigma_recovered(other).verdict == "self-contradiction"
 

@@ -118,8 +118,8 @@ def wrong_sigma(rows: pd.DataFrame, table_1: Table1 = paper.TABLE_1) -> Finding:
         choice="the root mean square of the noise of every image, `averaged_sigma`",
         evidence=f"on {len(noisy)} patches (noisy {noisy.mean():.1f} dB) BM3D has the printed PSNR "
         f"with {' or '.join(texts) or 'no factor of the averaged sigma'}; the paper prints an SSIM "
-        f"of {printed.ssim:.3f}; with the largest factor tried, {largest.name:g}, "
-        f"{largest['psnr']:.1f} dB; {other_rules_text(rows)}",
+        f"of {printed.ssim:.3f}; with {largest.name:g} times the averaged sigma, the most that "
+        f"was tried, {largest['psnr']:.1f} dB; {other_rules_text(rows)}",
         # A sigma outside the search might have both.
         verdict="not stated, inferred" if explained else measured(None),
         confidence="low",

@@ -34,9 +34,8 @@ def sigma_recovered(cells: Cells = paper.TABLE_2_NOISY_PSNR) -> Finding:
     """Check whether the squared errors at each printed sigma contain noise of that sigma."""
     lines = fitted_lines(cells)
     deviation = (lines["sigma"] / lines.index - 1).abs().max()
-    found, printed = (
-        ", ".join(f"{s:.4g}" for s in values) for values in (lines.sigma, lines.index)
-    )
+    found = ", ".join(f"{sigma:.2f}" for sigma in lines["sigma"])
+    printed = ", ".join(f"{sigma:g}" for sigma in lines.index)
     return Finding(
         point="Sigma of Table II",
         part="printed tables",

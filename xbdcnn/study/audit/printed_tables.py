@@ -121,8 +121,8 @@ def pooled_snr(
         part="printed tables",
         claim="SNR is the average over the test set for all methods",
         equation=f"PSNR - SNR is {min(networks, default=0):.2f} to "
-        f"{max(networks, default=0):.2f} dB for the networks, {min(others):.3f} to "
-        f"{max(others):.3f} dB for the other rows",
+        f"{max(networks, default=0):.2f} dB for the networks, and "
+        f"{', '.join(f'{other:.3f}' for other in others)} dB for the other rows",
         released="SNR from the pooled squares of 32 patches, PSNR averaged over patches "
         "(`test.py`)",
         choice="average both over images; `metrics.snr_pooled` for comparison",
