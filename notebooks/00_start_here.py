@@ -20,11 +20,10 @@
 # its noise level. This project reimplements the method, so that every equation, table and figure of
 # the paper can be read as code, run and checked.
 #
-# ![A part of a chest radiograph with simulated noise, restored by X-BDCNN, without added noise, and
-# what the network removed](../figures/00_hero.png)
+# ![Part of a chest radiograph: noisy, restored by X-BDCNN, clean, and what was removed](../figures/00_hero.png)
 #
-# *A radiograph with the noise of the paper's model, restored by X-BDCNN, without added noise, and
-# what was removed: the published picture, which the cells below compute.*
+# *Published figure: a radiograph with the noise of the paper's model, restored by X-BDCNN, without
+# added noise, and what was removed.*
 #
 # ## What you'll do
 #

@@ -21,8 +21,8 @@
 #
 # ![The built-in chest radiograph beside a map of its noise](../figures/01_noise_map.png)
 #
-# *The built-in radiograph and its noise, strongest along the spine, where few photons arrive: the
-# published figure of this notebook.*
+# *Published figure: the built-in radiograph and its noise, which is strongest along the spine, where
+# few photons arrive.*
 #
 # ## What you'll do
 #

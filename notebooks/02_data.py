@@ -20,8 +20,7 @@
 #
 # ![Six chest radiographs with their views and findings](../figures/02_chests.png)
 #
-# *Six test radiographs of ChestX-ray8, which are part of the package: the published figure of this
-# notebook.*
+# *Published figure: six test radiographs of ChestX-ray8, which are part of the package.*
 #
 # ## What you'll do
 #

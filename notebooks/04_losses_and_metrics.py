@@ -18,10 +18,10 @@
 # four terms in six equations, and text, equations and published code disagree on nearly all of
 # them. In the rows of the networks two of the three columns of its tables are exchanged.
 #
-# ![Loss against the estimated level, three curves](../figures/04_asymmetry.png)
+# ![The asymmetric loss against the estimated level: three curves](../figures/04_asymmetry.png)
 #
-# *Eq. 3 as the text, the equation and the released code define it; the last has a second zero below
-# the true level. The published figure of this notebook.*
+# *Published figure: Eq. 3 as the text, the equation and the released code define it; the last has a
+# second zero below the true level.*
 #
 # ## What you'll do
 #

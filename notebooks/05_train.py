@@ -21,8 +21,7 @@
 #
 # ![Validation PSNR of each shipped network against the training patches seen](../figures/05_shipped.png)
 #
-# *Learning curves of the shipped networks, and two scores on other images: the published figure of
-# this notebook.*
+# *Published figure: learning curves of the shipped networks, and two scores on other images.*
 #
 # ## What you'll do
 #

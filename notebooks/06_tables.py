@@ -21,8 +21,8 @@
 #
 # ![Gain in PSNR of each method in the nine cells of Table II, ours and the paper's](../figures/06_chestxray8.png)
 #
-# *Table II as gains over the noisy image, ours on ChestX-ray8 and the paper's, corrected: the
-# published figure of this notebook.*
+# *Published figure: Table II as gains over the noisy image, ours on ChestX-ray8 and the paper's,
+# corrected.*
 #
 # ## What you'll do
 #

@@ -10,7 +10,7 @@ from paths import ROOT
 
 from xbdcnn.study.reproduce.execution import read_notebook
 
-SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))[7:]
+SOURCES = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 PICTURE = re.compile(r"!\[(.*?)\]\((.+?)\)")
 
 
