@@ -27,13 +27,18 @@ STRONGEST_NOISE = 35.0
 LARGEST_BLUR = 1.5
 """Blur in pixels of the most correlated training noise of radiographs."""
 
-LevelScaling = Literal["released", "unit"]
-"""Units of the level maps: (eta, sigma / 255) or both divided by the top of their range."""
+LevelScaling = Literal["released", "unit", "grey levels"]
+"""Units of the level maps: (eta, sigma / 255), both divided by the top of their range, or (eta,
+sigma) as the paper gives them, per grey level and in grey levels."""
 
 LevelMaps = Literal["eta and sigma", "standard deviation"]
 """What an NLE estimates: `level_maps`, or the one map of `standard_deviation_map`."""
 
-_SCALES = {"released": (1.0, GREY_LEVELS), "unit": (paper.ETA_RANGE[1], paper.SIGMA_RANGE[1])}
+_SCALES = {
+    "released": (1.0, GREY_LEVELS),
+    "unit": (paper.ETA_RANGE[1], paper.SIGMA_RANGE[1]),
+    "grey levels": (1.0, 1.0),
+}
 
 _Values = TypeVar("_Values", float, Tensor, NDArray[np.floating])
 
@@ -178,7 +183,7 @@ def level_maps(
     """Constant maps of eta and sigma, (B, 2, H, W), the target of the NLE (Sec. II-B).
 
     eta, sigma: numbers or (B,) in the paper's units, else XbdcnnError; like: (B, 1, H, W), gives
-    shape, dtype and device; scaling: "released" (eta, sigma / 255), "unit" (eta / 1.9, sigma / 20).
+    shape, dtype and device; scaling: see `LevelScaling`.
 
     >>> level_maps(0.4, 5.0, torch.zeros(1, 1, 8, 8), "unit")[0, :, 0, 0]
     tensor([0.2105, 0.2500])

@@ -156,6 +156,7 @@ SERIES: dict[str, tuple[Trial, ...]] = {
         ),
         reading("cosine, clipped, equal units", COSINE | CLIPPED, level_scaling="unit"),
         reading("0-255, cosine, equal units", COSINE, **GREY, level_scaling="unit"),
+        reading("0-255, cosine, grey-level maps", COSINE, **GREY, level_scaling="grey levels"),
     ),
     "dncnn": (
         dncnn("DnCNN"),
