@@ -22,7 +22,7 @@
 #
 # ![Part of a chest radiograph: noisy, restored by X-BDCNN, clean, and what was removed](../figures/00_hero.png)
 #
-# *Published figure: a radiograph with the noise of the paper's model, restored by X-BDCNN, without
+# *Figure of this notebook: a radiograph with the noise of the paper's model, restored by X-BDCNN, without
 # added noise, and what was removed.*
 #
 # ## What you'll do

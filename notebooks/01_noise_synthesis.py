@@ -21,7 +21,7 @@
 #
 # ![The built-in chest radiograph beside a map of its noise](../figures/01_noise_map.png)
 #
-# *Published figure: the built-in radiograph and its noise, which is strongest along the spine, where
+# *Figure of this notebook: the built-in radiograph and its noise, which is strongest along the spine, where
 # few photons arrive.*
 #
 # ## What you'll do

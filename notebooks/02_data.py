@@ -20,7 +20,7 @@
 #
 # ![Six chest radiographs with their views and findings](../figures/02_chests.png)
 #
-# *Published figure: six test radiographs of ChestX-ray8, which are part of the package.*
+# *Figure of this notebook: six test radiographs of ChestX-ray8, which are part of the package.*
 #
 # ## What you'll do
 #

@@ -21,7 +21,7 @@
 #
 # ![The layers of the two subnetworks as boxes from left to right](../figures/03_figure_1.png)
 #
-# *Published figure: Fig. 1 of the paper, drawn from the operations of the network.*
+# *Figure of this notebook: Fig. 1 of the paper, drawn from the operations of the network.*
 #
 # ## What you'll do
 #

@@ -20,7 +20,7 @@
 #
 # ![The asymmetric loss against the estimated level: three curves](../figures/04_asymmetry.png)
 #
-# *Published figure: Eq. 3 as the text, the equation and the released code define it; the last has a
+# *Figure of this notebook: Eq. 3 as the text, the equation and the released code define it; the last has a
 # second zero below the true level.*
 #
 # ## What you'll do

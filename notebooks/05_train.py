@@ -21,7 +21,7 @@
 #
 # ![Validation PSNR of each shipped network against the training patches seen](../figures/05_shipped.png)
 #
-# *Published figure: learning curves of the shipped networks, and two scores on other images.*
+# *Figure of this notebook: learning curves of the shipped networks, and two scores on other images.*
 #
 # ## What you'll do
 #

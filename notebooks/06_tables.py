@@ -21,7 +21,7 @@
 #
 # ![Gain in PSNR of each method in the nine cells of Table II, ours and the paper's](../figures/06_chestxray8.png)
 #
-# *Published figure: Table II as gains over the noisy image, ours on ChestX-ray8 and the paper's,
+# *Figure of this notebook: Table II as gains over the noisy image, ours on ChestX-ray8 and the paper's,
 # corrected.*
 #
 # ## What you'll do

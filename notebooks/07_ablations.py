@@ -22,7 +22,7 @@
 #
 # ![A noisy test patch, restored by X-BDCNN, without the SSIM loss and without the NLE, and the clean patch](../figures/07_restored.png)
 #
-# *Published figure: a test patch restored by the full model and by both ablations. The
+# *Figure of this notebook: a test patch restored by the full model and by both ablations. The
 # differences are small; below they are measured.*
 #
 # ## What you'll do
@@ -565,7 +565,7 @@ print("images behind each interval:", differences["images"].max())
 #
 # - The paper's ablations differ from the full model by a tenth of a decibel, without an interval or
 #   a second seed. At half width and a small budget the runs of one network from three seeds differ
-#   by more than that in two of three networks.
+#   by more than that in each of the three networks.
 # - An interval over images compares two weight files. A statement about a part of the network needs
 #   several training runs; with three seeds at a small budget both ablations are undecided.
 # - Equal SSIM does not show that an SSIM loss is without effect; its gradients do.

@@ -22,7 +22,7 @@
 #
 # ![A detail of a noisy chest radiograph, restored by each method, and the errors in colours](../figures/08_details.png)
 #
-# *Published figure: a detail under strong noise, restored by each method, with its PSNR, and below
+# *Figure of this notebook: a detail under strong noise, restored by each method, with its PSNR, and below
 # it the errors: red is too bright, blue too dark.*
 #
 # ## What you'll do

@@ -20,7 +20,7 @@
 #
 # ![A detail of a chest radiograph under noise: three values of η from left to right, three of σ from top to bottom](../figures/09_noisy.png)
 #
-# *Published figure: one detail under the noise of the model, with its PSNR; η increases to the
+# *Figure of this notebook: one detail under the noise of the model, with its PSNR; η increases to the
 # right, σ downwards.*
 #
 # ## What you'll do

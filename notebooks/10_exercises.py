@@ -20,7 +20,7 @@
 #
 # ![White noise and its restoration, and spatially correlated noise of the same strength and its restoration](../figures/10_correlated_noise.png)
 #
-# *Published figure of Task 11: white and spatially correlated noise of the same strength, each
+# *Figure of Task 11: white and spatially correlated noise of the same strength, each
 # before and after X-BDCNN (balanced).*
 #
 # ## What you'll do

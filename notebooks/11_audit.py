@@ -24,7 +24,7 @@
 #
 # ![PSNR minus SNR of every printed row: negative for all networks, which no image can have](../figures/11_gaps.png)
 #
-# *Published figure of the first point: PSNR minus SNR of each row of Tables I and II. No image can
+# *Figure of the first point: PSNR minus SNR of each row of Tables I and II. No image can
 # be on the shaded side.*
 #
 # ## What you'll do

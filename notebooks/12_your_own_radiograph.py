@@ -24,7 +24,7 @@
 #
 # ![A part of a radiograph, as restored by the generalist and by X-BDCNN, and what each removed](../figures/12_removed.png)
 #
-# *Published figure: a part of a radiograph, restored by the generalist (above) and by X-BDCNN
+# *Figure of this notebook: a part of a radiograph, restored by the generalist (above) and by X-BDCNN
 # (below), and what each removed.*
 #
 # **What this must not be used for.** This is research software and not a medical device. It has not

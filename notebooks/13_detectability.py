@@ -21,7 +21,7 @@
 #
 # ![Gain of PSNR, contrast-to-noise ratio and detectability of discs by dose and method](../figures/13_by_dose.png)
 #
-# *Published figure: gain of PSNR, contrast-to-noise ratio and detectability d' of a disc by dose,
+# *Figure of this notebook: gain of PSNR, contrast-to-noise ratio and detectability d' of a disc by dose,
 # each relative to the noisy image.*
 #
 # ## What you'll do

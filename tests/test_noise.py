@@ -138,7 +138,8 @@ def test_grid_levels_equal_those_of_the_released_code():
 
 
 @pytest.mark.parametrize(
-    "scaling, expected", [("released", (0.8, 10 / 255)), ("unit", (0.8 / 1.9, 0.5))]
+    "scaling, expected",
+    [("released", (0.8, 10 / 255)), ("unit", (0.8 / 1.9, 0.5)), ("grey levels", (0.8, 10.0))],
 )
 def test_level_maps_are_constant_and_invertible(scaling, expected):
     like = torch.zeros(2, 1, 5, 7)

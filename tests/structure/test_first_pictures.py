@@ -22,4 +22,4 @@ def test_introduction_shows_a_figure_that_the_notebook_writes(source: Path) -> N
     path = (source.parent / target).resolve()
     assert title.startswith("# ") and introduction and len(alternative) > 40
     assert path.is_file() and f'figures / "{path.stem}"' in source.read_text(encoding="utf-8")
-    assert caption.startswith("*Published figure")
+    assert caption.startswith("*Figure of ")
