@@ -134,9 +134,10 @@ def gap(folder: Path) -> str:
     reached = 1 - places["quantile"].min()
     return (
         f"In Table II {BALANCED} gains {spread(parts['gap'])} dB less than the paper's network. "
-        f"The noise of our references costs at least {spread(parts['noise_least'])} dB, but explains "
-        "less than that of the difference, since the paper's references have noise, too. Of random "
-        f"tens of our images that are as bright as the paper's ten, {100 * reached:.1g} % or fewer reach its gain. "
+        f"The noise of our references costs at least {spread(parts['noise_least'])} dB, but "
+        "explains less than that of the difference, since the paper's references have noise, too. "
+        "Of random tens of our images that are as bright as the paper's ten, "
+        f"{100 * reached:.1g} % or fewer reach its gain. "
         f"The part of the training budget cannot be separated ({notebook('06_tables')})."
     )
 
