@@ -50,8 +50,9 @@ def noise(folder: Path) -> str:
     return (
         "**The noise of the paper can be reproduced, its photon physics cannot.** The PSNR of our "
         f"noisy images exceeds the printed one by {excess.min():.2f} to {excess.max():.2f} dB in "
-        "the cells of Table II. But white means few photons in these radiographs, so that their "
-        f"quantum noise follows another law than Eq. 1 ({notebook('01_noise_synthesis')})."
+        "the cells of Table II. But Eq. 1 gives white the most photons; in these radiographs it "
+        "has the fewest, so that quantum noise depends on the grey level in another way "
+        f"({notebook('01_noise_synthesis')})."
     )
 
 
@@ -74,9 +75,10 @@ def rank(folder: Path) -> str:
     cells = paired_differences(rows, RIVAL, ["eta", "sigma"])
     leads, ahead = cells["psnr"], (cells["psnr_low"] > 0).sum()
     return (
-        f"{BALANCED} minus {RIVAL}, which is told the noise levels, is {leads.min():+.2f} to "
-        f"{leads.max():+.2f} dB in the cells of Table II, with an interval over images above zero "
-        f"in {ahead} of {len(cells)} (one training run; {notebook('06_tables')})."
+        f"The paper's network with other weights of the loss, {BALANCED}, minus {RIVAL}, which is "
+        f"told the noise levels, is {leads.min():+.2f} to {leads.max():+.2f} dB in the cells of "
+        f"Table II, with an interval over images above zero in {ahead} of {len(cells)} (one "
+        f"training run; {notebook('06_tables')})."
     )
 
 
@@ -108,12 +110,12 @@ def detection(folder: Path) -> str:
         "**A better picture did not make faint signals easier to detect.** For discs and nodules "
         f"at {doses} doses and {len(OBSERVERS)} model observers, the detectability d' after "
         f"denoising by {methods} methods is {ratios['value'].min():.2f} to "
-        f"{ratios['value'].max():.2f} times that before: an interval of 95 % is below 1 in {worse} "
-        f"of {len(ratios)} cases, above 1 in {better}; {by_chance:.1f} on each side are expected "
-        f"by chance ({observers}). In ordinary test radiographs, whose anatomy the observer does "
+        f"{ratios['value'].max():.2f} times that before: its 95 % interval is below 1 in {worse} "
+        f"of {len(ratios)} cases and above 1 in {better} (by chance alone {by_chance:.0f} each; "
+        f"{observers}). In ordinary test radiographs, whose anatomy the observer does "
         f"not know, the median disc keeps {kept[BALANCED]:.2f} of its detectability with X-BDCNN, "
-        f"trained on strong noise only, and {kept[GENERALIST]:.2f} with our generalist ({checks}; "
-        "one training run per network)."
+        f"trained on strong noise only, and {kept[GENERALIST]:.2f} with the generalist, a network "
+        f"of ours for weak noise, too ({checks}; one training run per network)."
     )
 
 
@@ -136,9 +138,9 @@ def gap(folder: Path) -> str:
         f"In Table II {BALANCED} gains {spread(parts['gap'])} dB less than the paper's network. "
         f"The noise of our references costs at least {spread(parts['noise_least'])} dB, but "
         "explains less than that of the difference, since the paper's references have noise, too. "
-        "Of random tens of our images that are as bright as the paper's ten, "
-        f"{100 * reached:.1g} % or fewer reach its gain. "
-        f"The part of the training budget cannot be separated ({notebook('06_tables')})."
+        "The choice of images hardly explains it: of random sets of ten of ours that are as "
+        f"bright as the paper's ten, at most {100 * reached:.1g} % reach its gain. How much the smaller "
+        f"training budget explains, we cannot separate ({notebook('06_tables')})."
     )
 
 
