@@ -139,8 +139,8 @@ def gap(folder: Path) -> str:
         f"The noise of our references costs at least {spread(parts['noise_least'])} dB, but "
         "explains less than that of the difference, since the paper's references have noise, too. "
         "The choice of images hardly explains it: of random sets of ten of ours that are as "
-        f"bright as the paper's ten, at most {100 * reached:.1g} % reach its gain. How much the smaller "
-        f"training budget explains, we cannot separate ({notebook('06_tables')})."
+        f"bright as the paper's ten, at most {100 * reached:.1g} % reach its gain. How much the "
+        f"smaller training budget explains, we cannot separate ({notebook('06_tables')})."
     )
 
 
