@@ -372,6 +372,9 @@ print(f"of a constant estimate {constant:.1f}, of an estimate of zero {zero:.1f}
 stuck, worse = (sigma_errors / zero - 1).abs() < 0.01, sigma_errors > 1.01 * zero
 print(f"runs with the error of an estimate of zero: {stuck.sum()} of {len(readings)}, ", end="")
 print(f"with a larger one: {worse.sum()}, up to {sigma_errors.max():.0f} grey levels")
+one_unit = means.loc["0-255, cosine, grey-level maps"]
+print(f"images and level maps in grey levels: {one_unit['val_psnr']:.2f} dB, ", end="")
+print(f"error of sigma {one_unit['val_sigma_rmse']:.1f}")
 
 # %% [markdown]
 # The table has means over the seeds, best first, the figure the differences to the recipe as
@@ -379,9 +382,11 @@ print(f"with a larger one: {worse.sum()}, up to {sigma_errors.max():.0f} grey le
 # few seeds do not distinguish it from the next one, and the best of many is favoured by its
 # selection. With images from 0 to 255 the squared error has 65,025 times the weight that it has
 # with images in [0, 1], and the SSIM term and the two terms of the estimator are small beside it.
-# This probably explains both why PSNR rises there and why the estimator learns little: the error of
-# σ is near that of a constant estimate or above it. In some runs the map of σ is zero everywhere,
-# in others it is far too high.
+# This probably explains why PSNR rises there. The error of σ is near that of a constant estimate or
+# above it: in some runs the map of σ is zero everywhere, in others it is far too high. With images
+# *and* level maps in grey levels, as the paper states η and σ, the terms of the estimator are as
+# large as the squared error; PSNR is lower then, and in so short a training run the estimator learns
+# no more than a constant, either.
 
 # %% [markdown]
 # ### How accurate is the noise level estimator?
