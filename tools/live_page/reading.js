@@ -1,0 +1,33 @@
+// Picture files as grey levels in [0, 1].
+
+const WHITE = 255;
+const LARGEST = 4096; // pixels of the longer side; browsers limit the area of a canvas
+
+/** Bytes of a file of this page, as a Blob. */
+export async function fetchFile(address) {
+  const response = await fetch(address);
+  if (!response.ok) throw new Error(`${response.url}: ${response.statusText}`);
+  return response.blob();
+}
+
+/**
+ * Radiograph { height, width, grey: Float32Array in [0, 1], row by row } of a picture file; colours
+ * are averaged. A longer side of more than LARGEST pixels is reduced to them.
+ */
+export async function readRadiograph(blob) {
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
+  const scale = Math.min(1, LARGEST / Math.max(bitmap.width, bitmap.height));
+  const [width, height] = [bitmap.width, bitmap.height].map((length) => Math.max(1, Math.round(scale * length)));
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  context.fillRect(0, 0, width, height); // black behind transparent pixels
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, width, height);
+  bitmap.close();
+  return { height, width, grey: averaged(context.getImageData(0, 0, width, height).data) };
+}
+
+function averaged(data) {
+  const grey = new Float32Array(data.length / 4);
+  for (let i = 0; i < grey.length; i++) grey[i] = (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / (3 * WHITE);
+  return grey;
+}
