@@ -60,7 +60,7 @@ ATTRIBUTIONS = {
 FIELDS = ("preset", "eta", "sigma", "image", "reduced", "as_it_is", "seed")
 """Controls of the page in their order."""
 
-ACCEPTED = ".png,.jpg,.jpeg"
+ACCEPTED = ".png,.jpg,.jpeg,.dcm,.dicom"
 
 TEXTS = {
     "caption-residual": captions.FIXED["caption-residual"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import demo
 import live_page
 import pytest
 from browsers import browser_path
+from live_pages import WIDTHS, opened
 from playwright.sync_api import Browser, Page, sync_playwright
 
 
@@ -62,3 +64,28 @@ def scripts(browser, tmp_path_factory) -> Iterator[Page]:
         page.goto(f"{address}/noise.js")
         yield page
         page.close()
+
+
+@pytest.fixture
+def problems() -> list[str]:
+    """Errors of the console and requests to other hosts."""
+    return []
+
+
+@pytest.fixture(params=WIDTHS)
+def page(request, browser, live_address, problems) -> Iterator[Page]:
+    """The page at one width; it must log no error and load only its own files."""
+    page = opened(browser, live_address, problems, request.param)
+    yield page
+    fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
+    assert fits and [text for text in problems if not re.match("blob:|data:", text)] == []
+
+
+@pytest.fixture
+def wide(browser, live_address, problems) -> Iterator[Page]:
+    """The page at one width only, for what does not depend on it."""
+    page = opened(browser, live_address, problems, 1024)
+    yield page
+    page.close()
+    assert [text for text in problems if not re.match("blob:|data:", text)] == []

@@ -2,105 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from pathlib import Path
-
 import numpy as np
 import pytest
 from browsers import serious_violations
+from live_pages import (
+    SIDE,
+    levels,
+    opened,
+    press,
+    radiograph,
+    scores,
+    slide,
+    slot,
+    wait_for_restoration,
+)
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import expect
 
 from xbdcnn.metrics import psnr
 
-TIMEOUT = 60_000  # milliseconds; long, because the machine may be busy
-WIDTHS = (390, 1024, 1440)
-SIDE = 384
-
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def problems() -> list[str]:
-    """Errors of the console and requests to other hosts."""
-    return []
-
-
-def opened(browser: Browser, address: str, problems: list[str], width: int, end: str = "") -> Page:
-    """Open the page and wait for its first restoration."""
-    page = browser.new_page(viewport={"width": width, "height": 900})
-    page.set_default_timeout(TIMEOUT)
-    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda r: r.url.startswith(address) or problems.append(r.url))
-    page.goto(f"{address}/index.html{end}")
-    wait_for_restoration(page)
-    return page
-
-
-@pytest.fixture(params=WIDTHS)
-def page(request, browser, live_address, problems) -> Iterator[Page]:
-    """The page at one width; it must log no error and load only its own files."""
-    page = opened(browser, live_address, problems, request.param)
-    yield page
-    fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.close()
-    assert fits and [text for text in problems if not re.match("blob:|data:", text)] == []
-
-
-@pytest.fixture
-def wide(browser, live_address, problems) -> Iterator[Page]:
-    """The page at one width only, for what does not depend on it."""
-    page = opened(browser, live_address, problems, 1024)
-    yield page
-    page.close()
-    assert [text for text in problems if not re.match("blob:|data:", text)] == []
-
-
-def wait_for_restoration(page: Page) -> None:
-    """Wait for the result of the last change, which is shown from the next frame on."""
-    page.evaluate("new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))")
-    expect(slot(page, "caption-restored")).to_have_text(
-        re.compile(r"restored · network tiny · \d+ ms"), timeout=TIMEOUT
-    )
-
-
-def slot(page: Page, name: str) -> Locator:
-    return page.locator(f'[data-slot="{name}"]')
-
-
-def levels(page: Page, name: str) -> np.ndarray:
-    """Grey levels of a canvas, in [0, 1]."""
-    code = """canvas => [canvas.height, canvas.width, Array.from(canvas.getContext("2d")
-        .getImageData(0, 0, canvas.width, canvas.height).data.filter((_, i) => i % 4 === 0))]"""
-    height, width, values = page.locator(f'canvas[data-picture="{name}"]').evaluate(code)
-    return np.reshape(values, (height, width)) / 255
-
-
-def scores(page: Page) -> list[float]:
-    """PSNR of the noisy and of the restored image."""
-    return [
-        float(x) for x in slot(page, "scores").locator("tr").nth(1).locator("td").all_inner_texts()
-    ]
-
-
-def slide(page: Page, name: str, key: str) -> None:
-    page.get_by_role("slider", name=re.compile(f"^{name}")).press(key)
-
-
-def radiograph(page: Page) -> Locator:
-    return page.get_by_role("combobox", name="radiograph")
-
-
-def press(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name).click()
-
-
-def own_file(page: Page, path: Path | str) -> None:
-    with page.expect_file_chooser() as chooser:
-        press(page, "Open PNG")
-    chooser.value.set_files(path)
 
 
 def test_images_and_scores_belong_together(page, live_folder):
@@ -174,55 +95,6 @@ def test_radiograph_region_and_as_it_is(page):
     assert np.array_equal(levels(page, "noisy")[32:], centre[:-32])
     assert not levels(page, "clean").any()
     expect(slot(page, "scores")).to_have_text("No scores without a clean reference.")
-
-
-def test_an_own_picture_is_restored_as_it_is(page, tmp_path):
-    grey = np.random.default_rng(0).integers(60, 180, (384, 500), np.uint8)
-    Image.fromarray(grey).save(tmp_path / "own.png")
-    own_file(page, tmp_path / "own.png")
-    expect(slot(page, "caption-noisy")).to_contain_text("as it is")
-    wait_for_restoration(page)
-    assert np.array_equal(np.rint(255 * levels(page, "noisy")), grey[:, 58:442])
-    expect(slot(page, "scores")).to_have_text("No scores without a clean reference.")
-    page.get_by_label("as it is").uncheck()
-    wait_for_restoration(page)
-    assert np.array_equal(np.rint(255 * levels(page, "clean")), grey[:, 58:442])
-    assert scores(page)[0] < 30
-    page.wait_for_function("location.hash.includes('seed')")
-    assert "own" not in page.url and "image" not in page.url
-
-
-def test_colours_are_averaged_and_jpeg_is_read(wide, tmp_path):
-    colour = np.zeros((40, 60, 3), np.uint8)
-    colour[:] = (30, 60, 210)
-    Image.fromarray(colour).save(tmp_path / "colour.png")
-    Image.fromarray(colour[..., 1]).save(tmp_path / "own.jpeg")
-    for name, grey in (("colour.png", 100), ("own.jpeg", 60)):
-        own_file(wide, tmp_path / name)
-        expect(radiograph(wide)).to_have_value(f"own: {name}, 60 × 40")
-        wait_for_restoration(wide)
-        np.testing.assert_allclose(255 * levels(wide, "noisy"), np.full((40, 60), grey), atol=1)
-
-
-def test_a_large_picture_is_reduced(wide, tmp_path):
-    Image.new("L", (5000, 400), 77).save(tmp_path / "large.png")
-    own_file(wide, tmp_path / "large.png")
-    expect(radiograph(wide)).to_have_value("own: large.png, 4096 × 328")
-
-
-def test_what_cannot_be_read_is_refused_in_one_line(wide, tmp_path):
-    (tmp_path / "<b>text.png").write_text("no picture")
-    Image.new("L", (10, 300)).save(tmp_path / "narrow.png")
-    before = levels(wide, "noisy")
-    for name, message in (
-        ("<b>text.png", "<b>text.png is not a picture that can be read; choose a PNG or JPEG"),
-        ("narrow.png", "narrow.png has 10 × 300 pixels; choose a less narrow picture"),
-    ):
-        own_file(wide, tmp_path / name)
-        expect(slot(wide, "message")).to_contain_text(message)
-    assert np.array_equal(levels(wide, "noisy"), before)
-    slide(wide, "σ", "End")
-    expect(slot(wide, "message")).to_have_text("")
 
 
 def test_state_is_in_the_address_and_reset_returns_to_the_first(browser, live_address, problems):

@@ -86,7 +86,7 @@ const newSeed = () => change({ seed: (state.seed + 1) % 10_000 });
 /** Add the buttons; returns the one that saves the restored image. */
 function addButtons() {
   const place = viewer.place("buttons");
-  addUpload(place, "Open PNG or JPEG", content.accepted, (file) => openFile(file).catch(tell));
+  addUpload(place, "Open PNG, JPEG or DICOM", content.accepted, (file) => openFile(file).catch(tell));
   addButton(place, "New noise", "Other noise of the same strength: the next seed.", newSeed);
   const button = addButton(place, "Download restored", "The restored image as a PNG of 16 bits.", () => download().catch(tell));
   addButton(place, "Save view as PNG", "The pictures of the present tab, as displayed.",

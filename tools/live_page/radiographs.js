@@ -28,8 +28,8 @@ export function createRadiographs(files, side) {
   }
 
   async function openFile(file) {
-    const radiograph = await readRadiograph(file).catch(() => {
-      throw new Error(`${file.name} is not a picture that can be read; choose a PNG or JPEG file`);
+    const radiograph = await readRadiograph(file).catch((error) => {
+      throw new Error(`${file.name} ${error.message}`);
     });
     const { width, height } = radiograph;
     if (Math.min(width, height) < Math.max(SMALLEST, (SMALLEST / side) * Math.max(width, height))) {
