@@ -152,7 +152,7 @@ def _content() -> dict[str, Any]:
         "files": {name: f"{RADIOGRAPHS}/{file}" for name, file in FILES.items()},
         "texts": TEXTS,
         "dose": {"mid_grey": dose.MID_GREY, "ordinary_eta": dose.ORDINARY_ETA},
-        "method": f"network {NETWORK}",
+        "method": NETWORK,
         "accepted": ACCEPTED,
         "side": SIDE,
     }

@@ -29,7 +29,7 @@ def wait_for_restoration(page: Page) -> None:
     """Wait for the result of the last change, which is shown from the next frame on."""
     page.evaluate("new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))")
     expect(slot(page, "caption-restored")).to_have_text(
-        re.compile(r"restored · network tiny · \d+ ms"), timeout=TIMEOUT
+        re.compile(r"restored · tiny · \d+ ms"), timeout=TIMEOUT
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from browsers import serious_violations
 from live_pages import (
     SIDE,
+    TIMEOUT,
     levels,
     opened,
     press,
@@ -72,9 +73,21 @@ def test_an_earlier_restoration_is_dimmed_and_its_score_removed(page):
         input.value = 30;
         input.dispatchEvent(new Event("input", { bubbles: true }));
     })""")
-    assert state == ["restoring … · network tiny", True, True, "0.35", 0]
+    assert state == ["restoring … · tiny", True, True, "0.35", 0]
     wait_for_restoration(page)
     assert page.locator(".xb-waiting").count() == 0
+
+
+def test_without_its_network_the_page_says_so_and_shows_no_earlier_result(browser, live_address):
+    page = browser.new_page()
+    page.route("**/tiny.onnx", lambda route: route.abort())
+    page.goto(f"{live_address}/index.html")
+    expect(slot(page, "message")).to_contain_text("tiny.onnx", timeout=TIMEOUT)
+    expect(slot(page, "caption-restored")).to_have_text("not restored, see the message above")
+    assert levels(page, "noisy").any() and not levels(page, "restored").any()
+    for name in ("Download restored", "Save view"):
+        expect(page.get_by_role("button", name=name)).to_be_disabled()
+    page.close()
 
 
 def test_radiograph_region_and_as_it_is(page):
@@ -85,6 +98,7 @@ def test_radiograph_region_and_as_it_is(page):
     page.get_by_role("checkbox", name="whole radiograph").uncheck()
     wait_for_restoration(page)
     centre = levels(page, "clean")
+    expect(page.locator(".xb-region rect")).to_be_visible()
     page.locator("[data-region]").press("ArrowUp")
     page.wait_for_function("location.hash.includes('corner=288%2C320')")
     wait_for_restoration(page)

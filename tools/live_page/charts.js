@@ -33,7 +33,7 @@ export function histogramChart(images) {
 /** SVG of one curve per image, its points in [0, 1]; the style sheet gives the colours by name. */
 function chart(images, curve, label, xEnds, yEnds, width) {
   const [left, right, top, bottom] = [30, width - 4, 22, HEIGHT - 16];
-  const place = ([x, y]) => `${(left + x * (right - left)).toFixed(1)},${(bottom - y * (bottom - top)).toFixed(1)}`;
+  const place = ([x, y]) => [left + x * (right - left), bottom - y * (bottom - top)].map((end) => end.toFixed(1));
   const polyline = ([name, image]) =>
     `<polyline class="xb-curve xb-${name}" points="${curve(image).map(place).join(" ")}"/>`;
   const key = ([name]) => `<tspan class="xb-key xb-${name}">${name}</tspan>`;

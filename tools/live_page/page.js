@@ -1,14 +1,14 @@
 // The page: a radiograph, noise of any eta and sigma, and its restoration by the network.
 
-import { afterPause, copyAddress, readAddress, writeAddress } from "./explorer/address.js";
-import { addButton, addUpload, createControls, escaped } from "./explorer/controls.js";
-import { save } from "./explorer/saving.js";
+import { afterPause, readAddress, writeAddress } from "./explorer/address.js";
+import { createControls } from "./explorer/controls.js";
 import { createViewer } from "./explorer/viewer.js";
+import { addButtons } from "./buttons.js";
 import { beforeFrame } from "./frames.js";
-import { encodePng } from "./png.js";
 import { createRadiographs } from "./radiographs.js";
 import { createResults } from "./results.js";
 import { addressOf, openedState } from "./state.js";
+import { errorText } from "./texts.js";
 
 const CLEAN = ["image", "reduced", "corner"]; // the values that the clean image depends on
 
@@ -68,12 +68,7 @@ async function openFile(file) {
 }
 
 function tell(error) {
-  viewer.show({ pictures: [], texts: { message: `<p><b>${escaped(error.message)}</b></p>` } }, []);
-}
-
-async function download() {
-  const { restored, image: { height, width } } = results.latest();
-  save("restored.png", await encodePng(restored, height, width));
+  viewer.show({ pictures: [], texts: { message: errorText(error) } }, []);
 }
 
 function reset() {
@@ -83,20 +78,9 @@ function reset() {
 
 const newSeed = () => change({ seed: (state.seed + 1) % 10_000 });
 
-/** Add the buttons; returns the one that saves the restored image. */
-function addButtons() {
-  const place = viewer.place("buttons");
-  addUpload(place, "Open PNG, JPEG or DICOM", content.accepted, (file) => openFile(file).catch(tell));
-  addButton(place, "New noise", "Other noise of the same strength: the next seed.", newSeed);
-  const button = addButton(place, "Download restored", "The restored image as a PNG of 16 bits.", () => download().catch(tell));
-  addButton(place, "Save view as PNG", "The pictures of the present tab, as displayed.",
-    () => viewer.savePicture("view.png").catch(tell));
-  addButton(place, "Copy link", "The address of this state; never of your own file.", copyAddress);
-  addButton(place, "Reset", "The first state, with the full range of grey levels.", reset);
-  return button;
-}
-
-const writeSoon = afterPause(() => writeAddress({ ...addressOf(state, radiographs.isOwn(state.image)), tab: viewer.tab() }));
+const writeSoon = afterPause(() => {
+  writeAddress({ ...addressOf(state, radiographs.isOwn(state.image)), tab: viewer.tab() });
+});
 const drawSoon = beforeFrame(() => image && results.update(state, image));
 const viewer = createViewer(document.getElementById("explorer"), {
   tab: () => writeSoon(),
@@ -105,7 +89,8 @@ const viewer = createViewer(document.getElementById("explorer"), {
 }, ["swipe", "four"]);
 viewer.show({ pictures: [], texts: content.texts }, []);
 const controls = createControls(content.fields, () => viewer.place("controls"), edited);
-const downloadButton = addButtons();
-const results = createResults(viewer, content, () => (downloadButton.disabled = !results.latest()?.restored));
+const latest = () => results.latest();
+const enableSaving = addButtons(viewer, content.accepted, { openFile, newSeed, reset, latest, tell });
+const results = createResults(viewer, content, () => enableSaving(latest()?.restored));
 viewer.setTab(given.tab);
 change({ ...state });

@@ -8,6 +8,8 @@ const grey = (name, { height, width }, pixels) => ({ name, height, width, palett
 
 const signed = (name, image, pixels) => ({ ...grey(name, image, pixels), limits: [-LIMIT, LIMIT] });
 
+const RESULTS = ["restored", "residual", "error"];
+
 const difference = (a, b) => a.map((value, i) => value - b[i]);
 
 const black = ({ grey: { length } }) => new Float32Array(length);
@@ -17,6 +19,9 @@ export function emptyPictures(image) {
   const greys = ["noisy", "clean", "restored"].map((name) => grey(name, image, black(image)));
   return [...greys, signed("residual", image, black(image)), signed("error", image, black(image))];
 }
+
+/** The results without content. */
+export const emptyResults = (image) => emptyPictures(image).filter(({ name }) => RESULTS.includes(name));
 
 /**
  * Pictures that are known before the restoration; before: what is shown until now, or null. The

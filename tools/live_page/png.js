@@ -11,8 +11,13 @@ export async function encodePng(image, height, width) {
   header.setUint32(4, height);
   header.setUint8(8, 16);
   header.setUint8(9, GREY);
-  const parts = [chunk("IHDR", new Uint8Array(header.buffer)), chunk("IDAT", await deflate(rows(image, height, width)))];
-  return new Blob([new Uint8Array(SIGNATURE), ...parts, chunk("IEND", new Uint8Array(0))]).arrayBuffer();
+  const pixels = await deflate(rows(image, height, width));
+  const chunks = [
+    chunk("IHDR", new Uint8Array(header.buffer)),
+    chunk("IDAT", pixels),
+    chunk("IEND", new Uint8Array(0)),
+  ];
+  return new Blob([new Uint8Array(SIGNATURE), ...chunks]).arrayBuffer();
 }
 
 /** Rows of samples, most significant byte first, each after a zero: the row is not filtered. */

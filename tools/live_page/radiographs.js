@@ -33,7 +33,8 @@ export function createRadiographs(files, side) {
     });
     const { width, height } = radiograph;
     if (Math.min(width, height) < Math.max(SMALLEST, (SMALLEST / side) * Math.max(width, height))) {
-      throw new Error(`${file.name} has ${width} × ${height} pixels; choose a less narrow picture of at least 16 × 16`);
+      const size = `${width} × ${height} pixels`;
+      throw new Error(`${file.name} has ${size}; choose a less narrow picture of at least 16 × 16`);
     }
     const name = `own: ${file.name}, ${width} × ${height}`;
     known.set(name, { radiograph, overview: reduceTo(radiograph, OVERVIEW) });

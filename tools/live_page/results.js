@@ -3,10 +3,10 @@
 import { afterPause } from "./explorer/address.js";
 import { histogramChart, profileChart } from "./charts.js";
 import { addHybridNoise } from "./noise.js";
-import { emptyPictures, picturesBefore, picturesOf } from "./panels.js";
+import { emptyPictures, emptyResults, picturesBefore, picturesOf } from "./panels.js";
 import { restore } from "./restoring.js";
 import { mean, psnr, snr } from "./scores.js";
-import { noiseTexts, NOTHING, scoreTable } from "./texts.js";
+import { failedTexts, noiseTexts, NOTHING, restoredTexts, scoreTable } from "./texts.js";
 
 const NO_SCORES = "<p>No scores without a clean reference.</p>";
 
@@ -70,19 +70,17 @@ export function createResults(viewer, content, changed) {
       wanted = false;
       const current = task;
       const { noisy, image, state } = current;
-      const result = await restore(noisy, image.height, image.width, state.eta, state.sigma).catch((error) => ({ error }));
+      const size = [image.height, image.width];
+      const result = await restore(noisy, ...size, state.eta, state.sigma).catch((error) => ({ error }));
       if (current === task) finish(result);
     }
     busy = false;
   }
 
   function finish({ restored, milliseconds, error }) {
-    if (error) {
-      return show([], { message: `<p><b>${error.message}</b></p>`, "caption-restored": "not restored, see the message above" });
-    }
+    if (error) return show(emptyResults(task.image), failedTexts(error));
     task.restored = restored;
-    const caption = `<b>restored</b> · ${content.method} · ${Math.round(milliseconds)} ms`;
-    return show(picturesOf(task), { "caption-restored": caption });
+    return show(picturesOf(task), restoredTexts(content.method, milliseconds));
   }
 
   function showLine(chosen) {

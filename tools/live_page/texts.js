@@ -1,11 +1,13 @@
 // Texts beside the pictures, in the words of xbdcnn/explorer/captions.py and dose.py.
 
+import { escaped } from "./explorer/controls.js";
 import { GREY_LEVELS } from "./noise.js";
 
 const AS_IT_IS = {
   sentence:
     "The radiograph is restored as it is: no noise is added, and there is no clean reference. " +
-    "The network is told the η and σ of the sliders.",
+    "The network is told the η and σ of the sliders; if they exceed the noise of the radiograph, " +
+    "details are lost.",
   "caption-clean": "<b>no clean reference</b>",
   "caption-noisy": "<b>as it is</b> · no noise added",
   dose: "",
@@ -30,6 +32,18 @@ export function noiseTexts({ eta, sigma, as_it_is }, mean, dose, method) {
   const pending = `<b class="xb-pending">restoring …</b> · ${method}`;
   return { ...(as_it_is ? AS_IT_IS : added), message: "", "caption-restored": pending };
 }
+
+/** Texts of a restoration and of one that has failed. */
+export const restoredTexts = (method, milliseconds) => ({
+  "caption-restored": `<b>restored</b> · ${method} · ${Math.round(milliseconds)} ms`,
+});
+
+export const errorText = (error) => `<p><b>${escaped(error.message)}</b></p>`;
+
+export const failedTexts = (error) => ({
+  message: errorText(error),
+  "caption-restored": "not restored, see the message above",
+});
 
 /** Whole number, from a half to the even one as Python does. */
 const rounded = (x) => (x % 1 === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
