@@ -75,6 +75,15 @@ def test_a_seed_gives_the_same_noise_again(scripts):
     assert abs(np.corrcoef(first, other)[0, 1]) < 5 / np.sqrt(SAMPLES)
 
 
+def test_quantum_and_electronic_noise_are_independent(scripts):
+    quantum, electronic, both = (
+        noise_of_script(scripts, 0.5, eta, sigma) - 0.5
+        for eta, sigma in ((0.6, 0.0), (np.inf, 10.0), (0.6, 10.0))
+    )
+    assert abs(np.corrcoef(quantum, electronic)[0, 1]) < 5 / np.sqrt(SAMPLES)
+    np.testing.assert_allclose(quantum + electronic, both, atol=1e-6)
+
+
 @pytest.mark.parametrize(("shape", "eta", "sigma"), [((384, 384), 0.4, 10.0), ((65, 97), 5.0, 0.0)])
 def test_restoration_is_that_of_pytorch(browser, live_address, shape, eta, sigma):
     clean = torch.linspace(0.1, 0.9, shape[1]).expand(1, 1, *shape)
