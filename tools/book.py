@@ -138,7 +138,7 @@ def build(root: Path, output: Path, live: bool = False) -> int:
     if not code:
         static_explorer.write_page(output / EXPLORER_PAGE)
     if live and not code:
-        live_page.write_page(output / LIVE_PAGE)
+        live_page.write_page(output / LIVE_PAGE, "../index.html")
     return code
 
 

@@ -10,7 +10,6 @@ import io
 import json
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from browsers import browser_path, serious_violations
 from paths import ROOT
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
@@ -33,7 +32,6 @@ from static_explorer import write_page
 from xbdcnn.explorer.canvas import SCRIPT
 
 OUTPUT = ROOT / os.environ.get("XBDCNN_SCREENSHOTS", "build/explorer")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TIMEOUT = 60_000
 """Timeout in milliseconds; long, because the machine may be busy."""
 
@@ -51,17 +49,6 @@ FIRST_PICTURES: list[float] = []
 OTHER_HOSTS = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
 
 pytestmark = pytest.mark.slow
-
-
-def browser_path() -> str:
-    """Path of Chromium; without it the test is skipped, or fails on CI."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        message = "no Chromium found; install one, for instance with `apt-get install chromium`"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -290,17 +277,6 @@ def test_no_serious_violation_of_accessibility_is_found(page, width):
         for tab in TABS:
             open_tab(page, tab)
             assert serious_violations(page) == [], (scheme, tab)
-
-
-def serious_violations(page: Page) -> list[str]:
-    """Rules of axe-core that are violated with serious or critical impact, and where."""
-    response = Axe().run(page).response
-    assert "color-contrast" in {rule["id"] for rule in response["passes"]}, "it has been checked"
-    return [
-        f"{rule['id']}: {[node['target'] for node in rule['nodes']]}"
-        for rule in response["violations"]
-        if rule["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -210,7 +210,7 @@ def test_front_page_has_the_findings_and_links_the_live_page_if_it_is_built():
 def test_live_page_is_written_if_asked_for_and_the_book_has_no_warning(tmp_path, monkeypatch):
     written, root = [], small_root(tmp_path / "root", book.LIVE_MARKER)
     monkeypatch.setattr(book.static_explorer, "write_page", lambda folder: written.append(folder))
-    monkeypatch.setattr(book.live_page, "write_page", lambda folder: written.append(folder))
+    monkeypatch.setattr(book.live_page, "write_page", lambda folder, _: written.append(folder))
     cases = ((0, True, ["explorer", "live"]), (0, False, ["explorer"]), (1, True, []))
     for code, live, pages in cases:
         monkeypatch.setattr("sphinx.cmd.build.build_main", lambda options, code=code: code)

@@ -6,7 +6,9 @@ ort.env.wasm.numThreads = 1;
 ort.env.wasm.wasmPaths = { wasm: new URL("ort-wasm-simd-threaded.wasm", import.meta.url).href };
 
 const model = new URL("tiny.onnx", import.meta.url).href;
-const session = ort.InferenceSession.create(model, { executionProviders: ["wasm"] });
+const session = ort.InferenceSession.create(model, { executionProviders: ["wasm"] }).catch((error) => {
+  throw new Error(`the network could not be loaded from ${model}: ${error.message}`);
+});
 
 const perImage = (value) => new ort.Tensor("float32", [value], [1]);
 
@@ -29,6 +31,6 @@ self.onmessage = async ({ data: { id, ...input } }) => {
   try {
     self.postMessage({ id, ...(await restore(input)) });
   } catch (error) {
-    self.postMessage({ id, error: String(error) });
+    self.postMessage({ id, error: error.message });
   }
 };

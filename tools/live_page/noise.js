@@ -4,24 +4,43 @@ export const GREY_LEVELS = 255;
 
 const LARGE_MEAN = 10; // from which on a Poisson number is drawn by rejection
 
+const [QUANTUM, ELECTRONIC] = [0, 1]; // numbers of the two independent random sequences of a seed
+
 /**
  * Clean image plus quantum and electronic noise, clipped to [0, 1]: a new Float32Array.
  *
- * clean: values in [0, 1]; eta: photons per grey level, above 0, infinite for no quantum noise;
- * sigma: grey levels, at least 0; seed: integer from 0 to 2^32 - 1.
+ * clean: values in [0, 1], not changed later; eta: photons per grey level, above 0, infinite for no
+ * quantum noise; sigma: grey levels, at least 0; seed: integer from 0 to 2^32 - 1.
  */
 export function addHybridNoise(clean, eta, sigma, seed) {
-  const uniform = uniformNumbers(seed);
-  const photonsAtWhite = GREY_LEVELS * eta;
-  return clean.map((g) => {
-    const p = Number.isFinite(eta) ? poisson(photonsAtWhite * g, uniform) / photonsAtWhite : g;
-    return Math.min(1, Math.max(0, p + (sigma / GREY_LEVELS) * normal(uniform)));
-  });
+  const [exposed, electronic] = [quantumNoisy(clean, eta, seed), normalNumbers(clean.length, seed)];
+  return exposed.map((p, i) => Math.min(1, Math.max(0, p + (sigma / GREY_LEVELS) * electronic[i])));
 }
 
+/** A function that keeps its last result, so that a moved slider draws only what depends on it. */
+function remembered(compute) {
+  let [last, result] = [[], null];
+  return (...values) => {
+    if (values.some((value, i) => value !== last[i])) [last, result] = [values, compute(...values)];
+    return result;
+  };
+}
+
+/** Clean image with quantum noise. */
+const quantumNoisy = remembered((clean, eta, seed) => {
+  if (!Number.isFinite(eta)) return clean;
+  const [uniform, photonsAtWhite] = [uniformNumbers(seed, QUANTUM), GREY_LEVELS * eta];
+  return clean.map((g) => poisson(photonsAtWhite * g, uniform) / photonsAtWhite);
+});
+
+const normalNumbers = remembered((count, seed) => {
+  const uniform = uniformNumbers(seed, ELECTRONIC);
+  return new Float32Array(count).map(() => normal(uniform));
+});
+
 /** Function that returns uniform numbers in (0, 1): the generator sfc32 of PractRand. */
-export function uniformNumbers(seed) {
-  let [a, b, c, counter] = [0, 0, seed | 0, 1];
+function uniformNumbers(seed, sequence) {
+  let [a, b, c, counter] = [sequence, 0, seed | 0, 1];
   const next = () => {
     const sum = (a + b + counter) | 0;
     counter = (counter + 1) | 0;
@@ -35,12 +54,12 @@ export function uniformNumbers(seed) {
 }
 
 /** Standard normal number (Box and Muller 1958). */
-export function normal(uniform) {
+function normal(uniform) {
   return Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
 }
 
 /** Poisson number of a mean of at least 0. */
-export function poisson(mean, uniform) {
+function poisson(mean, uniform) {
   return mean < LARGE_MEAN ? poissonByProduct(mean, uniform) : poissonByRejection(mean, uniform);
 }
 

@@ -1,68 +1,96 @@
 // The page: a radiograph, noise of any eta and sigma, and its restoration by the network.
 
-import { addHybridNoise } from "./noise.js";
-import { draw, psnr, readSquare } from "./pictures.js";
-import { restore } from "./restoring.js";
+import { afterPause, readAddress, writeAddress } from "./explorer/address.js";
+import { createControls } from "./explorer/controls.js";
+import { createViewer } from "./explorer/viewer.js";
+import { addButtons } from "./buttons.js";
+import { beforeFrame } from "./frames.js";
+import { createRadiographs } from "./radiographs.js";
+import { createResults } from "./results.js";
+import { addressOf, openedState } from "./state.js";
+import { errorText } from "./texts.js";
 
-const SIDE = 384;
-const element = (id) => document.getElementById(id);
-const status = element("status");
+const CLEAN = ["image", "reduced", "corner"]; // the values that the clean image depends on
 
-let clean = null;
-let busy = false;
-let changed = false;
-let working = "loading the network …";
+const content = JSON.parse(document.getElementById("content").textContent);
+const radiographs = createRadiographs(content.files, content.side);
+const given = readAddress() ?? {};
+let state = openedState(content.start, content.fields, given);
+let image = null;
 
-/** Show noisy and restored image of the current values; the last change is never left out. */
-async function update() {
-  changed = true;
-  if (busy) return;
-  busy = true;
-  while (changed) {
-    changed = false;
-    if (element("levels").checkValidity() && clean) await show().catch(tell);
+const presetOf = ({ eta, sigma }) =>
+  Object.keys(content.presets).find((name) => content.presets[name].join() === [eta, sigma].join()) ?? "";
+
+function change(values) {
+  state = { ...state, ...values };
+  controls.set({ ...state, preset: presetOf(state) });
+  if (CLEAN.some((name) => name in values)) showImage().catch(tell);
+  else drawSoon();
+  writeSoon();
+}
+
+/** Show the image of the present state, unless another has been chosen while it was read. */
+async function showImage() {
+  const wanted = state;
+  if (image?.name !== wanted.image) {
+    image = null;
+    results.erase();
   }
-  busy = false;
+  const found = await radiographs.imageOf(wanted);
+  if (CLEAN.some((name) => state[name] !== wanted[name])) return;
+  if (image?.overview !== found.overview) showOverview(found.overview);
+  image = found;
+  drawSoon();
 }
 
-async function show() {
-  const [eta, sigma, seed] = ["eta", "sigma", "seed"].map((id) => element(id).valueAsNumber);
-  status.textContent = working;
-  const noisy = addHybridNoise(clean, eta, sigma, seed);
-  const shown = clean;
-  present("noisy", noisy, shown);
-  const { restored, milliseconds } = await restore(noisy, SIDE, SIDE, eta, sigma);
-  working = "restoring …";
-  present("restored", restored, shown);
-  draw(element("clean"), shown, SIDE);
-  status.textContent = `restored in ${Math.round(milliseconds)} ms`;
+function showOverview({ height, width, grey }) {
+  viewer.show({ pictures: [{ name: "overview", height, width, palette: "grey" }], texts: {} }, [grey]);
 }
 
-function present(name, image, reference) {
-  draw(element(name), image, SIDE);
-  element(`${name}-psnr`).textContent = `${psnr(image, reference).toFixed(2)} dB`;
+/** Take what the user has changed. */
+function edited(name, value) {
+  if (name === "preset") {
+    const [eta, sigma] = content.presets[value] ?? [state.eta, state.sigma];
+    return change({ eta, sigma });
+  }
+  if (name === "image") {
+    const isOwn = radiographs.isOwn(value);
+    return change({ image: value, corner: null, as_it_is: isOwn, reduced: !isOwn });
+  }
+  return change({ [name]: name === "eta" ? Number(value.toFixed(2)) : value });
 }
 
-async function choose(blob) {
-  clean = await readSquare(blob, SIDE);
-  await update();
-}
-
-async function chooseBundled() {
-  const response = await fetch(element("picture").value);
-  if (!response.ok) throw new Error(`${response.url}: ${response.statusText}`);
-  await choose(await response.blob());
+async function openFile(file) {
+  const name = await radiographs.openFile(file);
+  const { options } = content.fields.find((field) => field.name === "image");
+  controls.setOptions("image", [...options, ...radiographs.own().map((value) => ({ value, text: value }))]);
+  edited("image", name);
 }
 
 function tell(error) {
-  status.textContent = `error: ${error.message}`;
+  viewer.show({ pictures: [], texts: { message: errorText(error) } }, []);
 }
 
-element("levels").addEventListener("input", update);
-element("picture").addEventListener("change", () => chooseBundled().catch(tell));
-element("file").addEventListener("change", ({ target }) => {
-  const [file] = target.files;
-  if (!file) return;
-  choose(file).catch(() => tell(new Error(`${file.name} is not a picture; choose a PNG file`)));
+function reset() {
+  viewer.reset();
+  change({ ...content.start, corner: null });
+}
+
+const newSeed = () => change({ seed: (state.seed + 1) % 10_000 });
+
+const writeSoon = afterPause(() => {
+  writeAddress({ ...addressOf(state, radiographs.isOwn(state.image)), tab: viewer.tab() });
 });
-chooseBundled().catch(tell);
+const drawSoon = beforeFrame(() => image && results.update(state, image));
+const viewer = createViewer(document.getElementById("explorer"), {
+  tab: () => writeSoon(),
+  line: (line) => results.showLine(line),
+  corner: (corner) => change({ corner }),
+}, ["swipe", "four"]);
+viewer.show({ pictures: [], texts: content.texts }, []);
+const controls = createControls(content.fields, () => viewer.place("controls"), edited);
+const latest = () => results.latest();
+const enableSaving = addButtons(viewer, content.accepted, { openFile, newSeed, reset, latest, tell });
+const results = createResults(viewer, content, () => enableSaving(latest()?.restored));
+viewer.setTab(given.tab);
+change({ ...state });

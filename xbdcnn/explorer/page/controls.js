@@ -2,7 +2,8 @@
 
 let controlCount = 0;
 
-const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+/** Text as HTML. */
+export const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
 const optionHtml = ({ value, text }) => `<option value="${escaped(value)}">${escaped(text)}</option>`;
 

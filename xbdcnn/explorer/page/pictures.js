@@ -12,7 +12,9 @@ const palettes = { grey, diverging };
 /** Palette indices: bytes are indices already; of a Float32Array, `limits` become 0 and 255. */
 function indicesOf(pixels, [low, high]) {
   if (pixels instanceof Float32Array) {
-    return Uint8ClampedArray.from(pixels, (value) => (255 * (value - low)) / (high - low));
+    const indices = new Uint8ClampedArray(pixels.length); // from() takes several times as long
+    for (let i = 0; i < indices.length; i++) indices[i] = (255 * (pixels[i] - low)) / (high - low);
+    return indices;
   }
   return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength);
 }
