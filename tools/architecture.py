@@ -142,7 +142,7 @@ def centres(graph: Graph) -> dict[str, tuple[float, float]]:
     return {
         room: (COLUMNS.get(room, 0.0), float(height))
         for height, level in enumerate(floors(graph))
-        for room in level
+        for room in sorted(level)
     }
 
 
@@ -153,7 +153,7 @@ def draw(graph: Graph) -> Figure:
     axes.set_axis_off()
     where = centres(graph)
     for room, others in direct(graph).items():
-        for other in others:
+        for other in sorted(others):
             draw_arrow(axes, where[room], where[other])
     for room, (x, y) in where.items():
         draw_room(axes, room, x, y)
