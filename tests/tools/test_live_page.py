@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import demo
 import live_page
 import numpy as np
 import pytest
 import torch
+from browsers import TIMEOUT, chromium, served
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.inference.pretrained import load_pretrained
@@ -25,8 +21,6 @@ from xbdcnn.level_estimator import encode_levels
 from xbdcnn.metrics import psnr
 from xbdcnn.noise import GREY_LEVELS, add_hybrid_noise, noise_variance
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-TIMEOUT = 60_000  # milliseconds; long, because the machine may be busy
 SAMPLES = 2**16
 
 browser_test = pytest.mark.slow
@@ -34,27 +28,8 @@ browser_test = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium; without it the test is skipped, or fails on CI."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        message = "no Chromium found; install one, for instance with `apt-get install chromium`"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
-    # Chromium's sandbox does not run as root, as tests in a container often do.
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=sandbox)
+    with chromium() as browser:
         yield browser
-        browser.close()
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """Serve a folder on this machine; yield its address."""
-    server = demo.serve(folder)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture(scope="module")
