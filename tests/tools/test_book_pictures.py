@@ -1,18 +1,20 @@
-"""Pictures of the book on a phone: the panels of the front page."""
+"""Pictures of the book on a phone: enlarged by a click or key, and the front page's panels."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import hero
 import numpy as np
 import pytest
-from books import run, small_root
+from books import Page, run, small_root
 from browsers import TIMEOUT, chromium
 from paths import ROOT
 from PIL import Image
 from playwright.sync_api import Page as Tab
+from playwright.sync_api import expect
 
 from xbdcnn import plotting
 
@@ -61,6 +63,35 @@ def test_panels_are_cut_from_the_figure_without_its_labels(tmp_path):
 
 def test_front_page_has_the_figure_that_is_replaced():
     assert hero.MARKDOWN in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_each_picture_is_a_link_to_its_file(book):
+    html = (book / "index.html").read_text(encoding="utf-8")
+    pictures = [tag["src"] for tag in Page(book / "index.html").tags["img"]]
+    links = re.findall(r'<a class="enlarge[^>]*href="([^"]+)"[^>]*>\s*<img', html)
+    assert len(links) == 4 and set(links) == {name for name in pictures if "_images" in name}
+    assert all((book / link).is_file() for link in links)
+
+
+@pytest.mark.slow
+def test_a_picture_is_enlarged_by_key_and_closed_by_escape_or_a_click(tab):
+    dialog, link = tab.locator("dialog.enlarged"), tab.locator("a.enlarge").first
+    for close in (lambda: tab.keyboard.press("Escape"), dialog.locator("img").click):
+        link.focus()
+        tab.keyboard.press("Enter")
+        expect(dialog).to_be_visible()
+        tab.wait_for_function("document.querySelector('dialog.enlarged img').naturalWidth > 0")
+        size = "(p => [p.clientWidth, p.naturalWidth, getComputedStyle(p).filter])"
+        shown, native, colours = tab.evaluate(
+            f"{size}(document.querySelector('dialog.enlarged img'))"
+        )
+        assert shown == native > WIDTH and colours == "none"
+        assert dialog.get_attribute("aria-label") == "A chest radiograph, noisy"
+        assert tab.evaluate("document.querySelector('dialog.enlarged').scrollWidth") == native
+        close()
+        expect(dialog).to_be_hidden()
+        expect(link).to_be_focused()
 
 
 @pytest.mark.slow
