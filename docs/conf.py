@@ -8,7 +8,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # for the last two extensions
+sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]  # for the last extensions
 
 project = "xbdcnn"
 author = "The xbdcnn developers"
@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx.ext.mathjax",
     "sphinx-mathjax-offline",
+    "entries",
     "pictures",
     "references",
 ]

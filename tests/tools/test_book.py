@@ -8,12 +8,13 @@ from base64 import b64encode
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from pydoc import locate
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import book
 import nbformat
 import pytest
 from books import DOCS, Page, run, small_root
+from browsers import TIMEOUT, chromium, served
 from paths import ROOT
 
 from xbdcnn.plotting import new_figure
@@ -93,6 +94,31 @@ def test_equations_have_the_papers_numbers_and_links_to_and_from_their_functions
         api = (site / "docs" / page).read_text(encoding="utf-8")
         entry = api.split(f'id="{function}"')[1].split('<dt class="sig')[0]
         assert f'href="../equations.html#equation-eq-{number}"' in entry, function
+
+
+SEARCHES = {
+    "eta": "glossary.html#term-0",
+    "η": "glossary.html#term-0",
+    "sigma": "glossary.html#term-1",
+    "Eq. 3": "xbdcnn.losses.html#xbdcnn.losses.asymmetric_loss",
+    "equation 7": "xbdcnn.metrics.html#xbdcnn.metrics.ssim_map",
+}
+"""Words that a reader types, and the end of an address among the first results."""
+
+
+@pytest.mark.slow
+def test_search_finds_symbols_and_equations(site):
+    glossary = (site / "docs" / "glossary.html").read_text(encoding="utf-8")
+    assert 'id="term-0">η' in glossary and 'id="term-1">σ' in glossary
+    with chromium() as browser, served(site) as address:
+        page = browser.new_page()
+        page.set_default_timeout(TIMEOUT)
+        for words, expected in SEARCHES.items():
+            page.goto(f"{address}/search.html?q={quote(words)}")
+            page.locator("ul.search li").nth(4).wait_for()
+            links = page.locator("ul.search li > a").all()
+            first = [(link.get_attribute("href") or "").split("?")[0] for link in links[:4]]
+            assert any(found.endswith(expected) for found in first), (words, first)
 
 
 @pytest.mark.slow
