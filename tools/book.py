@@ -91,6 +91,7 @@ def front_page(root: Path, live: bool) -> str:
 def add_tables(root: Path, docs: Path) -> None:
     """Replace the markers of generated parts in the pages that have one."""
     parts = {
+        "api.md": ("<!-- modules -->", reference_tables.module_table),
         "equations.md": ("<!-- uses -->", reference_tables.equation_uses),
     }
     for name, (marker, generate) in parts.items():

@@ -90,6 +90,18 @@ def bare_string(node: ast.stmt | None) -> str | None:
     return text if isinstance(text, str) else None
 
 
+def module_table(root: Path) -> str:
+    """A Markdown table: each module, its first line, and the equations its functions compute."""
+    rows = ["| module | what it has | equation |", "|:--|:--|:--|"]
+    for name, tree in modules(root / "xbdcnn").items():
+        summary = (ast.get_docstring(tree) or "").partition("\n")[0]
+        computed = set().union(*(found.computes for found in documented(name, tree)))
+        links = ", ".join(f"{{eq}}`eq-{number}`" for number in sorted(computed))
+        short = name.removeprefix("xbdcnn.")
+        rows.append(f"| {{py:mod}}`{short} <{name}>` | {summary} | {links} |")
+    return "\n".join(rows)
+
+
 def equation_uses(root: Path) -> str:
     """Markdown: for each equation what computes it, what else names it, and in which sections."""
     trees = modules(root / "xbdcnn").items()

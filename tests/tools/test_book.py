@@ -96,6 +96,17 @@ def test_equations_have_the_papers_numbers_and_links_to_and_from_their_functions
         assert f'href="../equations.html#equation-eq-{number}"' in entry, function
 
 
+@pytest.mark.slow
+def test_api_index_has_a_row_for_each_module(site):
+    html = (site / "docs" / "api.html").read_text(encoding="utf-8")
+    assert html.count("<table") == 1
+    rows = {re.search(r'href="api/([\w.]+)\.html', row)[1]: row for row in html.split("<tr")[2:]}
+    assert sorted(rows) == modules()
+    assert "one function per equation" in rows["xbdcnn.losses"]
+    for number in range(3, 7):
+        assert f"equation-eq-{number}" in rows["xbdcnn.losses"]
+
+
 SEARCHES = {
     "eta": "glossary.html#term-0",
     "η": "glossary.html#term-0",
