@@ -116,7 +116,7 @@ def equation_uses(root: Path) -> str:
         lines += [f"### Eq. {number}", ""]
         lines += [f"- computed by {', '.join(found.link for found in computed)}"] * bool(computed)
         lines += [f"- named by {', '.join(found.link for found in also)}"] * bool(also)
-        lines += [f"- notebooks: {', '.join(links)}", ""]
+        lines += [f"- notebooks: {', '.join(links)}"] * bool(links) + [""]
     return "\n".join(lines)
 
 

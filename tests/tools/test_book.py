@@ -133,6 +133,21 @@ def test_search_finds_symbols_and_equations(site):
 
 
 @pytest.mark.slow
+def test_no_page_is_wider_than_a_phone(site):
+    paths = [
+        path
+        for name in (".", "docs", "figures", "notebooks")
+        for path in (site / name).glob("*.html")
+    ]
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.set_default_timeout(TIMEOUT)
+        for path in [*paths, site / "docs" / "api" / "xbdcnn.losses.html"]:
+            page.goto(path.as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, path.name
+
+
+@pytest.mark.slow
 def test_docstrings_are_read_as_plain_text(site):
     models = (site / "docs" / "api" / "xbdcnn.models.html").read_text(encoding="utf-8")
     assert "False: the ablation without noise level estimation." in models
