@@ -36,7 +36,12 @@ class Documented(NamedTuple):
     @property
     def link(self) -> str:
         """A link to its entry in the API reference, named without the package."""
-        return f"{{py:obj}}`{self.name.removeprefix('xbdcnn.')} <{self.name}>`"
+        return f"{{py:obj}}`{breakable(self.name)} <{self.name}>`"
+
+
+def breakable(name: str) -> str:
+    """A dotted name without the package, which a narrow column may break after a dot."""
+    return name.removeprefix("xbdcnn.").replace(".", ".\u200b")
 
 
 def numbers(text: str) -> set[int]:
@@ -97,8 +102,7 @@ def module_table(root: Path) -> str:
         summary = (ast.get_docstring(tree) or "").partition("\n")[0]
         computed = set().union(*(found.computes for found in documented(name, tree)))
         links = ", ".join(f"{{eq}}`eq-{number}`" for number in sorted(computed))
-        short = name.removeprefix("xbdcnn.")
-        rows.append(f"| {{py:mod}}`{short} <{name}>` | {summary} | {links} |")
+        rows.append(f"| {{py:mod}}`{breakable(name)} <{name}>` | {summary} | {links} |")
     return "\n".join(rows)
 
 

@@ -67,10 +67,12 @@ def test_a_row_of_a_module_names_what_it_computes(root):
 def test_uses_of_an_equation_are_those_of_docstrings_and_sections(root):
     text = reference_tables.equation_uses(root)
     uses = {part[0]: part for part in text.split("### Eq. ")[1:]}
-    total = "computed by {py:obj}`losses.Loss.total <xbdcnn.losses.Loss.total>`"
+    total = "computed by {py:obj}`losses.\u200bLoss.\u200btotal <xbdcnn.losses.Loss.total>`"
     assert total in uses["3"] and total in uses["4"]
-    assert "named by {py:obj}`losses.WEIGHT <xbdcnn.losses.WEIGHT>`" in uses["3"]
-    assert "named by {py:obj}`losses.Loss.scale <xbdcnn.losses.Loss.scale>`" in uses["5"]
+    assert "named by {py:obj}`losses.\u200bWEIGHT <xbdcnn.losses.WEIGHT>`" in uses["3"]
+    assert (
+        "named by {py:obj}`losses.\u200bLoss.\u200bscale <xbdcnn.losses.Loss.scale>`" in uses["5"]
+    )
     assert "[04 What’s in it?](../notebooks/04_losses.ipynb#whats-in-it)" in uses["4"]
     assert "notebooks" not in uses["3"] and "xbdcnn" not in uses["7"] + uses["8"]
 
