@@ -8,7 +8,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))  # for references.py
+sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]  # for the last extensions
 
 project = "xbdcnn"
 author = "The xbdcnn developers"
@@ -23,6 +23,8 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx.ext.mathjax",
     "sphinx-mathjax-offline",
+    "entries",
+    "pictures",
     "references",
 ]
 templates_path = [str(HERE / "_templates")]  # the pages are collected in another folder
@@ -61,6 +63,7 @@ html_title = "X-BDCNN: the reproducible companion"
 html_sourcelink_suffix = ""
 html_static_path = [str(HERE / "_static")]
 html_css_files = ["pictures.css"]
+html_js_files = ["enlarge.js"]
 html_theme_options = {
     "navbar_persistent": [],  # the search field in the sidebar is enough
     "show_toc_level": 2,

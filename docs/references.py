@@ -13,9 +13,11 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.ext.autosummary import autosummary_table
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 EQUATIONS = "docs/equations"
+MODULES = "docs/api"
 MENTION = re.compile(r"Eq\. ?([1-8])(?:\s?[-–]\s?[1-8])?")
 OPAQUE = (nodes.reference, nodes.title, nodes.literal, nodes.literal_block, nodes.raw)
 """What holds no mention to link: links already, headings (they would break menus), and code."""
@@ -68,6 +70,13 @@ def plain_text(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines:
         lines[number] = "".join(pieces)
 
 
+def drop_tables(app: Sphinx, doctree: nodes.document) -> None:
+    """Drop the table of autosummary from api.md, which lists the modules itself."""
+    if app.env.docname == MODULES:
+        for table in list(doctree.findall(autosummary_table)):
+            table.parent.remove(table)
+
+
 def where_defined(app: Sphinx, env: Any, node: nodes.Element, content: nodes.Element) -> Any:
     """Resolve a name that a package re-exports, or that leaves out `xbdcnn.`."""
     target = node.get("reftarget", "")
@@ -87,8 +96,9 @@ def where_defined(app: Sphinx, env: Any, node: nodes.Element, content: nodes.Ele
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the transform and the two listeners; the first must come before napoleon."""
+    """Register the transform and the listeners; the first must come before napoleon."""
     app.add_post_transform(EquationLinks)
     app.connect("autodoc-process-docstring", plain_text, priority=100)
+    app.connect("doctree-read", drop_tables)
     app.connect("missing-reference", where_defined)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

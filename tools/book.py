@@ -15,8 +15,10 @@ from base64 import b64decode
 from io import BytesIO
 from pathlib import Path
 
+import hero
 import live_page
 import nbformat
+import reference_tables
 import static_explorer
 from findings import findings
 from nbformat import NotebookNode
@@ -67,6 +69,9 @@ def collect_pages(root: Path, target: Path, live: bool = False) -> None:
     ledger = target / "figures" / "ledger.md"
     if ledger.exists():
         ledger.write_text(colour_verdicts(ledger.read_text(encoding="utf-8")), encoding="utf-8")
+    if (figure := root / "figures" / "00_hero.png").exists():
+        hero.write_panels(figure, target / "figures" / "hero")
+    add_tables(root, target / "docs")
     (target / "notebooks").mkdir()
     for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
@@ -79,7 +84,20 @@ def front_page(root: Path, live: bool) -> str:
     text = (root / "docs" / "index.md").read_text(encoding="utf-8")
     if FINDINGS in text:
         text = text.replace(FINDINGS, findings(root / "figures" / "chestxray8"))
+    text = text.replace(hero.MARKDOWN, hero.panel_grid())
     return text.replace(LIVE_MARKER, LIVE_LINK if live else NO_LIVE_PAGE)
+
+
+def add_tables(root: Path, docs: Path) -> None:
+    """Replace the markers of generated parts in the pages that have one."""
+    parts = {
+        "api.md": ("<!-- modules -->", reference_tables.module_table),
+        "equations.md": ("<!-- uses -->", reference_tables.equation_uses),
+    }
+    for name, (marker, generate) in parts.items():
+        if (path := docs / name).exists():
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text.replace(marker, generate(root)), encoding="utf-8")
 
 
 def colour_verdicts(ledger: str) -> str:

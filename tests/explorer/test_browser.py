@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 import pytest
-from browsers import browser_path, serious_violations
+from browsers import chromium, serious_violations
 from paths import ROOT
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 from static_explorer import write_page
 
 from xbdcnn.explorer.canvas import SCRIPT
@@ -53,15 +53,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = browser_path()
-    with sync_playwright() as playwright:
-        # Chromium's sandbox does not run as root, as tests in a container often do.
-        sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(
-            executable_path=path, args=[*sandbox, "--enable-precise-memory-info"]
-        )
+    with chromium("--enable-precise-memory-info") as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

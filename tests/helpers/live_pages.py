@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import numpy as np
+from browsers import TIMEOUT
 from playwright.sync_api import Browser, Locator, Page, expect
 
-TIMEOUT = 60_000  # milliseconds; long, because the machine may be busy
 WIDTHS = (390, 1024, 1440)
 SIDE = 384
 

@@ -3,66 +3,23 @@
 from __future__ import annotations
 
 import inspect
-import os
 import re
-import shutil
-import subprocess
-import sys
 from base64 import b64encode
-from collections import defaultdict
 from dataclasses import fields, is_dataclass
-from html.parser import HTMLParser
 from pathlib import Path
 from pydoc import locate
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import book
 import nbformat
 import pytest
+from books import DOCS, Page, run, small_root
+from browsers import TIMEOUT, chromium, served
 from paths import ROOT
 
 from xbdcnn.plotting import new_figure
 
-DOCS = ROOT / "docs"
-REPOSITORY = "https://github.com/someone/xbdcnn"
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-
-
-class Page(HTMLParser):
-    """Attributes of all tags of a page by tag name, and every id on it."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.tags: dict[str, list[dict[str, str | None]]] = defaultdict(list)
-        self.ids: set[str] = set()
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.tags[tag].append(found)
-        self.ids |= {found[name] for name in ("id", "name") if found.get(name)}
-
-    @property
-    def loaded(self) -> list[str]:
-        """Addresses that a browser loads to show the page."""
-        sources = [tag.get("src") for name in ("script", "img") for tag in self.tags[name]]
-        sources += [tag.get("href") for tag in self.tags["link"] if tag["rel"] == "stylesheet"]
-        return [source for source in sources if source]
-
-
-def run(*arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Build a book in a separate process, since Sphinx changes global state."""
-    # One state and a fast method are enough for the explorer's page.
-    code = (
-        "import sys, book; from functools import partial; from pathlib import Path;"
-        "page = book.static_explorer;"
-        "page.write_page = partial(page.write_page, etas=(0.6,), sigmas=(5.0,), method='TV');"
-        "sys.exit(book.build(*map(Path, sys.argv[1:])))"
-    )
-    paths = os.pathsep.join([str(ROOT / "tools"), str(ROOT)])
-    environment = os.environ | {"XBDCNN_REPOSITORY": REPOSITORY, "PYTHONPATH": paths}
-    command = [sys.executable, "-c", code, str(root), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +97,57 @@ def test_equations_have_the_papers_numbers_and_links_to_and_from_their_functions
 
 
 @pytest.mark.slow
+def test_api_index_has_a_row_for_each_module(site):
+    html = (site / "docs" / "api.html").read_text(encoding="utf-8")
+    assert html.count("<table") == 1
+    rows = {re.search(r'href="api/([\w.]+)\.html', row)[1]: row for row in html.split("<tr")[2:]}
+    assert sorted(rows) == modules()
+    assert "one function per equation" in rows["xbdcnn.losses"]
+    for number in range(3, 7):
+        assert f"equation-eq-{number}" in rows["xbdcnn.losses"]
+
+
+SEARCHES = {
+    "eta": "glossary.html#term-0",
+    "η": "glossary.html#term-0",
+    "sigma": "glossary.html#term-1",
+    "Eq. 3": "xbdcnn.losses.html#xbdcnn.losses.asymmetric_loss",
+    "equation 7": "xbdcnn.metrics.html#xbdcnn.metrics.ssim_map",
+}
+"""Words that a reader types, and the end of an address among the first results."""
+
+
+@pytest.mark.slow
+def test_search_finds_symbols_and_equations(site):
+    glossary = (site / "docs" / "glossary.html").read_text(encoding="utf-8")
+    assert 'id="term-0">η' in glossary and 'id="term-1">σ' in glossary
+    with chromium() as browser, served(site) as address:
+        page = browser.new_page()
+        page.set_default_timeout(TIMEOUT)
+        for words, expected in SEARCHES.items():
+            page.goto(f"{address}/search.html?q={quote(words)}")
+            page.locator("ul.search li").nth(4).wait_for()
+            links = page.locator("ul.search li > a").all()
+            first = [(link.get_attribute("href") or "").split("?")[0] for link in links[:4]]
+            assert any(found.endswith(expected) for found in first), (words, first)
+
+
+@pytest.mark.slow
+def test_no_page_is_wider_than_a_phone(site):
+    paths = [
+        path
+        for name in (".", "docs", "figures", "notebooks")
+        for path in (site / name).glob("*.html")
+    ]
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.set_default_timeout(TIMEOUT)
+        for path in [*paths, site / "docs" / "api" / "xbdcnn.losses.html"]:
+            page.goto(path.as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, path.name
+
+
+@pytest.mark.slow
 def test_docstrings_are_read_as_plain_text(site):
     models = (site / "docs" / "api" / "xbdcnn.models.html").read_text(encoding="utf-8")
     assert "False: the ablation without noise level estimation." in models
@@ -171,16 +179,6 @@ def test_notebook_pages_have_binder_colab_and_download_buttons(site, pages, name
     assert f"../_sources/notebooks/{name}.ipynb" in links
 
 
-def small_root(folder: Path, front: str) -> Path:
-    """A project with our settings and a single page."""
-    shutil.copytree(DOCS, folder / "docs", ignore=shutil.ignore_patterns("*.md", "api", "__*"))
-    for name in ("figures", "notebooks"):
-        (folder / name).mkdir()
-    (folder / "docs" / "index.md").write_text(f"# Front\n\n{front}\n")
-    (folder / "TEACHING.md").write_text("---\norphan: true\n---\n\n# Teaching\n")
-    return folder
-
-
 BROKEN = {
     "nowhere": "[nowhere](docs/nowhere.md)",
     "no_such_function": "{py:func}`xbdcnn.noise.no_such_function`",
@@ -201,7 +199,7 @@ def test_build_fails_and_warns_of_every_broken_link(tmp_path):
 
 def test_front_page_has_the_findings_and_links_the_live_page_if_it_is_built():
     plain, live = (book.front_page(book.ROOT, live) for live in (False, True))
-    assert plain.count("\n- **") == 5 and "00_hero.png" in plain
+    assert plain.count("\n- **") == 5 and "figures/hero/noisy.png" in plain
     assert "live/index.html" not in plain and "live/index.html" in live
     assert "`make demo`" in plain and "`make demo`" not in live
     assert "<!--" not in plain + live
