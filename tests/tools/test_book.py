@@ -142,7 +142,8 @@ def test_no_page_is_wider_than_a_phone(site):
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 390, "height": 800})
         page.set_default_timeout(TIMEOUT)
-        for path in [*paths, site / "docs" / "api" / "xbdcnn.losses.html"]:
+        api = [site / "docs" / "api" / f"xbdcnn.{name}.html" for name in ("losses", "study.dose")]
+        for path in [*paths, *api]:
             page.goto(path.as_uri())
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, path.name
 
