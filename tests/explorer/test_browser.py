@@ -392,7 +392,9 @@ def test_curve_of_psnr_is_drawn_when_it_is_in_view(page):
     expect(slot(page, "caption-restored")).to_contain_text("restored · none", timeout=TIMEOUT)
     slot(page, "psnr-curve").scroll_into_view_if_needed()
     expect(slot(page, "psnr-curve").locator("svg")).to_be_visible(timeout=TIMEOUT)
-    expect(slot(page, "psnr-curve")).to_contain_text("PSNR (dB) against η at σ 10.0")
+    expect(slot(page, "psnr-curve")).to_contain_text(
+        "PSNR (dB) against η at σ 10.0", timeout=TIMEOUT
+    )
 
 
 def test_copied_link_opens_the_same_state(page, browser, server, errors):
