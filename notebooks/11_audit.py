@@ -568,7 +568,7 @@ table = (
 )
 table["SSIM"], table["full_width"] = ssim["effect"].round(4), table["full_width"].round(2)
 table["SSIM, full width"] = ssim["full_width"].round(4)
-table.rename(columns={"full_width": "full width"}).fillna("–")
+table.rename(columns={"full_width": "full width"}).astype(object).fillna("–")
 
 # %% [markdown]
 # The next cell states how many effects are decided, how many would be by chance among so many
