@@ -375,6 +375,12 @@ print(f"with a larger one: {worse.sum()}, up to {sigma_errors.max():.0f} grey le
 one_unit = means.loc["0-255, cosine, grey-level maps"]
 print(f"images and level maps in grey levels: {one_unit['val_psnr']:.2f} dB, ", end="")
 print(f"error of sigma {one_unit['val_sigma_rmse']:.1f}")
+lambda_1, _, lambda_3, _ = as_written.loss_weights
+image_term = lambda_1 * 255**2 * 10 ** (-one_unit["val_psnr"] / 10)
+bounds = sorted([as_written.alpha, 1 - as_written.alpha])  # of |alpha - beta| in Eq. 3
+sigma_terms = [lambda_3 * w * one_unit["val_sigma_rmse"] ** 2 for w in bounds]
+print(f"    weighted squared errors per pixel: image {image_term:.1f}, sigma between ", end="")
+print(f"{sigma_terms[0]:.1f} and {sigma_terms[1]:.1f}")
 
 # %% [markdown]
 # The table has means over the seeds, best first, the figure the differences to the recipe as
@@ -384,9 +390,10 @@ print(f"error of sigma {one_unit['val_sigma_rmse']:.1f}")
 # with images in [0, 1], and the SSIM term and the two terms of the estimator are small beside it.
 # This probably explains why PSNR rises there. The error of σ is near that of a constant estimate or
 # above it: in some runs the map of σ is zero everywhere, in others it is far too high. With images
-# *and* level maps in grey levels, as the paper states η and σ, the terms of the estimator are as
-# large as the squared error; PSNR is lower then, and in so short a training run the estimator learns
-# no more than a constant, either.
+# *and* level maps in grey levels, as the paper states η and σ, the squared errors of image and σ are
+# of the same order (their weighted values, and the bounds for σ, follow from the means in the table);
+# PSNR is lower then, and in so short a training run the estimator learns no more than a constant,
+# either.
 
 # %% [markdown]
 # ### How accurate is the noise level estimator?

@@ -75,10 +75,10 @@ def rank(folder: Path) -> str:
     cells = paired_differences(rows, RIVAL, ["eta", "sigma"])
     leads, ahead = cells["psnr"], (cells["psnr_low"] > 0).sum()
     return (
-        f"The paper's network with other weights of the loss, {BALANCED}, minus {RIVAL}, which is "
-        f"told the noise levels, is {leads.min():+.2f} to {leads.max():+.2f} dB in the cells of "
-        f"Table II, with an interval over images above zero in {ahead} of {len(cells)} (one "
-        f"training run; {notebook('06_tables')})."
+        f"The paper's network, trained with a loss that we balanced, {BALANCED}, minus {RIVAL}, "
+        f"which is told the noise levels, is {leads.min():+.2f} to {leads.max():+.2f} dB in the "
+        f"cells of Table II, with an interval over images above zero in {ahead} of {len(cells)} "
+        f"(one training run; {notebook('06_tables')})."
     )
 
 
