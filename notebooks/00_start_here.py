@@ -23,7 +23,7 @@
 # ![Part of a chest radiograph: noisy, restored by X-BDCNN, clean, and what was removed](../figures/00_hero.png)
 #
 # *Figure of this notebook: a radiograph with the noise of the paper's model, restored by X-BDCNN, without
-# added noise, and what was removed.*
+# added noise, and what was removed; reduced on this page.*
 #
 # ## What you'll do
 #
@@ -130,8 +130,8 @@ fig
 
 # %% [markdown]
 # A part of the radiograph with the noise of the paper's model, as the network restores it, without
-# added noise, and what the network removed. [The file](../figures/00_hero.png) has a pixel for each
-# pixel of the radiograph. The network received only the noisy image. In the restored image the
+# added noise, and what the network removed. Here the pictures are reduced, which weakens the noise;
+# [the file](../figures/00_hero.png) has a pixel for each pixel of the radiograph. The network received only the noisy image. In the restored image the
 # noise is removed, and so are the finest lines; the removed part should show no anatomy, only
 # noise, which is stronger where the image is bright. The image may be used with this attribution:
 
@@ -268,8 +268,9 @@ print("shipped networks:", ", ".join(zoo.ZOO[name].label for name in zoo.shipped
 # %% [markdown]
 # ### How to read the paper's numbers
 #
-# SNR can never exceed PSNR, because the mean square of an image never exceeds its squared peak. The
-# paper nevertheless prints SNR > PSNR in every row of a neural network:
+# SNR can never exceed PSNR ([notebook
+# 04](04_losses_and_metrics.ipynb#psnr-snr-and-the-papers-columns) has the proof). The paper
+# nevertheless prints SNR > PSNR in every row of a neural network:
 
 # %% tags=["nbval-check-output"]
 for method, printed in paper.TABLE_1.items():

@@ -21,8 +21,8 @@
 #
 # ![The built-in chest radiograph beside a map of its noise](../figures/01_noise_map.png)
 #
-# *Figure of this notebook: the built-in radiograph and its noise, which is strongest along the spine, where
-# few photons arrive.*
+# *Figure of this notebook: the built-in radiograph, reduced, and its noise, which is strongest along the
+# spine, where few photons arrive.*
 #
 # ## What you'll do
 #
@@ -154,7 +154,7 @@ plotting.save_figure(fig, figures / "01_noise_map", caption, builtin_facts, smok
 fig
 
 # %% [markdown]
-# The map is brightest along the spine, and dark in the lungs and beside the body, where the beam is
+# The radiograph is reduced here. The map is brightest along the spine, and dark in the lungs and beside the body, where the beam is
 # attenuated least. The heart and the mediastinum beside the spine are between them. The abdomen is
 # as white as the spine on this display but less noisy. The stored values are not proportional to
 # the number of photons ([notebook 02](02_data.ipynb#residual-noise-of-the-clean-images)), probably
@@ -347,6 +347,19 @@ for eta in (0.4, 0.8, 1.9):
     print(f"η = {eta}: {photons:5.1f} photons at grey {grey}, signal-to-noise {photons**0.5:4.1f}")
 
 # %% [markdown]
+# What dose is that? The chest exposure of the first section detects of order a thousand photons per
+# pixel behind the lung, in pixels of 0.143 mm, and far fewer behind the spine. The next cell prints
+# its number beside that of the model at mid grey. Other exposures, pixels and places differ by
+# factors, so this is an order of magnitude only.
+
+# %%
+eta = paper.ETA_RANGE[0]
+print(
+    f"behind the lung: {beam * float(rays[0]):.0f} photons; η = {eta}: {eta * grey:.0f}", end=", "
+)
+print(f"{100 * eta * grey / (beam * float(rays[0])):.0f} % of them")
+
+# %% [markdown]
 # The noisy image is the sum of both components, clipped to the range of an 8-bit file. All training
 # runs and tables of this project draw the noise of the paper's model with this function.
 
@@ -437,7 +450,9 @@ plotting.save_figure(fig, figures / "01_grid", caption, builtin_facts, smoke, dp
 fig
 
 # %% [markdown]
-# The top row shows quantum noise alone. It is stronger in bright bone than in dark lung, as on a
+# Here each pixel of a detail is about one pixel of the picture; in [the
+# file](../figures/01_grid.png) the details are reduced by a fifth, which weakens the noise. The top
+# row shows quantum noise alone. It is stronger in bright bone than in dark lung, as on a
 # real logarithmic display; the cause differs, since in a detector few photons pass bone. In the
 # lower rows electronic noise is added, which is the same everywhere. It exceeds the quantum noise
 # where $g < \eta\sigma^2$: in the dark lung only at (0.4, 10), in the whole image at (0.8, 20).

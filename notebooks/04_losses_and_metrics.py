@@ -662,7 +662,8 @@ plotting.save_figure(fig, figures / "04_same_psnr", caption, facts, smoke=settin
 fig
 
 # %% [markdown]
-# The SSIM maps show where each disturbance lowers it: white is 1, black 0.5 or less.
+# The SSIM maps of the whole field, slightly reduced, show where each disturbance lowers it: white is
+# 1, black 0.5 or less.
 
 # %%
 pair = {name: [torch.from_numpy(x)[None, None] for x in (k, clean)] for name, k in kinds.items()}

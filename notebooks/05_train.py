@@ -43,7 +43,7 @@
 # long the run took.
 #
 # The notebook also runs on Colab or Kaggle, which lend a GPU: set `REPOSITORY` in the next cell to
-# the address of this project. The cell then shows the links that open the notebook there, and on
+# the address of this project. The cell then shows the badges that open the notebook there, and on
 # such a machine installs the package and fetches the ChestX-ray8 sample (140 MB). Where the package
 # is installed it does neither. Profile `cpu` trains every network of the tables. Neither service
 # has been tried.
@@ -77,12 +77,20 @@ def prepare_machine(repository, clone=Path("xbdcnn-clone")):
 
 
 def launch_links(repository):
-    """Return Markdown links that open this notebook on Colab and on Kaggle."""
+    """Return Markdown badges that open this notebook on Colab and on Kaggle."""
     if not repository:
-        return "REPOSITORY is empty: no links to Colab and Kaggle"
+        return "REPOSITORY is empty: no badges that open this notebook on Colab and Kaggle"
     page = f"{repository.removesuffix('.git')}/blob/main/notebooks/05_train.ipynb"
-    colab = page.replace("https://github.com/", "https://colab.research.google.com/github/")
-    return f"[Colab]({colab}) · [Kaggle](https://kaggle.com/kernels/welcome?src={page})"
+    colab, kaggle = "https://colab.research.google.com", "https://kaggle.com"
+    on_colab = f"{colab}/{page.removeprefix('https://').replace('github.com', 'github', 1)}"
+    badges = {
+        "Colab": (f"{colab}/assets/colab-badge.svg", on_colab),
+        "Kaggle": (
+            f"{kaggle}/static/images/open-in-kaggle.svg",
+            f"{kaggle}/kernels/welcome?src={page}",
+        ),
+    }
+    return " ".join(f"[![Open in {name}]({image})]({to})" for name, (image, to) in badges.items())
 
 
 prepare_machine(REPOSITORY)
@@ -585,7 +593,8 @@ assert max(share.values()) < 2
 # ones before.
 #
 # For orientation the figure has two scores of X-BDCNN on *test* patches, open diamonds on dashed
-# lines: the paper's in Table I with its columns exchanged, at the paper's budget, and that of
+# lines: the paper's in Table I with its columns exchanged ([notebook
+# 04](04_losses_and_metrics.ipynb#psnr-snr-and-the-papers-columns)), at the paper's budget, and that of
 # X-BDCNN (balanced) in our Table I.
 
 # %%
@@ -806,10 +815,8 @@ averaging.gains(averaged).round(3).add_suffix(" versions", axis=1)
 # - Seed and step determine patches and noise of a batch, so networks with the same settings are
 #   trained on the same data, and an interrupted training run ends with the same weights as an
 #   uninterrupted one.
-# - The shipped networks saw less than two percent of the paper's pixels. Their absolute PSNR cannot
-#   be compared with the paper's.
-# - A learning curve does not show what a larger budget brings; complete runs with several budgets
-#   do. With fewer than three of them nothing can be extrapolated.
+# - The shipped networks saw less than two percent of the paper's pixels. A learning curve does not
+#   show what a larger budget brings; complete runs with several budgets do, and there are too few.
 # - One training run per recipe does not show which recipe is best: the recipe as released reaches
 #   the validation PSNR of X-BDCNN (balanced) with fewer patches.
 #
@@ -817,6 +824,9 @@ averaging.gains(averaged).round(3).add_suffix(" versions", axis=1)
 #
 # - D. P. Kingma, J. Ba, *Adam: A method for stochastic optimization*, ICLR 2015,
 #   [doi:10.48550/arXiv.1412.6980](https://doi.org/10.48550/arXiv.1412.6980).
+# - X. Wang et al., *ChestX-ray8*, CVPR 2017,
+#   [doi:10.1109/CVPR.2017.369](https://doi.org/10.1109/CVPR.2017.369): the radiographs, provided by
+#   the NIH Clinical Center, <https://nihcc.app.box.com/v/ChestXray-NIHCC>.
 
 # %%
 print(run_time())

@@ -23,7 +23,7 @@
 # ![A detail of a noisy chest radiograph, restored by each method, and the errors in colours](../figures/08_details.png)
 #
 # *Figure of this notebook: a detail under strong noise, restored by each method, with its PSNR, and below
-# it the errors: red is too bright, blue too dark.*
+# it the errors: red is too bright, blue too dark. The width of this page may reduce it.*
 #
 # ## What you'll do
 #
@@ -293,7 +293,7 @@ shape.round(2)
 #
 # Now the original pixels: a field of 512 × 512 of the file as it is, with the noise of the leftmost
 # column, and from it a detail of 200 × 200. In [the file](../figures/08_details.png) each pixel of
-# the detail is shown by 2 × 2; the overview is reduced.
+# the detail is shown by 2 × 2; here it is shown by about one, and the overview is reduced.
 
 # %%
 level = (0.4, 10.0)

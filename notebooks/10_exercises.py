@@ -692,7 +692,8 @@ assert np.mean(gains) > 1, "the gain is too small"
 # ## Discussion
 #
 # Tasks 1, 2 and 4 derive unprinted facts from a table: five of the seven rows of Table I must have
-# their columns swapped, and the noisy PSNRs determine both the meaning of η and the brightness of
+# their columns swapped ([notebook 04](04_losses_and_metrics.ipynb#psnr-snr-and-the-papers-columns)
+# has the proof), and the noisy PSNRs determine both the meaning of η and the brightness of
 # unpublished images. Tasks 6 and 12 concern differences between text, equation and code: the
 # released code follows neither the text nor the equation (notebook 04). Task 9 shows what a
 # displaced reference does, and Task 11 what the paper itself cautions about, noise that differs

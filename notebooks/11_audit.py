@@ -42,7 +42,8 @@
 #
 # ## What you need
 #
-# Notebooks 01, 04 and 07 for the background of each point. The training runs and long measurements
+# Notebooks 01, 04 and 07 for the background of each point; the [glossary](../docs/glossary.md)
+# explains the terms. The training runs and long measurements
 # were made once and are read from `figures/chestxray8`. The last line of the notebook states how
 # long the run took.
 
@@ -124,7 +125,7 @@ def table_facts(name):
 #
 # A verdict has to follow from the numbers and to change with them. Therefore each disputed point is
 # a function that takes the numbers as arguments and returns a `Finding`; the first one applies an
-# inequality that notebook 04 derives,
+# inequality that [notebook 04](04_losses_and_metrics.ipynb#psnr-snr-and-the-papers-columns) proves,
 #
 # $$\text{PSNR} - \text{SNR} = 20 \log_{10} \frac{255}{\operatorname{rms}(g)} \ge 0 .$$
 

@@ -486,7 +486,9 @@ def with_intervals(table, *scores):
 #
 # No noise is added. As in the first check: grey levels removed, beside the lower limit of the noise
 # of the radiographs, the correlation with anatomy, and the share of the edges that is kept. The
-# intervals are over the images; the four fields of the built-in radiograph show one patient.
+# intervals are over the images; the four fields of the built-in radiograph show one patient. Each
+# network is one training run, here and in all tables below: the intervals compare weight files, and
+# another run of the same training may give other numbers.
 
 # %%
 removed, scores = stored["removed"], ("removed", "noise_least", "anatomy", "edges")
@@ -681,8 +683,10 @@ expect(rmse[GENERALIST] < rmse[BEFORE], f"{GENERALIST} reduces the error {both}"
 #
 # ## References
 #
-# - H. H. Barrett and K. J. Myers, *Foundations of Image Science*, Wiley 2004, chapter 13:
-#   detectability.
+# - H. H. Barrett, J. Yao, J. P. Rolland, K. J. Myers, *Model observers for assessment of image
+#   quality*, Proc. Natl. Acad. Sci. USA 90, 9758 (1993),
+#   [doi:10.1073/pnas.90.21.9758](https://doi.org/10.1073/pnas.90.21.9758), and H. H. Barrett, K. J.
+#   Myers, *Foundations of Image Science*, Wiley 2004, chapter 13: detectability.
 # - *Digital Imaging and Communications in Medicine (DICOM)*, PS3.3, NEMA: derived objects.
 
 # %%

@@ -267,7 +267,8 @@ expect(abs(found - theory) < 2 * error, "they agree within two standard errors",
 # ### The measurement
 #
 # The same with more methods, all doses, and one field of each of several radiographs. The intervals
-# are over radiographs.
+# are over radiographs. Each network is one training run, so that they compare weight files and not
+# methods of training ([notebook 07](07_ablations.ipynb#more-than-one-seed)).
 
 # %%
 stored = results.table("audit_detectability")
