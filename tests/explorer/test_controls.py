@@ -88,6 +88,13 @@ def test_link_opens_the_same_state_elsewhere(explorer):
     assert other.state.corner == (3, 5) and other.state.seed == 7
 
 
+def test_link_names_a_radiograph_of_the_package():
+    images = {"built-in: ramp": RAMP, "packaged chest: ramp": RAMP}
+    explorer = Explorer(images, METHODS, pause=0).wait()
+    chosen(explorer, image="packaged chest: ramp")
+    assert explorer.canvas.link["image"] == "packaged chest: ramp"
+
+
 def test_link_never_names_a_file_of_the_user(explorer):
     chosen(explorer, image="mine")
     assert not {"image", "corner", "as_it_is"} & explorer.canvas.link.keys()

@@ -23,7 +23,7 @@ from PIL import Image
 from xbdcnn import metrics
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.baselines.classical import CLASSICAL
-from xbdcnn.data import Source, builtin_crop
+from xbdcnn.data import Source, builtin_crop, load_chest
 from xbdcnn.explorer import Explorer, State, captions, choices, drawing, explore, views
 from xbdcnn.explorer.background import LatestOnly
 from xbdcnn.explorer.canvas import SCRIPT, Canvas
@@ -267,8 +267,20 @@ def test_overview_keeps_the_proportions():
 def test_built_in_images_are_offered():
     builtin = collect_images(Source("built-in radiograph"))
     shapes = [image.shape for image in builtin.values()]
-    assert shapes == [(384, 384), (768, 768), (448, 448), (448, 448)]
+    assert shapes == [(384, 384), (768, 768), (448, 448), (448, 448), *6 * [(1024, 1024)]]
     np.testing.assert_array_equal(builtin["built-in: whole chest"], builtin_crop(384))
+    chest = builtin["packaged chest: PA, Fibrosis (ChestX-ray8 00022014_000)"]
+    np.testing.assert_array_equal(chest, load_chest("00022014_000"))
+
+
+def test_attribution_of_the_packaged_chests_is_shown(explorer):
+    for required in (
+        "NIH Clinical Center",
+        "https://nihcc.app.box.com/",
+        "X. Wang et al.",
+        "10.1109",
+    ):
+        assert required in explorer.canvas.texts["help"]
 
 
 def test_images_of_a_folder_follow_the_built_in_ones(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 from xbdcnn._common.errors import XbdcnnError
+from xbdcnn.data.sample import ATTRIBUTION
 from xbdcnn.explorer.dose import CONVENTION, describe_dose
 from xbdcnn.explorer.drawing import CONVENTIONS, ETA_LIMIT, RESIDUAL_LIMIT, SIGMA_LIMIT
 from xbdcnn.explorer.views import State, describe
@@ -30,6 +31,11 @@ FIXED = {
 }
 """Texts that do not depend on the state."""
 
+WITH_CHESTS = FIXED | {
+    "help": f"{FIXED['help']}<br>{html.escape(ATTRIBUTION, quote=False)}".replace("\n", ". ")
+}
+"""The same with the attribution of the radiographs of `data.CHESTS`."""
+
 STATIC_PAGE = FIXED | {
     "psnr-curve": "",
     "help": (
@@ -37,7 +43,7 @@ STATIC_PAGE = FIXED | {
         "every slider position, radiograph and method can be chosen."
     ),
 }
-"""The same for the static page, which has no kernel."""
+"""The fixed texts of the static page, which has no kernel and shows no radiograph of `CHESTS`."""
 
 AS_IT_IS = {
     "sentence": (

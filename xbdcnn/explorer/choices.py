@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.baselines.classical import CLASSICAL
 from xbdcnn.data.builtin import builtin_crop, builtin_fields
+from xbdcnn.data.chests import CHESTS, load_chest
 from xbdcnn.data.files.radiograph import load_radiograph
 from xbdcnn.data.source import Source
 from xbdcnn.inference import zoo
@@ -23,7 +24,7 @@ from xbdcnn.models import Denoised
 
 NO_METHOD = "none"
 
-BUILT_IN, UPLOAD = "built-in: ", "upload: "
+BUILT_IN, PACKAGED, UPLOAD = "built-in: ", "packaged chest: ", "upload: "
 """Beginnings of the names of radiographs that everyone has, and of files of the user."""
 
 TOLD = ("xbdcnn", "generalist")
@@ -57,11 +58,11 @@ WHOLE_CHEST = 384
 
 
 def collect_images(source: Source, count: int = 4) -> dict[str, NDArray[np.float32]]:
-    """Radiographs by name: the built-in one, then `count` test images of the source.
+    """Radiographs by name: the built-in one, those of `CHESTS`, `count` test images of the source.
 
     The built-in radiograph is offered as the whole chest reduced to the explored region, at twice
-    that size, and as two fields at the resolution of the detector. Raises XbdcnnError if the source
-    has no readable test images.
+    that size, and as two fields at the resolution of the detector; all others with their own
+    pixels. Raises XbdcnnError if the source has no readable test images.
     """
     images = {
         f"{BUILT_IN}whole chest": builtin_crop(WHOLE_CHEST),
@@ -69,6 +70,8 @@ def collect_images(source: Source, count: int = 4) -> dict[str, NDArray[np.float
     }
     for number, field in enumerate(builtin_fields("test"), start=1):
         images[f"{BUILT_IN}field {number}"] = field
+    for name, text in CHESTS.items():
+        images[f"{PACKAGED}{text} (ChestX-ray8 {name})"] = load_chest(name)
     if source.index is not None:
         paths = source.paths("test", count)
         for path, image in zip(paths, source.images("test", count), strict=True):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from xbdcnn.explorer.canvas import Canvas
-from xbdcnn.explorer.choices import BUILT_IN, UPLOAD
+from xbdcnn.explorer.choices import BUILT_IN, PACKAGED, UPLOAD
 from xbdcnn.explorer.controls import (
     ACCEPTED,
     Control,
@@ -148,6 +148,6 @@ class ControlPanel:
         values = self.values | {"eta": f"{self.state.eta:.2f}", "preset": ""}
         corner = self.canvas.corner
         values["corner"] = "" if corner is None else ",".join(map(str, corner))
-        if not values["image"].startswith(BUILT_IN):
+        if not values["image"].startswith((BUILT_IN, PACKAGED)):
             values |= {"image": "", "corner": "", "as_it_is": ""}
         return {name: str(value) for name, value in values.items() if value not in ("", None)}

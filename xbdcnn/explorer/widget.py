@@ -47,7 +47,7 @@ the time between two changes of a drag. On release it starts immediately."""
 
 
 def explore(source: Source) -> Explorer:
-    """Open the explorer on the built-in radiograph and a source's test images.
+    """Open the explorer on the radiographs of the package and a source's test images.
 
     The initial method is the balanced X-BDCNN if its weights are shipped, else none.
     """
@@ -92,7 +92,7 @@ class Explorer:
         self.panel = ControlPanel(self.canvas, start, images, methods)
         self.controls = self.panel.controls
         self.followers = Followers(self.canvas, self.panel, methods, self._drawing)
-        self.canvas.show(texts=captions.FIXED)
+        self.canvas.show(texts=captions.WITH_CHESTS)
         # The initial pictures are complete when the notebook cell ends.
         self._current = self.state
         self._show_noise(self._current)
