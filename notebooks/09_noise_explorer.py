@@ -55,7 +55,8 @@ import torch
 from scipy.ndimage import uniform_filter
 
 from xbdcnn import explorer, metrics, noise, paper, plotting
-from xbdcnn.data import builtin_crop, find_source
+from xbdcnn.data import builtin_crop, find_source, load_chest
+from xbdcnn.data.sample import ATTRIBUTION
 from xbdcnn.detector import RADIOGRAPH, detector_noise, displayed_variance, transmission
 from xbdcnn.explorer import State
 from xbdcnn.inference import zoo
@@ -126,7 +127,8 @@ show_source(explorer.whiteness)
 # ### Direct function calls
 #
 # The available methods are the networks whose weights come with the package and the installed
-# classical ones. The clean image is the built-in chest, reduced to 384 × 384 pixels.
+# classical ones. The clean image is the built-in chest, reduced to 384 × 384 pixels; its display is
+# known, which the comparison with a detector below needs.
 
 # %%
 methods = explorer.collect_methods()
@@ -183,9 +185,10 @@ assert correlations["mean of 3 × 3"] < -0.1 < 0.1 < correlations["mean of 15 ×
 # draw the line of the grey level profile below. "Compare" shows up to three methods side by side.
 # Drag the frame in the small picture to move the region. Without a mouse, Tab moves between the
 # controls and pictures, and the arrow keys move tabs, sliders, divider, lens and frame. The menu
-# "preset" has the nine cells of Table II, an ordinary exposure and a quarter of its dose. Your own
-# radiograph, PNG or DICOM, can be uploaded to the kernel. It is restored as it is, without added
-# noise, as long as the box "as it is" is checked; the restored region can be downloaded.
+# "radiograph" has the built-in one and six of ChestX-ray8; "preset" has the nine cells of Table II,
+# an ordinary exposure and a quarter of its dose. Your own radiograph, PNG or DICOM, can be uploaded
+# to the kernel. It is restored as it is, without added noise, as long as the box "as it is" is
+# checked; the restored region can be downloaded.
 
 # %% tags=["nbval-ignore-output"]
 widget = explorer.explore(source)
@@ -220,33 +223,38 @@ assert (widget.canvas.pictures["noisy"] != before["noisy"]).mean() > 0.9
 # %% [markdown]
 # ### Without a kernel
 #
-# The same functions, called for a few states, give static figures. They show one detail of the
-# chest, ribs crossing over the lung: η increases to the right, σ increases downwards. First the
-# noisy images, then their restorations by X-BDCNN (balanced), each with its PSNR.
+# The same functions, called for a few states, give static figures. They show one detail of a test
+# radiograph of ChestX-ray8, ribs crossing over the lung: η increases to the right, σ increases
+# downwards. First the noisy images, then their restorations by X-BDCNN (balanced), each with its
+# PSNR.
 
 # %%
 etas, sigmas = (0.2, 0.6, 1.9), (0.0, 15.0, 40.0)
-detail = builtin_crop(768)[190:310, 140:260]
+name = "00001368_000"
+detail, detail_facts = load_chest(name)[330:480, 240:390], facts | {"data": f"ChestX-ray8 {name}"}
+print(ATTRIBUTION)
+
+# %%
 levels = [(eta, sigma) for eta in etas for sigma in sigmas]
 states = [State(*level, method=state.method) for level in levels]
 views = [explorer.denoise_state(detail, explorer.simulate(detail, s), s, methods) for s in states]
 
 # %%
-caption = "A detail of the built-in radiograph by η and σ, with the PSNR of the noisy image."
+caption = "A detail of a test radiograph by η and σ, with the PSNR of the noisy image."
 images = {level: view.noisy for level, view in zip(levels, views, strict=True)}
 fig = plotting.noise_panel(detail, images)
-plotting.save_figure(fig, figures / "09_noisy", caption, facts, smoke=settings.is_smoke)
+plotting.save_figure(fig, figures / "09_noisy", caption, detail_facts, smoke=settings.is_smoke)
 fig
 
 # %%
 caption = "The same states restored by X-BDCNN (balanced), with the PSNR of the restored image."
 images = {level: view.restored for level, view in zip(levels, views, strict=True)}
 fig = plotting.noise_panel(detail, images)
-plotting.save_figure(fig, figures / "09_restored", caption, facts, smoke=settings.is_smoke)
+plotting.save_figure(fig, figures / "09_restored", caption, detail_facts, smoke=settings.is_smoke)
 fig
 
 # %% [markdown]
-# Both panels show the built-in radiograph; the profile is printed at the top. The clean detail is
+# Both panels show the radiograph named above; the profile is printed at the top. The clean detail is
 # on the left. Along a row, the number of photons increases; down a column, the electronic noise.
 #
 # **Check.** PSNR increases with η and decreases with σ.
@@ -426,6 +434,9 @@ pd.DataFrame(rows).round(2).astype({"σ": int}).set_index(["η", "σ"])
 #   Sec. II.
 # - J. R. Janesick, *Photon Transfer*, SPIE Press 2007,
 #   [doi:10.1117/3.725073](https://doi.org/10.1117/3.725073).
+# - X. Wang et al., *ChestX-ray8*, CVPR 2017,
+#   [doi:10.1109/CVPR.2017.369](https://doi.org/10.1109/CVPR.2017.369): the radiographs, provided by
+#   the NIH Clinical Center, <https://nihcc.app.box.com/v/ChestXray-NIHCC>.
 
 # %%
 print(run_time())
