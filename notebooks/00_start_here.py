@@ -131,9 +131,10 @@ fig
 # %% [markdown]
 # A part of the radiograph with the noise of the paper's model, as the network restores it, without
 # added noise, and what the network removed. Here the pictures are reduced, which weakens the noise;
-# [the file](../figures/00_hero.png) has a pixel for each pixel of the radiograph. The network received only the noisy image. In the restored image the
-# noise is removed, and so are the finest lines; the removed part should show no anatomy, only
-# noise, which is stronger where the image is bright. The image may be used with this attribution:
+# [the file](../figures/00_hero.png) has a pixel for each pixel of the radiograph. The network
+# received only the noisy image. In the restored image the noise is removed, and so are the finest
+# lines; the removed part should show no anatomy, only noise, which is stronger where the image is
+# bright. The image may be used with this attribution:
 
 # %%
 print(ATTRIBUTION)

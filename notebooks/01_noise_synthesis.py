@@ -154,12 +154,12 @@ plotting.save_figure(fig, figures / "01_noise_map", caption, builtin_facts, smok
 fig
 
 # %% [markdown]
-# The radiograph is reduced here. The map is brightest along the spine, and dark in the lungs and beside the body, where the beam is
-# attenuated least. The heart and the mediastinum beside the spine are between them. The abdomen is
-# as white as the spine on this display but less noisy. The stored values are not proportional to
-# the number of photons ([notebook 02](02_data.ipynb#residual-noise-of-the-clean-images)), probably
-# because they were processed before they were stored; equal grey levels need not mean equal numbers
-# of photons.
+# The radiograph is reduced here. The map is brightest along the spine, and dark in the lungs and
+# beside the body, where the beam is attenuated least. The heart and the mediastinum beside the
+# spine are between them. The abdomen is as white as the spine on this display but less noisy. The
+# stored values are not proportional to the number of photons ([notebook
+# 02](02_data.ipynb#residual-noise-of-the-clean-images)), probably because they were processed
+# before they were stored; equal grey levels need not mean equal numbers of photons.
 #
 # **Check.** The noise of the spine is more than twice that of the lungs, and the signal-to-noise
 # ratio of the stored values falls from the dark end to the white end by more than three.

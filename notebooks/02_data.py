@@ -165,9 +165,9 @@ plotting.save_figure(fig, figures / "02_windowing", caption, builtin_facts, smok
 fig
 
 # %% [markdown]
-# All three panels show the built-in radiograph, reduced. In the first, bone is dark, because the header is
-# ignored. In the second the lungs have little contrast, because the large values of direct exposure
-# take most of the scale. The third shows lung, ribs and the spine behind the heart.
+# All three panels show the built-in radiograph, reduced. In the first, bone is dark, because the
+# header is ignored. In the second the lungs have little contrast, because the large values of
+# direct exposure take most of the scale. The third shows lung, ribs and the spine behind the heart.
 #
 # The header alone gives a correct image of low contrast, which is what `load_radiograph` returns
 # for this file. The built-in radiograph adds the logarithm and removes the edge of the collimator.
@@ -270,9 +270,9 @@ plotting.save_figure(fig, figures / "02_chests", caption, sheet_facts, smoke=set
 fig
 
 # %% [markdown]
-# The pictures are reduced to less than a third of 1024 pixels, so that their own noise cannot be seen.
-# View and findings are labels of the data set; a program extracted the findings from reports. The
-# bright letters are markers of the side and of the technologist. The radiographs differ in
+# The pictures are reduced to less than a third of 1024 pixels, so that their own noise cannot be
+# seen. View and findings are labels of the data set; a program extracted the findings from reports.
+# The bright letters are markers of the side and of the technologist. The radiographs differ in
 # exposure, contrast and cropping, and some show electrodes and lines of patients under treatment.
 #
 # Patients who can stand are exposed PA, from back to front; patients who are too ill to stand are
@@ -321,9 +321,10 @@ plotting.save_figure(fig, figures / "02_fields", caption, builtin_facts, smoke=s
 fig
 
 # %% [markdown]
-# The picture is reduced. The fields are assigned such that each split contains lung and soft tissue, and that the four
-# fields of `table2` together have about the mean grey level of the paper's ten images. Agreement in
-# brightness between them and the paper is therefore no evidence. They touch but do not overlap.
+# The picture is reduced. The fields are assigned such that each split contains lung and soft
+# tissue, and that the four fields of `table2` together have about the mean grey level of the
+# paper's ten images. Agreement in brightness between them and the paper is therefore no evidence.
+# They touch but do not overlap.
 #
 # ### Three ways to split
 #
@@ -419,8 +420,9 @@ plotting.save_figure(fig, figures / "02_patches", caption, builtin_facts, smoke=
 fig
 
 # %% [markdown]
-# The radiograph is reduced here. Solid squares are training patches, dashed ones are validation or test patches, if patches are
-# split 7 : 2 : 1. Random patches overlap in some places and leave gaps in others. A patch side of
+# The radiograph is reduced here. Solid squares are training patches, dashed ones are validation or
+# test patches, if patches are split 7 : 2 : 1. Random patches overlap in some places and leave gaps
+# in others. A patch side of
 # 128 pixels is an eighth of the image and covers a rib and the texture between two ribs, which is
 # more than the receptive field of the network (measured in notebook 03). Small patches therefore
 # lose little and keep batches small; `dense_patches` cuts patches on a regular grid, in which every

@@ -294,8 +294,8 @@ print(fields[fields.nunique(axis=1) > 1].to_string())
 # `AS_WRITTEN` follows the text, `AS_RELEASED` the code, and the last two columns are the ablations of
 # Table I. The weights, units and reductions of `BALANCED` are ours. `FAIREST` follows the text, too,
 # but for two fields, which the text does not state: the scale of the images in the loss and the units
-# of the level maps. They were found by measurement, as those of the reading with the highest mean PSNR
-# of the validation images in short training runs of half width ([notebook
+# of the level maps. They were found by measurement, as those of the reading with the highest mean
+# PSNR of the validation images in short training runs of half width ([notebook
 # 07](07_ablations.ipynb#what-the-text-leaves-open) has all readings and their intervals).
 
 # %%
@@ -553,8 +553,8 @@ fig
 
 # %% [markdown]
 # The maps of the shipped network, "balanced", at (0.6, 10) (profile and data as printed at the
-# top); 128 × 128 pixels, enlarged. The estimate of η is nearly the same everywhere and far from the truth; that of σ varies
-# over lengths of about the 11×11 pixels from which it is computed.
+# top); 128 × 128 pixels, enlarged. The estimate of η is nearly the same everywhere and far from the
+# truth; that of σ varies over lengths of about the 11×11 pixels from which it is computed.
 #
 # What do the layers in between respond to? A hook stores the output of the first decoder block,
 # at half the resolution; six of its 128 channels with the largest standard deviation are shown,
@@ -642,7 +642,8 @@ assert difference[:193, :194].max() < 1e-4 < difference.max()
 # | sign of the residual | $f + \mathcal R$ | $f - \mathcal R$ | $f + \mathcal R$ |
 #
 # Where the text gives no value we use that of the code (`FAIREST` uses measured ones for two fields,
-# see above), and where both give one we use that of the text; so `AS_WRITTEN` has 4,363,171 parameters and `AS_RELEASED` 4,344,163. [Notebook
+# see above), and where both give one we use that of the text; so `AS_WRITTEN` has 4,363,171
+# parameters and `AS_RELEASED` 4,344,163. [Notebook
 # 11](11_audit.ipynb) measures the effect of these choices; short training runs vary too much
 # between seeds to decide.
 #

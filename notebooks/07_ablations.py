@@ -115,8 +115,8 @@ show_source(statistics.paired_differences)
 # ### What the paper found
 #
 # Three rows of Table I concern the ablations. With the columns SNR and PSNR exchanged back
-# ([notebook 04](04_losses_and_metrics.ipynb#psnr-snr-and-the-papers-columns)), the full model leads both ablations in PSNR, while the SSIM of the three agrees to
-# the fourth decimal.
+# ([notebook 04](04_losses_and_metrics.ipynb#psnr-snr-and-the-papers-columns)), the full model leads
+# both ablations in PSNR, while the SSIM of the three agrees to the fourth decimal.
 
 # %% tags=["nbval-check-output"]
 full = paper.corrected(paper.TABLE_1["X-BDCNN"])

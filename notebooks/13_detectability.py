@@ -38,9 +38,10 @@
 #
 # ## What you need
 #
-# Notebook 04 for PSNR, notebook 12 for inserted discs. The [glossary](../docs/glossary.md#detectability)
-# explains the terms. The long measurement was made once, with `xbdcnn audit detectability`, and is
-# read from `figures/chestxray8`. The last line states how long the run took.
+# Notebook 04 for PSNR, notebook 12 for inserted discs. The
+# [glossary](../docs/glossary.md#detectability) explains the terms. The long measurement was made
+# once, with `xbdcnn audit detectability`, and is read from `figures/chestxray8`. The last line
+# states how long the run took.
 
 # %% tags=["parameters"]
 profile = "quick"
