@@ -66,7 +66,7 @@ TEXTS = {
     "caption-residual": captions.FIXED["caption-residual"],
     "caption-overview": captions.region_texts(whole=False)["caption-overview"],
     "dose-note": dose.CONVENTION,
-    "conventions": "PSNR: peak 255. SNR: mean square of the clean image over that of the error.",
+    "conventions": captions.FIXED["conventions"],
     "help": captions.FIXED["help"],
 }
 """Texts that do not change."""

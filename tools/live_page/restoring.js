@@ -1,21 +1,8 @@
-// The network as an asynchronous function; it runs in a worker, so that the page stays responsive.
+// The network as an asynchronous function.
 
-const worker = new Worker(new URL("network.js", import.meta.url), { type: "module" });
-const waiting = new Map();
-let last = 0;
-let failure = null;
+import { startWorker } from "./calls.js";
 
-worker.onmessage = ({ data: { id, error, ...result } }) => {
-  const { resolve, reject } = waiting.get(id);
-  waiting.delete(id);
-  error ? reject(new Error(error)) : resolve(result);
-};
-
-worker.onerror = (event) => {
-  failure = new Error(`the network could not be started: ${event.message ?? "no message"}`);
-  waiting.forEach(({ reject }) => reject(failure));
-  waiting.clear();
-};
+const call = startWorker("network.js", "the network");
 
 /**
  * Restore an image, told its noise: a promise of { restored, milliseconds }.
@@ -24,9 +11,5 @@ worker.onerror = (event) => {
  * sigma as in noise.js.
  */
 export function restore(noisy, height, width, eta, sigma) {
-  if (failure) return Promise.reject(failure);
-  return new Promise((resolve, reject) => {
-    waiting.set(++last, { resolve, reject });
-    worker.postMessage({ id: last, noisy, height, width, eta, sigma });
-  });
+  return call({ noisy, height, width, eta, sigma });
 }
