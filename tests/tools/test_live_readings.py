@@ -94,6 +94,21 @@ def test_a_superseded_reading_ends(scripts):
     assert call(scripts, "anatomy", code) is None
 
 
+READ = """(async () => {
+    const [grey, residual] = v[0].map((values) => Float32Array.from(values));
+    const task = { state: { eta: 0.4, sigma: 10, seed: 0 }, image: { width: 40, grey }, residual };
+    const reading = m.anatomyText(task);
+    if (v[1]) m.stopReading();
+    return reading;
+})()"""
+
+
+def test_a_reading_that_is_stopped_gives_no_text(scripts):
+    images = [image.ravel().tolist() for image in scene((16, 40))]
+    assert "Anatomy removed?" in call(scripts, "residual", READ, images, False)
+    assert call(scripts, "residual", READ, images, True) is None
+
+
 @pytest.mark.parametrize("correlation", [None, 0.0004, -0.02, 0.0995, -0.11, 0.7])
 def test_words_on_the_structure_are_those_of_the_explorer(scripts, correlation):
     found = call(scripts, "whiteness", "m.whitenessMeter(v[0])", correlation)

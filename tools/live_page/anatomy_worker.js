@@ -4,10 +4,14 @@ import { anatomySentence, correlationWithAnatomy, noiseRange } from "./anatomy.j
 
 let newest = 0;
 
-/** Answers with the sentence, or with null if the request has been superseded. */
-self.onmessage = async ({ data: { id, residual, clean, width, levels } }) => {
+async function read({ residual, clean, width, levels }, isWanted) {
+  const range = await noiseRange(clean, width, levels, isWanted);
+  return range && anatomySentence(correlationWithAnatomy(residual, clean, width), range);
+}
+
+/** Answers with the sentence on a task; with null if it has been superseded, or without a task. */
+self.onmessage = async ({ data: { id, task } }) => {
   newest = id;
-  const range = await noiseRange(clean, width, levels, () => newest === id);
-  const text = range && anatomySentence(correlationWithAnatomy(residual, clean, width), range);
+  const text = task ? await read(task, () => newest === id) : null;
   self.postMessage({ id, text });
 };

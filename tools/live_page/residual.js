@@ -21,6 +21,9 @@ export async function anatomyText({ state, image, residual }) {
   if (state.as_it_is || isEmpty(residual)) return null;
   const { eta, sigma, seed } = state;
   const levels = { eta, sigma, seed };
-  const { text } = await call({ residual, clean: image.grey, width: image.width, levels });
+  const { text } = await call({ task: { residual, clean: image.grey, width: image.width, levels } });
   return text;
 }
+
+/** End the reading in progress, which would slow down what follows; `anatomyText` reports errors. */
+export const stopReading = () => call({}).catch(() => {});

@@ -4,7 +4,7 @@ import { afterPause } from "./explorer/address.js";
 import { histogramChart, profileChart } from "./charts.js";
 import { addHybridNoise } from "./noise.js";
 import { difference, emptyPictures, emptyResults, picturesBefore, picturesOf } from "./panels.js";
-import { anatomyText, readingTexts } from "./residual.js";
+import { anatomyText, readingTexts, stopReading } from "./residual.js";
 import { restore } from "./restoring.js";
 import { mean, scoresOf } from "./scores.js";
 import { errorText, failedTexts, noiseTexts, NOTHING, restoredTexts, scoreTable } from "./texts.js";
@@ -45,6 +45,7 @@ export function createResults(viewer, content, changed) {
   function update(state, image) {
     const { as_it_is, eta, sigma, seed } = state;
     const before = task;
+    stopReading();
     const noisy = as_it_is ? image.grey : addHybridNoise(image.grey, eta, sigma, seed);
     task = { state: { ...state }, image, noisy, restored: null };
     task.before = scored(task, noisy);
