@@ -78,11 +78,11 @@ export function createResults(viewer, content, changed) {
     busy = false;
   }
 
-  function finish({ restored, milliseconds, error }) {
+  function finish({ restored, error, ...run }) {
     if (error) return show(emptyResults(task.image), failedTexts(error));
     const residual = difference(task.noisy, restored);
     Object.assign(task, { restored, residual, after: scored(task, restored) });
-    show(picturesOf(task), { ...restoredTexts(content.method, milliseconds), ...readingTexts(task) });
+    show(picturesOf(task), { ...restoredTexts(content.method, run), ...readingTexts(task) });
     return readAnatomy(task);
   }
 

@@ -38,9 +38,11 @@ export function noiseTexts({ eta, sigma, as_it_is }, mean, dose, method) {
   return { ...(as_it_is ? AS_IT_IS : added), message: "", "caption-restored": pending };
 }
 
-/** Texts of a restoration and of one that has failed. */
-export const restoredTexts = (method, milliseconds) => ({
-  "caption-restored": `<b>restored</b> · ${method} · ${Math.round(milliseconds)} ms`,
+const BACKENDS = { wasm: "WebAssembly", webgpu: "WebGPU" };
+
+/** Texts of a restoration, as of `restore`, and of one that has failed. */
+export const restoredTexts = (method, { milliseconds, backend }) => ({
+  "caption-restored": `<b>restored</b> · ${method} · ${Math.round(milliseconds)} ms · ${BACKENDS[backend]}`,
 });
 
 export const errorText = (error) => `<p><b>${escaped(error.message)}</b></p>`;
