@@ -66,7 +66,7 @@ TEXTS = {
     "caption-residual": captions.FIXED["caption-residual"],
     "caption-overview": captions.region_texts(whole=False)["caption-overview"],
     "dose-note": dose.CONVENTION,
-    "conventions": "PSNR: peak 255. SNR: mean square of the clean image over that of the error.",
+    "conventions": captions.FIXED["conventions"],
     "help": captions.FIXED["help"],
 }
 """Texts that do not change."""
@@ -80,6 +80,9 @@ SHA512 = (
 RUNTIME_FILES = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 """The parts of the package that run a network by WebAssembly, without WebGL or WebGPU."""
 
+GRAPHICS_FILES = ("ort.webgpu.bundle.min.mjs", "ort-wasm-simd-threaded.asyncify.wasm")
+"""Those that run it on a graphics processor, loaded only by a visitor who asks for it."""
+
 
 def write_page(folder: Path | str, book: str = "") -> Path:
     """Write index.html, its scripts, radiographs, the network and ONNX Runtime; return index.html.
@@ -91,7 +94,7 @@ def write_page(folder: Path | str, book: str = "") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_scripts(folder)
     with tarfile.open(tarball) as package:
-        for name in RUNTIME_FILES:
+        for name in RUNTIME_FILES + GRAPHICS_FILES:
             content = package.extractfile(f"package/dist/{name}")
             (folder / name).write_bytes(content.read())
     _write_radiographs(folder / RADIOGRAPHS)
@@ -126,7 +129,7 @@ def _write_index(path: Path, book: str) -> Path:
     """Write the HTML with the description of the controls for the script."""
     template = Template((SOURCES / path.name).read_text("utf-8"), autoescape=False)
     # Escape "<" in the data, because "</script>" would end it.
-    data = json.dumps(_content(), ensure_ascii=False).replace("<", "\\u003c")
+    data = json.dumps(_content(path.parent), ensure_ascii=False).replace("<", "\\u003c")
     attributions = [_linked(text) for text in ATTRIBUTIONS.values()]
     page = template.render(content=data, attributions=attributions, book=html.escape(book))
     path.write_text(page, encoding="utf-8")
@@ -138,8 +141,8 @@ def _linked(text: str) -> str:
     return re.sub(r"https://[^\s,]+\w", r'<a href="\g<0>">\g<0></a>', html.escape(text))
 
 
-def _content() -> dict[str, Any]:
-    """Controls, their first values, and constants, as page.js takes them."""
+def _content(folder: Path) -> dict[str, Any]:
+    """Controls, their first values, and constants, as page.js takes them; folder: of the page."""
     start = State(image=next(iter(FILES)))
     controls = state_controls(start, FILES, {NO_METHOD: None}) | {
         "preset": preset_menu(start),
@@ -147,6 +150,7 @@ def _content() -> dict[str, Any]:
     }
     return {
         "fields": [{"name": name, **controls[name].field()} for name in FIELDS],
+        "graphics": _graphics_field(folder),
         "start": {name: controls[name].value for name in FIELDS if name != "preset"},
         "presets": dose.PRESETS,
         "files": {name: f"{RADIOGRAPHS}/{file}" for name, file in FILES.items()},
@@ -156,6 +160,13 @@ def _content() -> dict[str, Any]:
         "accepted": ACCEPTED,
         "side": SIDE,
     }
+
+
+def _graphics_field(folder: Path) -> dict[str, Any]:
+    """Describe the box of the graphics processor, with the size of what it loads."""
+    size = sum((folder / name).stat().st_size for name in GRAPHICS_FILES)
+    box = Box(description=f"use the graphics processor (loads {size / 1e6:.0f} MB once)")
+    return {"name": "graphics", "note": "graphics-note", **box.field()}
 
 
 def fetched_runtime(tarball: Path = TARBALL) -> Path:

@@ -45,9 +45,14 @@ def test_the_page_names_no_other_address(tmp_path):
 def test_every_script_that_is_imported_is_written(tmp_path):
     live_page.write_scripts(tmp_path)
     for source in tmp_path.rglob("*.js"):
-        imports = re.findall(r'from "(\./[^"]+)"', source.read_text("utf-8"))
-        missing = [name for name in imports if not (source.parent / name).exists()]
-        assert set(missing) <= {f"./{name}" for name in live_page.RUNTIME_FILES}, source.name
+        used = re.findall(r'(?:from |startWorker\()"([^"]+)"', source.read_text("utf-8"))
+        missing = [name for name in used if not (source.parent / name).exists()]
+        assert missing == [], source.name
+
+
+def test_the_runtimes_that_the_worker_loads_are_written():
+    used = re.findall(r'"(ort[^"]+)"', (live_page.SOURCES / "network.js").read_text("utf-8"))
+    assert tuple(used) == live_page.RUNTIME_FILES + live_page.GRAPHICS_FILES
 
 
 @pytest.mark.slow
@@ -75,3 +80,12 @@ def test_the_book_is_linked_if_there_is_one(live_folder, tmp_path, monkeypatch):
     assert link in (live_folder / "index.html").read_text("utf-8")
     monkeypatch.setattr(live_page, "export_onnx", lambda name, path: None)
     assert "Back to the book" not in live_page.write_page(tmp_path).read_text("utf-8")
+
+
+@pytest.mark.slow
+def test_the_documented_sizes_are_those_of_the_folder(live_folder):
+    text = (live_page.ROOT / "docs/explorer.md").read_text("utf-8")
+    documented = re.search(r"Of the (\d+) MB of the folder, (\d+) MB are loaded by that box", text)
+    sizes = {p.name: p.stat().st_size for p in live_folder.rglob("*") if p.is_file()}
+    graphics = sum(sizes[name] for name in live_page.GRAPHICS_FILES)
+    assert documented.groups() == (f"{sum(sizes.values()) / 1e6:.0f}", f"{graphics / 1e6:.0f}")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import Any
 
 import live_page
 import numpy as np
 import pytest
 import torch
+from live_scripts import call, random_image
 from PIL import Image
 from playwright.sync_api import Page
 
@@ -22,12 +22,6 @@ from xbdcnn.noise import GREY_LEVELS, add_hybrid_noise, noise_variance
 SAMPLES = 2**16
 
 pytestmark = pytest.mark.slow
-
-
-def call(page: Page, module: str, code: str, *values: Any) -> Any:
-    """Value of JavaScript with the exports of a module as `m` and `values` as `v`."""
-    script = f"async (v) => {{ const m = await import('/{module}.js'); return {code}; }}"
-    return page.evaluate(script, list(values))
 
 
 def noise_of_script(page: Page, g: float, eta: float, sigma: float, seed: int = 1) -> np.ndarray:
@@ -97,10 +91,6 @@ def test_restoration_is_that_of_pytorch(browser, live_address, shape, eta, sigma
     with torch.inference_mode():
         wanted = network(noisy, encode_levels(eta, sigma, 0.0, noisy)).image.clamp(0, 1)
     np.testing.assert_allclose(np.reshape(found, shape), wanted[0, 0], rtol=0, atol=1e-3)
-
-
-def random_image(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).random(shape, np.float32)
 
 
 def test_scores_are_those_of_metrics(scripts):

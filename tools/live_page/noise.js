@@ -1,5 +1,7 @@
 // Eq. 1-2 of the paper, as in xbdcnn/noise.py, with random numbers from a seeded generator.
 
+import { remembered } from "./remembering.js";
+
 export const GREY_LEVELS = 255;
 
 const LARGE_MEAN = 10; // from which on a Poisson number is drawn by rejection
@@ -17,16 +19,7 @@ export function addHybridNoise(clean, eta, sigma, seed) {
   return exposed.map((p, i) => Math.min(1, Math.max(0, p + (sigma / GREY_LEVELS) * electronic[i])));
 }
 
-/** A function that keeps its last result, so that a moved slider draws only what depends on it. */
-function remembered(compute) {
-  let [last, result] = [[], null];
-  return (...values) => {
-    if (values.some((value, i) => value !== last[i])) [last, result] = [values, compute(...values)];
-    return result;
-  };
-}
-
-/** Clean image with quantum noise. */
+/** Clean image with quantum noise; remembered, so that a moved slider draws only what depends on it. */
 const quantumNoisy = remembered((clean, eta, seed) => {
   if (!Number.isFinite(eta)) return clean;
   const [uniform, photonsAtWhite] = [uniformNumbers(seed, QUANTUM), GREY_LEVELS * eta];

@@ -5,6 +5,7 @@ import { createControls } from "./explorer/controls.js";
 import { createViewer } from "./explorer/viewer.js";
 import { addButtons } from "./buttons.js";
 import { beforeFrame } from "./frames.js";
+import { offerGraphics } from "./graphics.js";
 import { createRadiographs } from "./radiographs.js";
 import { createResults } from "./results.js";
 import { addressOf, openedState } from "./state.js";
@@ -67,9 +68,9 @@ async function openFile(file) {
   edited("image", name);
 }
 
-function tell(error) {
-  viewer.show({ pictures: [], texts: { message: errorText(error) } }, []);
-}
+const write = (name, text) => viewer.show({ pictures: [], texts: { [name]: text } }, []);
+
+const tell = (error) => write("message", errorText(error));
 
 function reset() {
   viewer.reset();
@@ -89,6 +90,8 @@ const viewer = createViewer(document.getElementById("explorer"), {
 }, ["swipe", "four"]);
 viewer.show({ pictures: [], texts: content.texts }, []);
 const controls = createControls(content.fields, () => viewer.place("controls"), edited);
+const showProgress = (text) => write(content.graphics.note, text);
+offerGraphics(viewer.place("controls"), content.graphics, { changed: drawSoon, write: showProgress, tell });
 const latest = () => results.latest();
 const enableSaving = addButtons(viewer, content.accepted, { openFile, newSeed, reset, latest, tell });
 const results = createResults(viewer, content, () => enableSaving(latest()?.restored));

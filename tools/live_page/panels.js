@@ -10,7 +10,7 @@ const signed = (name, image, pixels) => ({ ...grey(name, image, pixels), limits:
 
 const RESULTS = ["restored", "residual", "error"];
 
-const difference = (a, b) => a.map((value, i) => value - b[i]);
+export const difference = (a, b) => a.map((value, i) => value - b[i]);
 
 const black = ({ grey: { length } }) => new Float32Array(length);
 
@@ -37,9 +37,9 @@ export function picturesBefore({ state, image, noisy }, before) {
 }
 
 /** Pictures of a restoration; without a clean image there is no error. */
-export function picturesOf({ state, image, noisy, restored }) {
+export function picturesOf({ state, image, restored, residual }) {
   const error = state.as_it_is
     ? signed("error", { height: 0, width: 0 }, new Float32Array(0))
     : signed("error", image, difference(restored, image.grey));
-  return [grey("restored", image, restored), signed("residual", image, difference(noisy, restored)), error];
+  return [grey("restored", image, restored), signed("residual", image, residual), error];
 }

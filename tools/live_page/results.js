@@ -3,19 +3,18 @@
 import { afterPause } from "./explorer/address.js";
 import { histogramChart, profileChart } from "./charts.js";
 import { addHybridNoise } from "./noise.js";
-import { emptyPictures, emptyResults, picturesBefore, picturesOf } from "./panels.js";
+import { difference, emptyPictures, emptyResults, picturesBefore, picturesOf } from "./panels.js";
+import { anatomyText, readingTexts, stopReading } from "./residual.js";
 import { restore } from "./restoring.js";
-import { mean, psnr, snr } from "./scores.js";
-import { failedTexts, noiseTexts, NOTHING, restoredTexts, scoreTable } from "./texts.js";
+import { mean, scoresOf } from "./scores.js";
+import { errorText, failedTexts, noiseTexts, NOTHING, restoredTexts, scoreTable } from "./texts.js";
 
 const NO_SCORES = "<p>No scores without a clean reference.</p>";
 
-/** Table of the scores of the noisy and of the restored image, which is null until it is known. */
-function scoresText({ state, image, noisy, restored }) {
-  if (state.as_it_is) return NO_SCORES;
-  const row = ([name, score]) => [name, score(noisy, image.grey), restored && score(restored, image.grey)];
-  return scoreTable(Object.entries({ PSNR: psnr, SNR: snr }).map(row));
-}
+/** Scores of an image, null without a clean reference. */
+const scored = ({ state, image }, found) => (state.as_it_is ? null : scoresOf(found, image.grey, image.width));
+
+const scoresText = ({ before, after }) => (before ? scoreTable(before, after) : NO_SCORES);
 
 /**
  * Return update(state, image), which shows a state; erase(), which removes it; showLine(line);
@@ -46,8 +45,10 @@ export function createResults(viewer, content, changed) {
   function update(state, image) {
     const { as_it_is, eta, sigma, seed } = state;
     const before = task;
+    stopReading();
     const noisy = as_it_is ? image.grey : addHybridNoise(image.grey, eta, sigma, seed);
     task = { state: { ...state }, image, noisy, restored: null };
+    task.before = scored(task, noisy);
     if (image !== before?.image) viewer.setLine((line = null));
     show(picturesBefore(task, before), noiseTexts(state, mean(image.grey), content.dose, content.method));
     restoreSoon();
@@ -77,10 +78,20 @@ export function createResults(viewer, content, changed) {
     busy = false;
   }
 
-  function finish({ restored, milliseconds, error }) {
+  function finish({ restored, error, ...run }) {
     if (error) return show(emptyResults(task.image), failedTexts(error));
-    task.restored = restored;
-    return show(picturesOf(task), restoredTexts(content.method, milliseconds));
+    const residual = difference(task.noisy, restored);
+    Object.assign(task, { restored, residual, after: scored(task, restored) });
+    show(picturesOf(task), { ...restoredTexts(content.method, run), ...readingTexts(task) });
+    return readAnatomy(task);
+  }
+
+  async function readAnatomy(current) {
+    const texts = await anatomyText(current).then(
+      (anatomy) => (anatomy === null ? {} : { anatomy }),
+      (error) => ({ anatomy: "", message: errorText(error) }),
+    );
+    if (current === task) viewer.show({ pictures: [], texts }, []);
   }
 
   function showLine(chosen) {

@@ -1,5 +1,7 @@
 // Scores of an image, as in xbdcnn.metrics: both images have values in [0, 1].
 
+import { ssim } from "./ssim.js";
+
 /** 10 log10(1 / mean (image - clean)^2) in dB; infinite for equal images. */
 export function psnr(image, clean) {
   let sum = 0;
@@ -13,6 +15,9 @@ export function snr(image, clean) {
   for (const value of clean) signal += value ** 2;
   return psnr(image, clean) + 10 * Math.log10(signal / clean.length);
 }
+
+/** PSNR, SNR and SSIM of an image with rows of `width` values, in the order of `scoreTable`. */
+export const scoresOf = (image, clean, width) => [psnr(image, clean), snr(image, clean), ssim(image, clean, width)];
 
 export function mean(image) {
   let sum = 0;

@@ -13,9 +13,14 @@ const AS_IT_IS = {
   dose: "",
 };
 
+const SCORES = [["PSNR (dB)", 2], ["SNR (dB)", 2], ["SSIM", 3]]; // names and decimals
+
+const NO_READINGS = { whiteness: "", anatomy: "" };
+
 /** Texts without a radiograph. */
 export const NOTHING = {
   ...Object.fromEntries(["message", "sentence", "scores", "profile", "histogram"].map((name) => [name, ""])),
+  ...NO_READINGS,
   "caption-noisy": "<b>noisy</b>",
   "caption-clean": "<b>clean</b>",
   "caption-restored": '<b class="xb-pending">reading the radiograph …</b>',
@@ -33,14 +38,17 @@ export function noiseTexts({ eta, sigma, as_it_is }, mean, dose, method) {
   return { ...(as_it_is ? AS_IT_IS : added), message: "", "caption-restored": pending };
 }
 
-/** Texts of a restoration and of one that has failed. */
-export const restoredTexts = (method, milliseconds) => ({
-  "caption-restored": `<b>restored</b> · ${method} · ${Math.round(milliseconds)} ms`,
+const BACKENDS = { wasm: "WebAssembly", webgpu: "WebGPU" };
+
+/** Texts of a restoration, as of `restore`, and of one that has failed. */
+export const restoredTexts = (method, { milliseconds, backend }) => ({
+  "caption-restored": `<b>restored</b> · ${method} · ${Math.round(milliseconds)} ms · ${BACKENDS[backend]}`,
 });
 
 export const errorText = (error) => `<p><b>${escaped(error.message)}</b></p>`;
 
 export const failedTexts = (error) => ({
+  ...NO_READINGS,
   message: errorText(error),
   "caption-restored": "not restored, see the message above",
 });
@@ -68,10 +76,11 @@ function describeNoise(eta, sigma, grey) {
   );
 }
 
-/** Table of [name, noisy, restored], numbers in dB; null for a score that is not computed yet. */
-export function scoreTable(rows) {
-  const cell = (score) => `<td>${score === null ? "…" : score.toFixed(2)}</td>`;
-  const line = ([name, ...scores]) => `<tr><th scope="row">${name} (dB)</th>${scores.map(cell).join("")}</tr>`;
+/** Table of PSNR, SNR and SSIM of the noisy and of the restored image, null until it is known. */
+export function scoreTable(noisy, restored) {
+  const cell = (score, digits) => `<td>${score === undefined ? "…" : score.toFixed(digits)}</td>`;
+  const line = ([name, digits], i) =>
+    `<tr><th scope="row">${name}</th>${cell(noisy[i], digits)}${cell(restored?.[i], digits)}</tr>`;
   const head = ["score", "noisy", "restored"].map((name) => `<th scope="col">${name}</th>`).join("");
-  return `<table><tr>${head}</tr>${rows.map(line).join("")}</table>`;
+  return `<table><tr>${head}</tr>${SCORES.map(line).join("")}</table>`;
 }
