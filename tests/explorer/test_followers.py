@@ -12,7 +12,7 @@ import pytest
 from xbdcnn import metrics
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import builtin_crop
-from xbdcnn.explorer import Explorer, State, drawing, reading
+from xbdcnn.explorer import Explorer, State, drawing, panels, reading
 from xbdcnn.explorer.curve import ETAS, SMALL_SIDE, PsnrCurve, Request
 from xbdcnn.explorer.curve_chart import curve_drawing
 from xbdcnn.explorer.views import denoise_state, simulate
@@ -168,6 +168,12 @@ def test_anatomy_is_read_against_noise_alone(blur, verdict):
     view = denoise_state(clean, noisy, state, methods)
     text = reading.AnatomyReading().text(state, clean, view)
     assert f"<b>{verdict}</b>" in text and "in 8 draws" in text
+
+
+def test_the_reading_of_an_earlier_restoration_is_replaced_at_once():
+    state = State(method="half")
+    view = denoise_state(RAMP, simulate(RAMP, state), state, METHODS)
+    assert panels.after_restoration(state, RAMP, view, 0.1).texts["anatomy"] == reading.PENDING
 
 
 def test_anatomy_is_unknown_without_a_clean_reference(explorer):

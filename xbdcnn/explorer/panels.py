@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from xbdcnn.explorer import captions, drawing
 from xbdcnn.explorer.choices import level_warning
+from xbdcnn.explorer.reading import PENDING
 from xbdcnn.explorer.views import Image, State, View, quality
 from xbdcnn.study.no_reference import whiteness
 
@@ -69,4 +70,5 @@ def after_restoration(state: State, clean: Image, view: View, seconds: float) ->
     texts = captions.restoration_texts(state, view.levels, warning, seconds)
     texts["scores"] = drawing.quality_table(state, view.before, view.after, view.levels)
     texts["whiteness"] = drawing.whiteness_meter(whiteness(view.residual))
+    texts["anatomy"] = PENDING
     return Panels(pictures, texts)

@@ -16,6 +16,9 @@ KEPT = 64
 
 Range = tuple[float, float]
 
+PENDING = "<p>Anatomy removed? …</p>"
+"""Text until the reading of a restoration is complete, in the place of an earlier one."""
+
 
 class AnatomyReading:
     """Reads residuals, and keeps the range of noise alone for the last regions and noise levels."""
