@@ -174,7 +174,7 @@ estimates.index = [f"η = {eta:g}, σ = {sigma:g}" for eta, sigma in rows]
 estimates.round(2)
 
 # %% [markdown]
-# The total noise is estimated well, its two components are not. From the small window around each
+# Here the total noise is estimated well, its two components are not. From the small window around each
 # pixel that the estimator sees ([notebook 03](03_model_tour.ipynb#the-receptive-field)) the total
 # noise can be determined far better than the share of the quantum noise: an overestimated η, which
 # means too little quantum noise, is compensated by an overestimated σ. Notebook 07 measures what
@@ -344,8 +344,8 @@ for name, value in {**run_facts, **versions}.items():
 #   It tests the last two by ablations, the first not at all; notebooks 01 and 07 examine them.
 # - In every row of a network the paper prints SNR above PSNR, which is impossible. Our tables show
 #   the printed and the corrected values side by side.
-# - The total noise of an image is estimated well, its two components are not. A higher PSNR does
-#   not imply a better diagnosis.
+# - The network of this notebook estimates the total noise of an image better than its two
+#   components. A higher PSNR does not imply a better diagnosis.
 #
 # ## References
 #

@@ -293,9 +293,10 @@ assert torch.equal(by_detector, noise.add_hybrid_noise(g, 0.4, 0.0, seeds[1]))
 #
 # <details><summary>Answer</summary>
 #
-# In the spine, and then behind the heart and the diaphragm, where the beam is attenuated most. Few
-# photons arrive there, so the signal-to-noise ratio is lowest, and on the logarithmic display the
-# noise is strongest in the whitest region. Eq. 2 gives another reason, many photons in white
+# In the spine, where the beam is attenuated most; below the diaphragm and behind the heart it is
+# worse than in the lung. Few photons arrive there, so the signal-to-noise ratio is lowest, and on the
+# logarithmic display the noise is strongest in the whitest region. (Processing may have changed this
+# in a stored radiograph: in the map above the chest wall is noisier than the heart.) Eq. 2 gives another reason, many photons in white
 # pixels, which is wrong for a radiograph.
 # </details>
 
@@ -455,7 +456,8 @@ fig
 # row shows quantum noise alone. It is stronger in bright bone than in dark lung, as on a
 # real logarithmic display; the cause differs, since in a detector few photons pass bone. In the
 # lower rows electronic noise is added, which is the same everywhere. It exceeds the quantum noise
-# where $g < \eta\sigma^2$: in the dark lung only at (0.4, 10), in the whole image at (0.8, 20).
+# where $g < \eta\sigma^2$: at (0.4, 10) below grey level 40, which few pixels of this detail have, at
+# (0.8, 20) in the whole image.
 #
 # ### Estimating η and σ: the photon transfer curve
 #
@@ -872,7 +874,7 @@ print(f"noisy PSNRs of ChestX-ray8 differ from the printed ones by at most {larg
 # <details><summary>Answer</summary>
 #
 # From g/η = σ² follows g = η σ². That is 40 at (0.4, 10): quantum noise dominates in most of a
-# chest image. At (0.8, 15) it is 180, so electronic noise dominates in all pixels but the whitest,
+# chest image. At (0.8, 15) it is 180, so electronic noise dominates in all but the whitest third,
 # and twice the η would gain only about 1 dB at a mean grey level of 131. (Increasing the *dose*
 # would help: the electronic noise is fixed in units of the detector, so its σ in grey levels
 # decreases when the image is scaled to 255. The paper varies η and σ independently.)

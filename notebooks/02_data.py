@@ -139,8 +139,8 @@ for name in fields.split():
 # *PhotometricInterpretation* is MONOCHROME1: large values are **dark**. A program that ignores this
 # field trains on negatives. *PatientOrientation* L\F means that rows run to the patient's left and
 # columns to the feet, so the heart is correctly on the viewer's right. *WindowCenter* and
-# *WindowWidth* give the range of values that a display maps from black to white; here it is the
-# full range. There is no rescale, so the stored values are used as they are.
+# *WindowWidth* give the range of values that a display maps from black to white; here it
+# contains all stored values. There is no rescale, so the stored values are used as they are.
 
 # %%
 views = {
@@ -469,7 +469,7 @@ fig
 #
 # Do radiographs that were not chosen for their brightness agree with Table II? The noisy PSNRs of
 # ten ChestX-ray8 radiographs are on file, and the same formula gives the mean that they imply. (The
-# window of the built-in radiograph was chosen such that its mean is within the printed range.)
+# window of the built-in radiograph was chosen such that its mean is near the printed ones.)
 #
 # **Check.** The implied means of ChestX-ray8 and of the paper agree within 15 grey levels.
 
@@ -679,18 +679,19 @@ expect(below_medians, "the best PSNR is below the medians by the finest detail",
 # ## Discussion
 #
 # The ChestX-ray8 radiographs agree with what the paper's tables imply: they have an ordinary
-# brightness and little residual noise. The true scenes would score several decibels more than the
-# best methods, so around 40 dB most of the error is that of the method; the noise of the references
-# costs part of a decibel all the same
-# ([06](06_tables.ipynb#why-our-numbers-are-lower-than-the-papers)). In the fields of the built-in
+# brightness and less residual noise than the built-in one. By the lower bound of that noise the true
+# scenes would score several decibels more than the best methods, by an upper bound ([notebook
+# 06](06_tables.ipynb#why-our-numbers-are-lower-than-the-papers)) about two decibels in the median.
+# Around 40 dB most of the error is therefore that of the method, but the noise of the references
+# costs a part of a decibel by the lower bound and more than a decibel by the upper. In the fields of the built-in
 # radiograph such scores are close to that of the true scene, where a difference of a few tenths of
 # a decibel could come from the noise of the reference. Even weak residual noise has another law
 # than Eq. 1 and is correlated.
 #
 # The split is a deliberate departure from the paper. In a patch-level split every test patch has
 # patches of the same image in training; here all images of a patient are in one split. Patches of
-# the same image could increase the scores of the paper; in the small test of [notebook
-# 11](11_audit.ipynb) they did not.
+# the same image could increase the scores of the paper; the small test of [notebook
+# 11](11_audit.ipynb) with three seeds does not decide it.
 
 # %%
 share = overlaps.loc["patch", "same image"] / overlaps.loc["patch", "test rows"]

@@ -642,7 +642,8 @@ assert difference[:193, :194].max() < 1e-4 < difference.max()
 # | sign of the residual | $f + \mathcal R$ | $f - \mathcal R$ | $f + \mathcal R$ |
 #
 # Where the text gives no value we use that of the code (`FAIREST` uses measured ones for two fields,
-# see above), and where both give one we use that of the text; so `AS_WRITTEN` has 4,363,171
+# see above), and where both give one we use that of the text, except that the last layer of the NLE
+# has one channel per level as in the code; so `AS_WRITTEN` has 4,363,171
 # parameters and `AS_RELEASED` 4,344,163. [Notebook
 # 11](11_audit.ipynb) measures the effect of these choices; short training runs vary too much
 # between seeds to decide.

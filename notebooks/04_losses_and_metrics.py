@@ -503,8 +503,8 @@ for data_range in (1.0, 255.0):
 # The paper's ablation without the SSIM loss has the same SSIM as the full model. That does not show
 # that the term had no influence. In our training runs as written, where the SSIM term has by far
 # the larger gradient, its removal leaves SSIM almost unchanged, too ([notebook
-# 07](07_ablations.ipynb#paired-differences)). The influence of a term follows from its gradients
-# only.
+# 07](07_ablations.ipynb#paired-differences)). The gradients show how strongly a term acts on the
+# weights; its effect on the result needs an ablation with several seeds.
 #
 # ### The recipe BALANCED
 #
@@ -793,7 +793,7 @@ expect(of_windows < by_range[2] - by_range[1], "windows change it less", source)
 #
 # - SNR never exceeds PSNR, and in Table II their difference is one negative number in all 27 cells:
 #   the two columns are exchanged.
-# - The influence of a loss term follows from its gradients. For images in [0, 1], with the weights
+# - How strongly a loss term acts in training follows from its gradients. For images in [0, 1], with the weights
 #   of each recipe and noise of the training range, the SSIM term dominates as written; as released
 #   and in `BALANCED` the squared error does.
 # - Text, equation and released code give three readings of Eq. 3, and the released one has a second

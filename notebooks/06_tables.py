@@ -187,12 +187,13 @@ trainings.assign(**counts).set_index("network").round(2)
 longest = trainings["% of the paper's pixels"].max()
 narrow = trainings[trainings["share of full size"] < 0.99]
 print(f"{len(narrow)} of {len(trainings)} networks are narrower than at full width.")
-print(f"The longest training run saw {longest:.1f} % of the pixels that the paper's saw.")
+print(f"The longest training of a denoiser saw {longest:.1f} % of the pixels that the paper's saw.")
 
 # %% [markdown]
 # This table limits what the comparisons below can show. At equal budget the comparison *between*
 # our networks is fair, although a network whose weights were kept early did not use all of its
-# budget; X-BDCNN (balanced) and the successors were trained longer. The comparison with the
+# budget; X-BDCNN (balanced) and the successors were trained longer, and the level estimator that the
+# successors share is not counted here (see the captions of the tables). The comparison with the
 # absolute numbers of the paper is between very unequal training runs.
 #
 # The rows of our tables: "X-BDCNN (as written)" is trained as the paper's text describes, and
@@ -383,10 +384,10 @@ for label, row in overall.iterrows():
 #
 # A gain below that of the paper can have four reasons: the choice of the ten radiographs, which the
 # paper does not name, whether they were training images, the noise of the references, and the
-# training. The first and the third were measured
-# with `xbdcnn audit draws references` on the radiographs of the sample that had no influence on the
-# training, at full size, in three of the nine cells: those with the smallest, a medium and the
-# largest gain in the paper.
+# training. The first and the third were measured with `xbdcnn audit draws references` in three of the
+# nine cells: those with the smallest, a medium and the largest gain in the paper. The first uses the
+# radiographs of the sample that had no influence on the training, at full size, the third the ten of
+# Table II, with references of half their side.
 
 # %%
 balanced = zoo.ZOO["xbdcnn"].label
@@ -506,7 +507,7 @@ short_labels(parts.round(2))
 per_image = draws.groupby("image")[["gain", "noise_least", "noise_most"]].mean()
 ranks = per_image.corr(method="spearman").loc["gain"].drop("gain")
 print("rank correlation of the gain with the image's own noise:", ranks.round(2).to_dict())
-print(f"budget: the longest of our training runs saw {longest:.1f} % of the paper's pixels")
+print(f"budget: the longest training of a denoiser saw {longest:.1f} % of the paper's pixels")
 for name, table in placed.items():
     print(f"{name}: mean gain {table['excess'].min():.2f} to {table['excess'].max():.2f} dB below")
     print(f"    the paper's, {table['deviations'].min():.1f} or more standard deviations; ", end="")
@@ -522,8 +523,9 @@ for name, table in placed.items():
 # ### The successors
 #
 # The specialist has seen the same kind of noise in training as X-BDCNN (balanced). Its paired
-# difference to it, and those of the other successors to the specialist, tell what another
-# architecture and a wider training range bring or cost in the noise of the paper.
+# difference to it, and those of the other successors to the specialist, compare these weight files in
+# the noise of the paper. Architecture, range of noise, budget and optimiser differ together, so that
+# a difference cannot be attributed to one of them.
 
 # %%
 SUCCESSORS = [label for label in networks if "Successor" in label]
@@ -697,9 +699,10 @@ print("training seeds:", ", ".join(map(str, sorted(trainings["seed"].unique())))
 
 # %% [markdown]
 # If our noisy images agree with the printed ones within a few tenths of a decibel, the *task* is
-# that of the paper. The remaining difference between our X-BDCNN and the paper's is then due to the
-# training, the choice of the images and the noise of the references: see the section on it above,
-# the budget at the top, and [notebook 11](11_audit.ipynb) for the effect of each disputed choice.
+# that of the paper. The remaining difference between our X-BDCNN and the paper's can then be due to
+# the training, the choice of the images, their use in training, the noise of the references, or to
+# what the paper does not describe: see the section on it above, the budget at the top, and [notebook
+# 11](11_audit.ipynb) for the effect of each disputed choice.
 #
 # Each network was trained with one seed. An interval over images describes the uncertainty for
 # these weight files and not for the methods; the difference between training runs with several
@@ -735,7 +738,7 @@ print("training seeds:", ", ".join(map(str, sorted(trainings["seed"].unique())))
 # - SNR and PSNR are exchanged in every row of a network; the correction changes the order of BM3D
 #   and X-ReCNN, and of the two ablations.
 # - Our noisy images have the printed PSNR within a few tenths of a decibel, so the task is that of
-#   the paper. Our networks, trained on two percent of its pixels or less, gain less than it
+#   the paper. Our X-BDCNN, trained on less than two percent of its pixels, gains less than it
 #   reports.
 # - An interval over images, paired image by image, compares weight files. A statement about methods
 #   needs several training runs.

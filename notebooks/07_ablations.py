@@ -132,7 +132,7 @@ for entry in ablation_entries:
 # The difference of a tenth of a decibel is printed without an interval or a second seed. The equal
 # SSIM does not show that the SSIM loss had no effect: our own ablation below leaves SSIM almost
 # unchanged, too, although the gradient of its SSIM term is much larger than that of the squared
-# error. The influence of a term follows from its gradients. In the published code, which compares
+# error. How strongly a term acts follows from its gradients. In the published code, which compares
 # residuals with a data range of 255, the gradient of the SSIM term is small ([notebook
 # 04](04_losses_and_metrics.ipynb#gradients-of-the-loss-terms)).
 #

@@ -94,8 +94,9 @@ def sources(folder: Path = RESULTS) -> str:
         f"{first['image'].nunique()} {facts[0]['unit']} of the {facts[0]['data']}, noisy "
         f"{noisy.psnr:.2f} dB (paper {noisy.corrected_psnr:.2f}). Intervals: 95 % over "
         f"{facts[0]['unit']}, one training run per network, so that they compare weight files and "
-        "not methods. Budget: training pixels in percent of the paper's. Commit "
-        f"{facts[0]['commit']}. All methods, SNR, SSIM and times: "
+        "not methods. Budget: training pixels in percent of the paper's; the level estimator of "
+        f"the successors adds {facts[0]['level_estimator_percent']:.1f} %. "
+        f"Commit {facts[0]['commit']}. All methods, SNR, SSIM and times: "
         "[Table I](figures/chestxray8/table_1.md), [Table II](figures/chestxray8/table_2.md).*\n\n"
         f"Table I: {facts[0]['ordering']} Table II: {facts[1]['ordering']}"
     )

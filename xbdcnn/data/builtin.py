@@ -48,7 +48,7 @@ def builtin_radiograph() -> NDArray[np.float32]:
     it is stored: upright, the patient's left on the right of the image (patient orientation
     L\\F). It is MONOCHROME1: large stored values are dark.
 
-    The window of the header is the full range of stored values, in which the chest has little
+    The window of the header contains all stored values, in which the chest has little
     contrast (mean 194 of 255). The logarithm from 2000 (white) to 25000 (black) clips 0.2 % of
     the pixels and gives the chest a mean of 139 grey levels, the upper end of the 127 to 139
     that Table II of the paper implies for its own images (notebook 01).
