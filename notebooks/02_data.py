@@ -328,8 +328,8 @@ fig
 #
 # ### Three ways to split
 #
-# The paper cuts the patches first and then splits the **patches** 7 : 2 : 1, so patches of one
-# radiograph are in both training and test set. One can also split images, or, as this project does,
+# The paper cuts the patches first and then splits the **patches** 7 : 2 : 1, apparently at random, so
+# that patches of one radiograph are in both training and test set. One can also split images, or, as this project does,
 # patients.
 
 # %%

@@ -22,8 +22,8 @@
 #
 # ![A detail of a noisy chest radiograph, restored by each method, and the errors in colours](../figures/08_details.png)
 #
-# *Figure of this notebook: a detail under strong noise, restored by each method, with its PSNR, and below
-# it the errors: red is too bright, blue too dark. The width of this page may reduce it.*
+# *Figure of this notebook: a detail under strong noise, restored by each method, with the PSNR of the
+# field around it, and below it the errors: red is too bright, blue too dark. The width of this page may reduce it.*
 #
 # ## What you'll do
 #
@@ -258,8 +258,9 @@ for level, part in of_methods.groupby("(η, σ)"):
     print(level, " > ".join(f"{row.method} {row.PSNR:.2f}" for row in ranked.itertuples()))
 
 # %% [markdown]
-# One image is an illustration only; notebook 06 has the intervals. This image is halved, so that
-# its anatomy is finer per pixel and the values are lower than on the whole radiographs of Table II:
+# One image is an illustration only; notebook 06 has the intervals. The values differ from the means
+# of Table II, because it is one of ten images, and because it is halved, so that its anatomy is finer
+# per pixel:
 
 # %%
 on_file = results.table("table_2").set_index(["method", "eta", "sigma"])["psnr"]

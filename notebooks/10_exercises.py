@@ -718,8 +718,8 @@ assert np.mean(gains) > 1, "the gain is too small"
 # <details><summary>Answer</summary>
 #
 # It is one field of one patient at one noise level: the method would be over-fitted to it. The
-# paper's split has the same weakness on a larger scale, since patches of one radiograph are in both
-# training and test set.
+# paper's split probably has the same weakness on a larger scale: it divides patches, so that those of
+# one radiograph are in both training and test set unless they were kept together.
 #
 # </details>
 

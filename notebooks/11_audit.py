@@ -432,8 +432,9 @@ plotting.save_figure(fig, figures / "11_gradients", caption, facts, smoke=settin
 fig
 
 # %% [markdown]
-# A term whose curve is far below another has little influence, whatever its λ. According to the
-# text the SSIM term preserves the structure of the image; if its curve is below that of the squared
+# Of two terms that act on the same weights, the one whose curve is far below the other has little
+# influence, whatever its λ. The squared error and the SSIM term act on the denoiser, the asymmetric
+# and the TV term on the estimator only. According to the text the SSIM term preserves the structure of the image; if its curve is below that of the squared
 # error, it can contribute little. (That an ablation leaves SSIM unchanged is no such argument:
 # [notebook 07](07_ablations.ipynb#paired-differences), which also has the gradients of the trained
 # network.) Three more points concern the relative
@@ -473,8 +474,9 @@ note(
 #
 # #### The data
 #
-# Patches were assigned to the three sets at random, 32 from each image. The probability that no
-# other patch of the image of a test patch is in the training set is then hypergeometric:
+# The paper divides the patches, on average 32 of each image, into three sets. If they were assigned
+# at random, the probability that no other patch of the image of a test patch is in the training set
+# is hypergeometric:
 
 # %%
 show_source(images_audit.no_sibling_probability)
@@ -744,7 +746,8 @@ fig
 # %% [markdown]
 # The paper motivates its asymmetric loss by a statement from the literature: a non-blind denoiser
 # is more robust to a noise level that is too high than to one that is too low. Right of the line in
-# the figure the maps over-estimate the noise; for η that is a *smaller* number.
+# the figure the maps have more noise than the true level (dashed) or than the network's own estimate
+# (solid); for η that is a *smaller* number.
 
 # %%
 note(*[level_estimates.over_estimation(fed, label) for label in ours])
@@ -982,7 +985,8 @@ for (part, verdict), rows in ledger.groupby(["part", "verdict"], sort=False):
 # A self-contradiction does not mean a wrong result, and a difference of text and code need not
 # matter; how much it matters is given in the effect column. Other points concern an incomplete
 # description, such as the data range of SSIM. The exchanged columns in Tables I and II are probably
-# a copying error, and the corrected numbers are *better* than the printed ones. A measurement of
+# a copying error, and the corrected PSNRs are *higher* than the printed ones, the SNRs lower. A
+# measurement of
 # ours that disagrees concerns our images, noise and weights.
 #
 # The paper claims three contributions. The noise model is examined by the two points about η and

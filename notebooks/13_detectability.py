@@ -516,7 +516,7 @@ print(f"mean grey level of the {count} fields: {greys.min():.0f} to {greys.max()
 #   information.
 # - There, the noisy image would need many times the dose to have the PSNR of the restored one, and
 #   no more than its own dose to have its d'.
-# - Faint signals are removed together with the noise: at low dose by every method, at high dose by
+# - Faint signals are removed together with the noise: at low dose by every method, at high dose mainly by
 #   networks that know strong noise only. It counts most where anatomy limits detection.
 #
 # ## References
