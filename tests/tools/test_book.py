@@ -200,7 +200,7 @@ def test_build_fails_and_warns_of_every_broken_link(tmp_path):
 
 def test_front_page_has_the_findings_and_links_the_live_page_if_it_is_built():
     plain, live = (book.front_page(book.ROOT, live) for live in (False, True))
-    assert plain.count("\n- **") == 5 and "figures/hero/noisy.png" in plain
+    assert plain.count("\n- **") == 5 and "figures/00_hero_noisy.png" in plain
     assert "live/index.html" not in plain and "live/index.html" in live
     assert "`make demo`" in plain and "`make demo`" not in live
     assert "<!--" not in plain + live
