@@ -208,7 +208,7 @@ def hero(clean: NDArray, noisy: NDArray, restored: NDArray) -> Figure:
     for axes, (name, image) in zip(grid, images.items(), strict=True):
         has_score = name in ("noisy", "restored")
         label = f"{name} · {psnr(image, clean):.1f} dB" if has_score else name
-        scale = {"vmin": -limit, "vmax": limit} if name == "removed" else {}
+        scale: dict[str, Any] = {"vmin": -limit, "vmax": limit} if name == "removed" else {}
         figure.panels[name] = (show(axes, image, **scale), label)
         bottom_label(axes, 0.5, label)
     return figure

@@ -49,7 +49,7 @@ def write_panels(
         info = PngInfo()
         for key, value in {**text, "Description": label}.items():
             info.add_itxt(key, value)
-        rgb = np.asarray(picture.to_rgba(picture.get_array(), bytes=True))[..., :3]
+        rgb = np.asarray(picture.to_rgba(np.asarray(picture.get_array()), bytes=True))[..., :3]
         paths.append(stem.with_name(f"{stem.name}_{name}.png"))
         with atomic_path(paths[-1]) as temporary:
             temporary.write_bytes(_encode(_with_palette(rgb, 128), info))

@@ -18,6 +18,6 @@ def quanta() -> float:
     """Detected photons per pixel of `PIXEL` at `KERMA`.
 
     >>> round(quanta())
-    1004
+    1003
     """
     return KERMA / air_kerma(1.0, PIXEL, EFFICIENCY)
