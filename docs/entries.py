@@ -1,46 +1,93 @@
-"""A Sphinx extension: what a reader types to find a symbol or an equation.
+"""A Sphinx extension: names under which the search lists symbols, terms and equations.
 
-The search drops numbers and knows no Greek, but it looks up entries of the index as they are.
-So η of the glossary has the entry "eta", and what computes the third equation "Eq. 3".
+The search drops numbers, knows no Greek, and shows an entry of the index under the title of its
+page. So the terms of the glossary and the equations are objects here, as functions are: the search
+finds them by name, shows that name, and leads to the entry.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 from docutils import nodes
-from reference_tables import MENTION, numbers
+from equation_mentions import equations_computed
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.domains import Domain, ObjType
 from sphinx.transforms import SphinxTransform
 
+TERM, EQUATION = "glossary entry", "equation"
 
-class SearchEntries(SphinxTransform):
-    """Add entries to the index for Greek terms, equations, and the functions that compute them."""
 
-    default_priority = 840  # before Sphinx collects the entries, at 850
+class SearchNames(Domain):
+    """Names for the search only; for each page those of (name, kind, anchor)."""
 
-    def apply(self, **_: object) -> None:
-        """Add the entries of one page."""
+    name = "search"
+    label = "Search"
+    object_types: ClassVar = {kind: ObjType(kind) for kind in (TERM, EQUATION)}
+    initial_data: ClassVar = {"pages": {}}
+
+    def clear_doc(self, docname: str) -> None:
+        """Forget the names of a page."""
+        self.data["pages"].pop(docname, None)
+
+    def merge_domaindata(self, docnames: set[str], otherdata: dict[str, Any]) -> None:
+        """Take the names of pages that another process has read."""
+        self.data["pages"] |= {
+            page: names for page, names in otherdata["pages"].items() if page in docnames
+        }
+
+    def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
+        """Yield all names; 0 puts them before the functions of the same name."""
+        for page, names in self.data["pages"].items():
+            for name, kind, anchor in names:
+                yield name, name, kind, page, anchor, 0
+
+    def resolve_any_xref(self, *_: Any) -> list[tuple[str, nodes.reference]]:
+        """Find nothing: no text refers to these names."""
+        return []
+
+    def get_type_name(self, type: ObjType, primary: bool = False) -> str:
+        """Return what the search shows beside a name."""
+        return type.lname
+
+
+class CollectNames(SphinxTransform):
+    """Collect the names of a page for `SearchNames`."""
+
+    default_priority = 840  # before Sphinx collects the entries of the index, at 850
+
+    def apply(self, **_: Any) -> None:
+        """Collect the terms, the equations, and the functions that compute them."""
+        names = [*self.terms(), *self.equations(), *self.functions()]
+        if names:
+            self.env.domaindata[SearchNames.name]["pages"][self.env.docname] = names
+
+    def terms(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the terms; their entries of the index come last in a search, as repetitions."""
         for term in self.document.findall(nodes.term):
             for index in term.findall(addnodes.index):
-                add(index, [spelled(term.astext())], term["ids"][0])
-        for index in self.document.findall(addnodes.index):
-            entry = index.next_node(descend=False, siblings=True)
-            if isinstance(entry, addnodes.desc) and entry[0]["ids"]:
-                add(index, equation_names(computed(entry)), entry[0]["ids"][0])
-        for block in list(self.document.findall(nodes.math_block)):
+                index["entries"] = [(*entry[:3], "", *entry[4:]) for entry in index["entries"]]
+                for name in dict.fromkeys([term.astext(), spelled(term.astext())]):
+                    yield name, TERM, term["ids"][0]
+
+    def equations(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the numbered equations."""
+        for block in self.document.findall(nodes.math_block):
             if label := re.fullmatch(r"eq-(\d)", block.get("label") or ""):
-                index = addnodes.index(entries=[])
-                add(index, equation_names({int(label[1])}), f"equation-{label[0]}")
-                block.parent.insert(block.parent.index(block), index)
+                yield f"Eq. {label[1]}", EQUATION, f"equation-{label[0]}"
 
-
-def add(index: addnodes.index, names: list[str], target: str) -> None:
-    """Add names to a node of the index; "main" puts them at the top of the search's results."""
-    known = {entry[1] for entry in index["entries"]}
-    index["entries"] += [("single", n, target, "main", None) for n in names if n not in known]
+    def functions(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the functions whose docstring begins with an equation, by its number."""
+        for entry in self.document.findall(addnodes.desc):
+            if ids := entry[0]["ids"]:
+                paragraph = entry[-1].next_node(nodes.paragraph)
+                text = paragraph.astext() if paragraph else ""
+                for number in sorted(equations_computed(text)):
+                    yield f"Eq. {number}: {ids[0].rpartition('.')[2]}", EQUATION, ids[0]
 
 
 def spelled(term: str) -> str:
@@ -54,19 +101,8 @@ def letter(sign: str) -> str:
     return found[1].lower().replace("lamda", "lambda") if found else sign
 
 
-def computed(entry: addnodes.desc) -> set[int]:
-    """Numbers of the equations with which the docstring of an object begins."""
-    paragraph = entry[-1].next_node(nodes.paragraph)
-    begin = MENTION.match(paragraph.astext()) if paragraph else None
-    return numbers(begin[1]) if begin else set()
-
-
-def equation_names(found: set[int]) -> list[str]:
-    """The names of equations in a search."""
-    return [f"{name} {number}" for number in sorted(found) for name in ("Eq.", "equation")]
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the transform."""
-    app.add_transform(SearchEntries)
+    """Register the names and their collection."""
+    app.add_domain(SearchNames)
+    app.add_transform(CollectNames)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,19 +12,19 @@ from pydoc import locate
 from typing import Any
 
 from docutils import nodes
+from equation_mentions import equation_mentions, equations_mentioned
 from sphinx.application import Sphinx
 from sphinx.ext.autosummary import autosummary_table
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 EQUATIONS = "docs/equations"
 MODULES = "docs/api"
-MENTION = re.compile(r"Eq\. ?([1-8])(?:\s?[-–]\s?[1-8])?")
 OPAQUE = (nodes.reference, nodes.title, nodes.literal, nodes.literal_block, nodes.raw)
 """What holds no mention to link: links already, headings (they would break menus), and code."""
 
 
 class EquationLinks(SphinxPostTransform):
-    """Link every "Eq. 3" or "Eq. 3-8" in running text to the equation it begins with."""
+    """Link every "Eq. 3" or "Eq. 3 to 8" in running text to the equation it begins with."""
 
     default_priority = 900
     formats = ("html",)
@@ -32,18 +32,18 @@ class EquationLinks(SphinxPostTransform):
     def run(self, **_: Any) -> None:
         """Replace the texts that mention an equation."""
         for text in list(self.document.findall(nodes.Text)):
-            if MENTION.search(text) and not any(map(is_opaque, ancestors(text))):
+            if equations_mentioned(text) and not any(map(is_opaque, ancestors(text))):
                 text.parent.replace(text, list(self.linked(str(text))))
 
     def linked(self, text: str) -> list[nodes.Node]:
         """The text, its mentions turned into references."""
         page = self.app.builder.get_relative_uri(self.env.docname, EQUATIONS)
         parts, end = [], 0
-        for mention in MENTION.finditer(text):
-            target = f"{page}#equation-eq-{mention[1]}"
-            parts += [nodes.Text(text[end : mention.start()])]
-            parts += [nodes.reference("", mention[0], refuri=target, internal=True)]
-            end = mention.end()
+        for mention in equation_mentions(text):
+            target = f"{page}#equation-eq-{mention.numbers[0]}"
+            parts += [nodes.Text(text[end : mention.start])]
+            parts += [nodes.reference("", mention.text, refuri=target, internal=True)]
+            end = mention.end
         return [*parts, nodes.Text(text[end:])]
 
 

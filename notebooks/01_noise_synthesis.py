@@ -58,7 +58,7 @@ from IPython.display import display
 from xbdcnn import detector, measured_noise, metrics, noise, paper, plotting
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import builtin_crop, builtin_radiograph, find_source, load_exposures
-from xbdcnn.study import detector_noise, detectors, results, scoring
+from xbdcnn.study import detector_noise, detectors, ordinary_exposure, results, scoring
 from xbdcnn.study.notebook import expect, run_time, short_labels, show_source
 from xbdcnn.study.profiles import get_profile
 
@@ -90,7 +90,7 @@ show_source(detector.beer_lambert)
 # Four rays through an adult chest, with rounded path lengths and the attenuation at 60 keV, near
 # the mean energy of a chest exposure (NIST tables; water for soft tissue, lung of density 0.26
 # g/cm³, cortical bone). Scatter is left out, which in a real exposure adds photons and contributes
-# noise, most behind the mediastinum. The exposure is assumed to give an air kerma of 2.5 µGy at the
+# noise, most behind the mediastinum. The exposure is assumed to give an ordinary air kerma at the
 # detector behind the lung, and the detector to detect 65 % of the photons.
 
 # %%
@@ -103,7 +103,8 @@ paths = {
 }
 lengths = torch.tensor(list(paths.values()))  # cm of each tissue, by ray
 rays = detector.beer_lambert(lengths, attenuation).prod(dim=1)
-behind_lung = 2.5 / detector.air_kerma(1.0, pixel=0.143, efficiency=0.65)
+behind_lung = ordinary_exposure.quanta()  # photons per pixel
+print(f"{ordinary_exposure.KERMA} µGy: {behind_lung:.0f} photons per pixel behind the lung")
 
 # %% [markdown]
 # The photons are counted (Poisson), so a pixel with $N$ photons has a signal-to-noise ratio of
@@ -122,7 +123,15 @@ chest["noise (grey levels)"] = detector.displayed_variance(grey, beam, display=w
 chest = chest.astype(float).round(dict(zip(chest, (3, 0, 1, 0, 1), strict=True)))
 chest.astype({"photons": int, "grey level": int})
 
+# %%
+mid_grey = beam * float(detector.transmission(torch.tensor(0.5), window))
+print(f"mid grey: {mid_grey:.0f} photons, {mid_grey / behind_lung:.0%} of those behind the lung")
+
 # %% [markdown]
+# The [noise explorer](09_noise_explorer.ipynb) knows no anatomy. There mid grey has the photons
+# that the lung has here, so that the same percentage of an ordinary exposure means more photons at
+# mid grey than on this display.
+#
 # White pixels receive few photons. The column *photons* shows it: fewer arrive behind the heart
 # than behind the lung, and fewest behind the spine, where the noise on the display is strongest.
 # The other stages of a detector are short functions, too: the gain with the variable light of each

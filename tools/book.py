@@ -69,8 +69,6 @@ def collect_pages(root: Path, target: Path, live: bool = False) -> None:
     ledger = target / "figures" / "ledger.md"
     if ledger.exists():
         ledger.write_text(colour_verdicts(ledger.read_text(encoding="utf-8")), encoding="utf-8")
-    if (figure := root / "figures" / "00_hero.png").exists():
-        hero.write_panels(figure, target / "figures" / "hero")
     add_tables(root, target / "docs")
     (target / "notebooks").mkdir()
     for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
@@ -84,7 +82,8 @@ def front_page(root: Path, live: bool) -> str:
     text = (root / "docs" / "index.md").read_text(encoding="utf-8")
     if FINDINGS in text:
         text = text.replace(FINDINGS, findings(root / "figures" / "chestxray8"))
-    text = text.replace(hero.MARKDOWN, hero.panel_grid())
+    if hero.MARKDOWN in text:
+        text = text.replace(hero.MARKDOWN, hero.panel_grid(root / "figures"))
     return text.replace(LIVE_MARKER, LIVE_LINK if live else NO_LIVE_PAGE)
 
 

@@ -9,13 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
+from equation_mentions import EQUATIONS, equations_computed, equations_mentioned
 from mdit_py_plugins.anchors.index import slugify
-
-EQUATIONS = range(1, 9)
-"""Numbers of the paper's equations."""
-
-MENTION = re.compile(r"Eq\.\s?([1-8](?:(?:,? and |, | to |\s?[-–]\s?)[1-8](?![\w.]\w))*)")
-"""For instance Eq. 3, Eq. 1 and 2, Eq. 3-8 or Eq. 3, 5, 6."""
 
 HEADING = re.compile(r"^#{2,3} (.+)$", re.MULTILINE)
 """Headings of a notebook that have an anchor in the book, see `myst_heading_anchors`."""
@@ -30,8 +25,7 @@ class Documented(NamedTuple):
     @property
     def computes(self) -> set[int]:
         """Numbers of the equations with which the docstring begins."""
-        begin = MENTION.match(self.text)
-        return numbers(begin[1]) if begin else set()
+        return equations_computed(self.text)
 
     @property
     def link(self) -> str:
@@ -42,18 +36,6 @@ class Documented(NamedTuple):
 def breakable(name: str) -> str:
     """A dotted name without the package, which a narrow column may break after a dot."""
     return name.removeprefix("xbdcnn.").replace(".", ".\u200b")
-
-
-def numbers(text: str) -> set[int]:
-    """The numbers in "3", "1 and 2", "3-8" or "3, 5, 6"."""
-    found = list(map(int, re.findall(r"\d", text)))
-    through = re.fullmatch(r"\d(?: to |\s?[-–]\s?)\d", text)
-    return set(range(found[0], found[1] + 1)) if through else set(found)
-
-
-def mentioned(text: str) -> set[int]:
-    """Numbers of all equations that a text mentions."""
-    return set().union(*(numbers(found) for found in MENTION.findall(text)))
 
 
 def modules(package: Path) -> dict[str, ast.Module]:
@@ -114,9 +96,9 @@ def equation_uses(root: Path) -> str:
     lines = []
     for number in EQUATIONS:
         computed = [found for found in objects if number in found.computes]
-        named = [found for found in objects if number in mentioned(found.text)]
+        named = [found for found in objects if number in equations_mentioned(found.text)]
         also = [found for found in named if found not in computed]
-        links = [link for link, text in places if number in mentioned(text)]
+        links = [link for link, text in places if number in equations_mentioned(text)]
         lines += [f"### Eq. {number}", ""]
         lines += [f"- computed by {', '.join(found.link for found in computed)}"] * bool(computed)
         lines += [f"- named by {', '.join(found.link for found in also)}"] * bool(also)

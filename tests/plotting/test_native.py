@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -10,6 +12,7 @@ from PIL import Image
 from xbdcnn import plotting
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.measured_noise import detail_transfer, noise_power_spectrum
+from xbdcnn.metrics import psnr
 from xbdcnn.plotting.native import MAGNIFICATION, native_grid
 
 FACTS = {"profile": "quick", "data": "none"}
@@ -27,7 +30,7 @@ def texts(figure: Figure) -> list[str]:
 
 
 def saved_greys(figure: Figure, folder) -> np.ndarray:
-    (path,) = plotting.save_figure(figure, folder / "x", "c", FACTS)
+    path, *_ = plotting.save_figure(figure, folder / "x", "c", FACTS)
     return np.asarray(Image.open(path).convert("L")).astype(int)
 
 
@@ -93,6 +96,22 @@ def test_hero_shows_the_clean_image_and_what_was_removed(tmp_path):
     pictures = [axes.images[0].get_array() for axes in figure.axes]
     np.testing.assert_allclose(pictures[3], noisy - restored, atol=1e-6)
     assert holds(saved_greys(figure, tmp_path), np.rint(255 * CLEAN).astype(int)[2:40, 2:-2])
+
+
+def test_panels_of_the_hero_are_written_with_their_labels_and_facts(tmp_path):
+    noisy, restored = NOISY[0.4, 10.0], ONE_LEVEL["DnCNN"]
+    paths = plotting.save_figure(plotting.hero(CLEAN, noisy, restored), tmp_path / "x", "c", FACTS)
+    names = [path.name for path in paths]
+    assert names == ["x.png", "x_noisy.png", "x_restored.png", "x_clean.png", "x_removed.png"]
+    files = dict(zip(("noisy", "restored", "clean", "removed"), paths[1:], strict=True))
+    opened = {name: Image.open(path) for name, path in files.items()}
+    assert opened["noisy"].info["Description"] == f"noisy · {psnr(noisy, CLEAN):.1f} dB"
+    assert json.loads(opened["clean"].info["Source"]) == FACTS
+    greys = np.asarray(opened["clean"].convert("L"), int)
+    assert np.abs(greys - np.rint(255 * CLEAN)).max() <= 2
+    removed, limit = np.asarray(opened["removed"].convert("L"), int), 3 * np.std(noisy - CLEAN)
+    expected = (127.5 * (1 + (noisy - restored) / limit)).clip(0, 255)
+    assert np.abs(removed - expected).max() <= 3
 
 
 def test_fidelity_draws_the_measured_curves_of_every_method():

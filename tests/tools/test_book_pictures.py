@@ -12,7 +12,6 @@ import pytest
 from books import Page, run, small_root
 from browsers import TIMEOUT, chromium
 from paths import ROOT
-from PIL import Image
 from playwright.sync_api import Page as Tab
 from playwright.sync_api import expect
 
@@ -51,14 +50,13 @@ def tab(book) -> Iterator[Tab]:
         yield tab
 
 
-def test_panels_are_cut_from_the_figure_without_its_labels(tmp_path):
+def test_labels_are_those_of_the_files_and_a_missing_file_is_an_error(tmp_path):
     write_hero(tmp_path / "00_hero.png")
-    hero.write_panels(tmp_path / "00_hero.png", tmp_path / "hero")
-    for label, grey in (("noisy", 0.5), ("restored", 0.7), ("clean", 0.3)):
-        with Image.open(tmp_path / "hero" / f"{label}.png") as image:
-            pixels = np.asarray(image.convert("L"))
-        assert abs(pixels.shape[0] - 0.9 * 520) < 5 and abs(pixels.shape[1] - 400) < 5
-        assert np.ptp(pixels[3:-3, 3:-3]) == 0 and abs(pixels[9, 9] - 255 * grey) < 2
+    grid = hero.panel_grid(tmp_path)
+    assert "figures/00_hero_noisy.png" in grid and "\nnoisy · 14.0 dB\n" in grid
+    (tmp_path / "00_hero_clean.png").unlink()
+    with pytest.raises(SystemExit, match=r"00_hero_clean.png: missing; run"):
+        hero.panel_grid(tmp_path)
 
 
 def test_front_page_has_the_figure_that_is_replaced():
@@ -99,7 +97,9 @@ def test_panels_of_the_front_page_stand_two_by_two_with_legible_labels(tab):
     boxes = [figure.bounding_box() for figure in tab.locator(".hero figure").all()]
     assert boxes[0]["y"] == boxes[1]["y"] < boxes[2]["y"] == boxes[3]["y"]
     labels = tab.locator(".hero figcaption p")
-    assert [text.strip("# \n") for text in labels.all_inner_texts()] == list(hero.PANELS)
+    shown = [text.strip("# \n").partition(" · ") for text in labels.all_inner_texts()]
+    assert [name for name, _, _ in shown] == list(hero.PANELS)
+    assert shown[0][2] == "14.0 dB"
     size = labels.first.evaluate("label => parseFloat(getComputedStyle(label).fontSize)")
     assert size >= 14
     tab.set_viewport_size({"width": 1440, "height": 700})

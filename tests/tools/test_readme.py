@@ -53,6 +53,11 @@ def test_findings_follow_the_files(tmp_path):
     assert findings.parts(tmp_path).count("a gain") == 2
 
 
+def test_it_is_read_in_a_few_minutes():
+    assert len(TEXT.splitlines()) < 150
+    assert "not\na medical device" in TEXT.partition("## ")[0]
+
+
 def test_every_notebook_is_listed():
     stems = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
     assert list(readme.NOTEBOOKS) == stems

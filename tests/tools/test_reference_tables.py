@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import equation_mentions
 import nbformat
 import pytest
 import reference_tables
@@ -51,11 +52,20 @@ def root(tmp_path):
         ("Eq. 1 and 2, and Eq. 8", {1, 2, 8}),
         ("(Eq. 3, 5, 6)", {3, 5, 6}),
         ("Eq. 1, 0.5 of it", {1}),
-        ("Sec. 3", set()),
+        ("Sec. 3, Eq. 12", set()),
     ],
 )
 def test_all_equations_that_a_text_mentions_are_found(text, found):
-    assert reference_tables.mentioned(text) == found
+    assert equation_mentions.equations_mentioned(text) == found
+
+
+def test_mentions_have_their_places_and_a_docstring_computes_those_at_its_beginning():
+    text = "See Eq. 3 and 4, then Eq. 1."
+    mentions = list(equation_mentions.equation_mentions(text))
+    assert [mention.numbers for mention in mentions] == [(3, 4), (1,)]
+    assert [text[m.start : m.end] for m in mentions] == ["Eq. 3 and 4", "Eq. 1"]
+    assert equation_mentions.equations_computed(text) == set()
+    assert equation_mentions.equations_computed(text[4:]) == {3, 4}
 
 
 def test_a_row_of_a_module_names_what_it_computes(root):
@@ -81,9 +91,4 @@ def test_greek_letters_are_spelled_out(monkeypatch):
     monkeypatch.setattr(sys, "path", [str(ROOT / "docs"), *sys.path])
     import entries
 
-    assert [entries.spelled(term) for term in ("η", "λ", "SSIM loss")] == [
-        "eta",
-        "lambda",
-        "SSIM loss",
-    ]
-    assert entries.equation_names({2}) == ["Eq. 2", "equation 2"]
+    assert list(map(entries.spelled, ("η", "λ", "SSIM loss"))) == ["eta", "lambda", "SSIM loss"]

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from xbdcnn import paper
-from xbdcnn.detector import air_kerma
 from xbdcnn.noise import GREY_LEVELS
+from xbdcnn.study.ordinary_exposure import EFFICIENCY, KERMA, PIXEL, quanta
 
 MID_GREY = GREY_LEVELS / 2
 
-ORDINARY_QUANTA = 1000.0
-"""Detected quanta per pixel at mid grey of an ordinary chest exposure, see `CONVENTION`."""
-
-PIXEL, EFFICIENCY = 0.143, 0.65
-"""Side of a pixel in mm and share of the photons detected, as in notebook 01."""
+ORDINARY_QUANTA = round(quanta(), -2)
+"""Detected photons per pixel of an ordinary exposure, here at mid grey, see `CONVENTION`."""
 
 ORDINARY_ETA = round(ORDINARY_QUANTA / MID_GREY, 2)
 """Photons per grey level of an ordinary exposure in Eq. 1."""
 
 CONVENTION = (
-    f"Ordinary exposure: {ORDINARY_QUANTA:.0f} photons per pixel at mid grey, "
-    f"η = {ORDINARY_ETA:.2f}, which is about "
-    f"{air_kerma(ORDINARY_QUANTA, PIXEL, EFFICIENCY):.1f} µGy at the detector (pixels of "
-    f"{PIXEL} mm, {EFFICIENCY:.0%} of the photons detected). In Eq. 1 white has the most photons; "
-    "in a detector it has the fewest."
+    f"Ordinary exposure: {KERMA} µGy at the detector, about {ORDINARY_QUANTA:.0f} photons per "
+    f"pixel of {PIXEL} mm if {EFFICIENCY:.0%} are detected. Here mid grey has them, "
+    f"η = {ORDINARY_ETA:.2f}. In Eq. 1 white has the most photons; in a detector it has the "
+    "fewest. Notebook 01 assumes the same dose behind the lung, which is darker than mid grey: "
+    "there mid grey has fewer photons."
 )
 """Convention of the percentages of `describe_dose`."""
 

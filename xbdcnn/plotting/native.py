@@ -198,16 +198,17 @@ def hero(clean: NDArray, noisy: NDArray, restored: NDArray) -> Figure:
     """A field of a radiograph (H, W): noisy, restored, clean, and what was removed.
 
     The last picture is the residual, noisy - restored, on a grey scale of three standard
-    deviations of the noise on either side of zero.
+    deviations of the noise on either side of zero. `save_figure` also writes each as a file.
     """
     shared_aspect([clean, noisy, restored])
     figure, (grid,) = native_grid(1, 4, clean.shape, 2.5)
-    images = {"noisy": noisy, "restored": restored, "clean": clean}
-    for axes, (label, image) in zip(grid, images.items(), strict=False):
-        show(axes, image)
-        text = label if image is clean else f"{label} · {psnr(image, clean):.1f} dB"
-        bottom_label(axes, 0.5, text)
+    images = {"noisy": noisy, "restored": restored, "clean": clean, "removed": noisy - restored}
     limit = 3 * float(np.std(noisy - clean)) or 1.0
-    show(grid[3], noisy - restored, vmin=-limit, vmax=limit)
-    bottom_label(grid[3], 0.5, "removed")
+    figure.panels = {}
+    for axes, (name, image) in zip(grid, images.items(), strict=True):
+        has_score = name in ("noisy", "restored")
+        label = f"{name} · {psnr(image, clean):.1f} dB" if has_score else name
+        scale: dict[str, Any] = {"vmin": -limit, "vmax": limit} if name == "removed" else {}
+        figure.panels[name] = (show(axes, image, **scale), label)
+        bottom_label(axes, 0.5, label)
     return figure

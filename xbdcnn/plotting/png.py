@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
+from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+
+from xbdcnn._common.files import atomic_path
 
 PNG_LIMIT = 400_000
 """Upper limit in bytes of a saved PNG; pictures of noise, which does not compress, exceed it."""
@@ -31,6 +35,25 @@ def compress_png(
             break
         data = _encode(_with_palette(np.asarray(picture), count), info)
     return data
+
+
+def write_panels(
+    panels: Mapping[str, tuple[AxesImage, str]], stem: Path, text: Mapping[str, str]
+) -> list[Path]:
+    """Write the pictures of a figure to `stem`_<name>.png at their pixels; return the paths.
+
+    panels: picture and label by name; the label becomes the "Description" among the text fields.
+    """
+    paths = []
+    for name, (picture, label) in panels.items():
+        info = PngInfo()
+        for key, value in {**text, "Description": label}.items():
+            info.add_itxt(key, value)
+        rgb = np.asarray(picture.to_rgba(np.asarray(picture.get_array()), bytes=True))[..., :3]
+        paths.append(stem.with_name(f"{stem.name}_{name}.png"))
+        with atomic_path(paths[-1]) as temporary:
+            temporary.write_bytes(_encode(_with_palette(rgb, 128), info))
+    return paths
 
 
 def _encode(picture: Image.Image, info: PngInfo) -> bytes:

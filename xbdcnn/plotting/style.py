@@ -23,7 +23,7 @@ from matplotlib.transforms import Bbox
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import atomic_path
 from xbdcnn.plotting.method_styles import COLOURS
-from xbdcnn.plotting.png import DISPLAY_LIMIT, PNG_LIMIT, compress_png
+from xbdcnn.plotting.png import DISPLAY_LIMIT, PNG_LIMIT, compress_png, write_panels
 
 if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
@@ -107,6 +107,9 @@ class NotebookFigure(Figure):
     native_dpi: int | None = None
     """Resolution at which its pictures keep their pixels and at which it is saved; None for any."""
 
+    panels: Mapping[str, tuple[AxesImage, str]] | None = None
+    """Pictures, by name and with their labels, that `save_figure` also writes as single files."""
+
     def _repr_png_(self) -> bytes:
         stream = BytesIO()
         with mpl.rc_context(STYLE):
@@ -130,7 +133,7 @@ def save_figure(
     svg: bool = False,
     dpi: int = 150,
 ) -> list[Path]:
-    """Write `stem`.png, and `stem`.svg if asked; return the paths written.
+    """Write `stem`.png, `stem`_<name>.png of `panels`, and `stem`.svg if asked; return the paths.
 
     A footer names profile and data. The files hold the caption as "Description", and the SVG also
     as its title; all facts are in "Source", as JSON. Equal figures and facts give equal bytes.
@@ -163,6 +166,7 @@ def save_figure(
         comment = {"Comment": WATERMARK} if smoke else {}
         with atomic_path(png) as temporary:
             temporary.write_bytes(_png_within_limit(figure, dpi, text | comment))
+        written += write_panels(getattr(figure, "panels", None) or {}, stem, text | comment)
         if svg:
             written.append(stem.with_name(stem.name + ".svg"))
             with atomic_path(written[-1]) as temporary:

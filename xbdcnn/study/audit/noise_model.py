@@ -15,6 +15,7 @@ from xbdcnn.measured_noise import WEAK_MARGIN, fit_laws, single_exposure, traine
 from xbdcnn.measured_noise.report import best_law
 from xbdcnn.noise import GREY_LEVELS, add_hybrid_noise
 from xbdcnn.study.audit.ledger import Finding, Verdict, measured
+from xbdcnn.study.ordinary_exposure import EFFICIENCY, KERMA
 
 Cells = dict[tuple[float, float], float]
 
@@ -169,12 +170,6 @@ def _exceeding(correlation: pd.Series, limit: float, kind: str) -> str:
 PIXEL = 0.375
 """Side in mm of a pixel of ChestX-ray8: 2682 detector pixels of 0.143 mm reduced to 1024."""
 
-EFFICIENCY = 0.65
-"""Assumed detective quantum efficiency at low frequency."""
-
-USUAL_KERMA = 2.5
-"""Air kerma in microgray at the detector for a chest radiograph of speed class 400."""
-
 
 def levels_of_radiographs(residual: pd.Series, brightness: float) -> Finding:
     """Compare the levels of the training with the noise of real radiographs.
@@ -208,6 +203,6 @@ def kerma_text() -> str:
     return (
         "if the 255 eta photons that the model gives to white were detected there, the dose would "
         f"be {low:.2f} to {high:.2f} microgray (RQA5, pixels of {PIXEL:g} mm, DQE "
-        f"{EFFICIENCY:g}), {low / USUAL_KERMA:.1%} to "
-        f"{high / USUAL_KERMA:.1%} of the {USUAL_KERMA:g} microgray of a usual chest radiograph"
+        f"{EFFICIENCY:g}), {low / KERMA:.1%} to "
+        f"{high / KERMA:.1%} of the {KERMA:g} microgray of a usual chest radiograph"
     )
