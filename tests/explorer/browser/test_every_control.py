@@ -1,37 +1,69 @@
-"""Every control of the explorer works at three widths."""
+"""Every control of the explorer is operated at three widths, and listed in the book."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from browsers import TIMEOUT
-from explorer_pages import WIDTHS, by_key, choose, handle, menu, slot
-from playwright.sync_api import expect
+from control_list import EXPLORER, EXPLORER_START
+from control_table import numbered_picture
+from explorer_pages import OUTPUT, WIDTHS, open_page, open_tab, wait_for_restoration
+from kernel_processes import close
+from page_controls import Control, check_effect, check_place, controls_of
+from playwright.sync_api import Page
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_every_control_works_at_three_widths(page, width):
-    page.set_viewport_size({"width": width, "height": 900})
-    choose(page, "method", "none")
-    expect(slot(page, "caption-restored")).to_contain_text("restored · none", timeout=TIMEOUT)
-    choose(page, "preset", "quarter dose")
-    expect(slot(page, "dose")).to_contain_text("25 % of an ordinary exposure", timeout=TIMEOUT)
-    by_key(page, handle(page, "σ"))
-    expect(slot(page, "caption-noisy")).to_contain_text("η 1.96, σ 2.5", timeout=TIMEOUT)
-    expect(menu(page, "preset")).to_have_value("", timeout=TIMEOUT)
-    for name, text in (("strength", "0.75"), ("level", "125"), ("window", "250")):
-        by_key(page, handle(page, name), "ArrowLeft")
-        field = handle(page, name).locator("xpath=..")
-        expect(field.locator("output")).to_have_text(text)
-    page.get_by_label("seed").fill("4")
-    choose(page, "radiograph", "built-in: chest, larger")
-    expect(slot(page, "caption-overview")).to_contain_text("drag", timeout=TIMEOUT)
-    page.locator("[data-region]").focus()
-    page.keyboard.press("ArrowUp")
+@pytest.fixture(scope="module")
+def opened(browser, server) -> Iterator[tuple[Page, list[str]]]:
+    """The explorer, and the names of the files that it saves."""
+    errors: list[str] = []
+    files: list[str] = []
+    page = open_page(browser, server[0], errors)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.on("download", lambda download: files.append(download.suggested_filename))
+    yield page, files
+    close(page, server[1])
+    assert errors == []
+
+
+@pytest.fixture(scope="module", params=WIDTHS)
+def started(request, opened) -> tuple[Page, list[str]]:
+    """The same at one width, with a large radiograph and fast methods."""
+    page = opened[0]
+    page.set_viewport_size({"width": request.param, "height": 900})
+    page.get_by_role("button", name="Reset").click()
+    for menu, option in EXPLORER_START.items():
+        page.get_by_role("combobox", name=menu, exact=True, include_hidden=True).select_option(
+            option, force=True
+        )
     page.wait_for_function(
-        "location.hash.includes('corner=160%2C192') && location.hash.includes('seed=4')"
+        "location.hash.includes('larger') && location.hash.includes('method=TV')"
     )
-    page.get_by_label("as it is").check()
-    expect(slot(page, "caption-noisy")).to_contain_text("no noise added", timeout=TIMEOUT)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    wait_for_restoration(page)
+    return opened
+
+
+@pytest.mark.parametrize("control", EXPLORER, ids=lambda control: control.name)
+def test_each_control_works(started, control: Control):
+    page, files = started
+    open_tab(page, control.tab)
+    check_place(page, control)
+    check_effect(page, control, files)
+
+
+def test_no_control_is_missing_from_the_list(started):
+    page, _ = started
+    page.get_by_role("combobox", name="radiograph").select_option(EXPLORER_START["radiograph"])
+    page.locator("[data-region]").wait_for()
+    assert controls_of(page) == sorted(f"{c.role} {c.name}" for c in EXPLORER)
+
+
+def test_numbered_controls_fit_into_a_picture(started):
+    page, _ = started
+    page.get_by_role("combobox", name="radiograph").select_option(EXPLORER_START["radiograph"])
+    page.locator("[data-region]").wait_for()
+    wait_for_restoration(page)
+    name = f"controls-{page.viewport_size['width']}.jpg"
+    numbered_picture(page, EXPLORER, OUTPUT / name)
