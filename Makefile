@@ -69,7 +69,8 @@ static-page: $(STAMP)  ## write the explorer as a page without a kernel; update 
 	$(BIN)/python tools/static_explorer.py --page build/explorer-static \
 	  --first xbdcnn/explorer/share/voila/templates/explorer/static/first.jpg
 	XBDCNN_SCREENSHOTS=figures/explorer $(BIN)/python -m pytest -q --no-cov \
-	  -k "opens or lens or dark or compared or phone" tests/explorer/test_browser.py
+	  -k "(opens or lens or dark or compared or phone or numbered) and not each_control" \
+	  tests/explorer/browser tests/explorer/test_control_table.py tests/tools/test_live_controls.py
 
 live-page: $(STAMP)  ## write a page with the network tiny in the browser; npm fetches ONNX Runtime once
 	$(BIN)/python tools/live_page.py build/live-page

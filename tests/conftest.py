@@ -23,14 +23,14 @@ PARALLEL = "PYTEST_XDIST_WORKER" in os.environ
 # More threads than cores make small convolutions slower.
 torch.set_num_threads(1 if PARALLEL else min(2, os.cpu_count() or 1))
 
-LONGEST = ("test_browser.py", "test_notebooks.py", "test_kills.py", "test_book.py")
-"""Files of tests that take minutes."""
+LONGEST = {"browser", "test_notebooks.py", "test_kills.py", "test_book.py"}
+"""Folders and files of tests that take minutes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin a parallel run with the longest files, so that no process waits for one at its end."""
     if PARALLEL:
-        items.sort(key=lambda item: item.path.name not in LONGEST)
+        items.sort(key=lambda item: LONGEST.isdisjoint((item.path.parent.name, item.path.name)))
 
 
 @pytest.fixture(autouse=True)

@@ -76,6 +76,8 @@ async function saveView(button) {
 
 const writeAddressSoon = afterPause(writeLevels);
 const viewer = createViewer(document.getElementById("explorer"), { tab: () => writeAddressSoon() }, ["swipe", "four"]);
+// The states have no picture of the true error.
+document.querySelector("[data-error-switch]").closest("label").remove();
 const labels = { eta: "η (photons per grey level)", sigma: "σ (grey levels)" };
 const fields = Object.entries(axes).map(([name, levels]) => ({
   name, kind: "slider", label: labels[name], min: 0, max: levels.length - 1, step: 1,
