@@ -38,11 +38,21 @@ LIVE_PAGE = "live"
 """Folder of the site with the live page."""
 
 LIVE_MARKER = "<!-- live page -->"
-"""Marker in docs/index.md for the live page."""
+"""Marker in docs/index.md and docs/explorer.md for the live page."""
+
+BACK = "../index.html"
+"""Front page of the book, from the pages of the explorer."""
 
 LIVE_LINK = f'The smallest network also runs <a href="{LIVE_PAGE}/index.html">in this browser</a>.'
 NO_LIVE_PAGE = "`make demo` opens a page in which the smallest network runs."
-"""What replaces the marker in a book with the live page, and in one without."""
+"""What replaces the marker of the front page in a book with the live page, and in one without."""
+
+EMBEDDED = (
+    "<details><summary>Open the live page here</summary>"
+    f'<iframe src="../{LIVE_PAGE}/index.html" title="the network in the browser" loading="lazy" '
+    'class="live-page"></iframe></details>'
+)
+"""The live page within docs/explorer.md, loaded when it is opened."""
 
 FOLDED = re.compile(r"\A(import|from) |plotting\.save_figure\(")
 """What the source of a folded cell contains."""
@@ -57,7 +67,7 @@ NO_KERNEL = (
 def collect_pages(root: Path, target: Path, live: bool = False) -> None:
     """Copy all pages to `target`, laid out as in the repository, the front page at the top.
 
-    live: whether the front page links the live page.
+    live: whether the book has the live page, which the front page links.
     """
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(root / "docs", target / "docs", ignore=shutil.ignore_patterns("*.py", "_*"))
@@ -69,6 +79,9 @@ def collect_pages(root: Path, target: Path, live: bool = False) -> None:
     ledger = target / "figures" / "ledger.md"
     if ledger.exists():
         ledger.write_text(colour_verdicts(ledger.read_text(encoding="utf-8")), encoding="utf-8")
+    if (explorer := target / "docs" / "explorer.md").exists():
+        text = explorer.read_text(encoding="utf-8")
+        explorer.write_text(text.replace(LIVE_MARKER, EMBEDDED if live else ""), encoding="utf-8")
     add_tables(root, target / "docs")
     (target / "notebooks").mkdir()
     for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
@@ -153,9 +166,9 @@ def build(root: Path, output: Path, live: bool = False) -> int:
     doctrees = str(output.with_name(f"{output.name}-doctrees"))
     code = build_main([*options, "-d", doctrees, "-c", str(settings), str(pages), str(output)])
     if not code:
-        static_explorer.write_page(output / EXPLORER_PAGE)
+        static_explorer.write_page(output / EXPLORER_PAGE, book=BACK)
     if live and not code:
-        live_page.write_page(output / LIVE_PAGE, "../index.html")
+        live_page.write_page(output / LIVE_PAGE, BACK)
     return code
 
 

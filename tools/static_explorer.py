@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -50,11 +51,13 @@ def write_page(
     sigmas: tuple[float, ...] = SIGMAS,
     methods: dict[str, Method] | None = None,
     method: str = METHOD,
+    book: str = "",
 ) -> Path:
     """Write index.html and its pictures, which require neither a server nor a network.
 
     Two sliders select every pair of `etas` and `sigmas`, with the scores, curves and lens of the
-    explorer. Returns the path of index.html. Raises XbdcnnError if the method is not available.
+    explorer. book: address of the book that has this page, relative to it; "" without one. Returns
+    the path of index.html. Raises XbdcnnError if the method is not available.
     """
     folder, methods = Path(folder), methods or collect_methods()
     clean = builtin_crop(PAGE_SIDE)
@@ -69,7 +72,7 @@ def write_page(
     content = {"etas": etas, "sigmas": sigmas, "states": states, "texts": captions.STATIC_PAGE}
     content["side"] = PAGE_SIDE
     with atomic_path(folder / "index.html") as temporary:
-        temporary.write_text(_page(content), encoding="utf-8")
+        temporary.write_text(_page(content, book), encoding="utf-8")
     return folder / "index.html"
 
 
@@ -105,14 +108,15 @@ def _small(picture: NDArray[np.uint8]) -> str:
     return base64.b64encode(np.asarray(reduced).tobytes()).decode("ascii")
 
 
-def _page(content: dict[str, Any]) -> str:
+def _page(content: dict[str, Any], book: str) -> str:
     """HTML including style, script and texts, since browsers load no modules from local files."""
     template = Template((Path(__file__).with_suffix(".html")).read_text("utf-8"), autoescape=False)
     script = bundle(VIEWER)
     driver = (Path(__file__).with_suffix(".js")).read_text("utf-8")
     # Escape "<" in the data, because "</script>" would end it.
     data = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")
-    return template.render(style=STYLE, script=script + driver, content=data, map_side=MAP_SIDE)
+    parts = {"style": STYLE, "script": script + driver, "content": data, "map_side": MAP_SIDE}
+    return template.render(**parts, book=html.escape(book))
 
 
 def write_first(

@@ -206,9 +206,19 @@ def test_front_page_has_the_findings_and_links_the_live_page_if_it_is_built():
     assert "<!--" not in plain + live
 
 
+@pytest.mark.parametrize("live", [True, False])
+def test_the_page_on_the_explorer_embeds_the_live_page_if_it_is_built(tmp_path, live):
+    book.collect_pages(book.ROOT, tmp_path, live)
+    text = (tmp_path / "docs" / "explorer.md").read_text("utf-8")
+    assert ('<iframe src="../live/index.html"' in text) == live
+    assert book.LIVE_MARKER not in text
+
+
 def test_live_page_is_written_if_asked_for_and_the_book_has_no_warning(tmp_path, monkeypatch):
     written, root = [], small_root(tmp_path / "root", book.LIVE_MARKER)
-    monkeypatch.setattr(book.static_explorer, "write_page", lambda folder: written.append(folder))
+    monkeypatch.setattr(
+        book.static_explorer, "write_page", lambda folder, book: written.append(folder)
+    )
     monkeypatch.setattr(book.live_page, "write_page", lambda folder, _: written.append(folder))
     cases = ((0, True, ["explorer", "live"]), (0, False, ["explorer"]), (1, True, []))
     for code, live, pages in cases:

@@ -67,6 +67,11 @@ def test_page_requests_nothing_from_a_network_and_no_module(page):
     assert text.count("<script") == text.count("</script>") == 2
 
 
+def test_page_of_the_book_links_back_to_it(tmp_path):
+    page = static_explorer.write_page(tmp_path, (1.0,), (5.0,), METHODS, "half", "../index.html")
+    assert '<a href="../index.html">Back to the book</a>' in page.read_text("utf-8")
+
+
 @pytest.mark.slow
 def test_tool_prints_its_options():
     command = [sys.executable, "tools/static_explorer.py", "--help"]

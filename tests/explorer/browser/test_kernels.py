@@ -51,7 +51,7 @@ def test_copied_link_opens_the_same_state(page, browser, server, errors):
 def test_reloaded_and_left_pages_keep_no_kernel(browser, server, errors):
     others = len(kernels(server[1]))
     page = open_page(browser, server[0], errors)
-    for _ in range(3):
+    for _ in range(10):
         page.reload()
         wait_for_restoration(page)
     wait_for_kernels(server[1], others + 1)
