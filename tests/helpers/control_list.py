@@ -264,8 +264,8 @@ LIVE_START = "#reduced=false&image=ChestX-ray8%3A+PA%2C+Mass"
 
 STATIC = [
     SWIPE_TAB, FOUR_TAB, DIVIDER,
-    *(picture._replace(effect={"lenses": "4", "line": CHANGED}) for picture in FRAMES),
+    *(picture._replace(effect={"lenses": "4"}) for picture in FRAMES),
     ETA._replace(effect={"slot caption-noisy": "η 0.20", **NOISE}), SIGMA, WINDOW, LEVEL,
     FULL_RANGE, SAVE_VIEW, COPY_LINK, RESET,
 ]  # fmt: skip
-"""Controls of the page of precomputed states, whose line marks the lens only."""
+"""Controls of the page of precomputed states, on which the line cannot be moved."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+from browsers import TIMEOUT
 from control_list import EXPLORER, LIVE, STATIC
 from page_controls import KEYS, Control, settle
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 PAGES = {"explorer": EXPLORER, "live page": LIVE, "precomputed states": STATIC}
 
@@ -40,9 +41,9 @@ def table() -> str:
     return "\n".join(lines)
 
 
-NUMBER = """(el, number) => {
+NUMBER = """(el, [number, part]) => {
   const box = el.getBoundingClientRect();
-  if (!box.width) return;
+  if (!box.width || !el.closest(part)) return;
   const badge = document.createElement("b");
   badge.className = "number";
   badge.textContent = number;
@@ -59,11 +60,13 @@ def numbered_view(page: Page, controls: list[Control], tab: str, part: str) -> I
     """Return a picture of a part of the page in one tab, with the numbers of its controls."""
     page.get_by_role("tab", name=tab).click()
     settle(page)
+    for caption in page.locator(".xb-compare:visible figcaption").all():
+        expect(caption).to_contain_text("dB", timeout=TIMEOUT)
     page.mouse.move(0, 0)
     page.evaluate("() => (document.activeElement.blur(), scrollTo(0, 0))")
     for control in controls:
         for target in control.locate(page).all():
-            target.evaluate(NUMBER, ROWS.index(label(control)) + 1)
+            target.evaluate(NUMBER, [ROWS.index(label(control)) + 1, part])
     box = page.locator(part).bounding_box()
     # Numbers stand in the margin, too.
     clip = {"x": box["x"] - 12, "width": box["width"] + 24}
