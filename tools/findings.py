@@ -12,14 +12,14 @@ from xbdcnn.study import equal_dose
 from xbdcnn.study.audit import image_draws
 from xbdcnn.study.audit.reference_noise import gap_parts
 from xbdcnn.study.scoring import BEFORE
-from xbdcnn.study.seeds.effects import order
 from xbdcnn.study.statistics import paired_differences
-from xbdcnn.study.trials import effects
 
 BALANCED, GENERALIST = (ZOO[name].label for name in ("xbdcnn", "generalist"))
 RIVAL = "GAT+BM3D"
-WORDS = {"higher": "a loss", "lower": "a gain", "undecided": "undecided"}
-"""Effect of a part, by the order of the network without it relative to the full one."""
+FULL = "xbdcnn-fairest"
+WITHOUT = ("xbdcnn-fairest-without-ssim", "xbdcnn-fairest-without-nle")
+WORDS = {"higher": "a gain", "lower": "a loss", "undecided": "undecided"}
+"""Effect of a part, by the order of the full network relative to the one without it."""
 OBSERVERS = ("matched ratio", "hotelling ratio")
 """Scores of `equal_dose.summarise`: d' relative to the noisy image, for two model observers."""
 
@@ -84,16 +84,17 @@ def rank(folder: Path) -> str:
 
 def parts(folder: Path) -> str:
     """State what the SSIM loss and the noise level estimator bring, with intervals over seeds."""
-    by_seed = effects(pd.read_csv(folder / "trials_ablation.csv"))
+    effects = pd.read_csv(folder / "seeds_effects.csv").query("table == 1 and score == 'psnr'")
+    smallest = effects[effects["width"] == effects["width"].min()].set_index(["network", "reference"])
+    rows = [smallest.loc[(FULL, reference)] for reference in WITHOUT]
     ssim, nle = (
-        f"{-row.effect:+.2f} dB [{-row.high:+.2f}, {-row.low:+.2f}], "
-        f"{WORDS[order(row.low, row.high)]}"
-        for row in by_seed.itertuples()
+        f"{row.effect:+.2f} dB [{row.low:+.2f}, {row.high:+.2f}], {WORDS[row.order]}" for row in rows
     )
     return (
-        f"The SSIM loss changes PSNR by {ssim}, the noise level estimation by {nle} "
-        f"({by_seed['seeds'].max()} seeds at a small budget, 95 % intervals over seeds; "
-        f"{notebook('07_ablations')})."
+        f"In the reading of the paper with the highest PSNR, the SSIM loss changes PSNR by {ssim}, "
+        f"the noise level estimation by {nle} (Table I; {min(row.seeds for row in rows)} training "
+        f"runs of each network at half width, {rows[0].patches:,} patches; 95 % intervals over "
+        f"seeds and images; {notebook('07_ablations')})."
     )
 
 
