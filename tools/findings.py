@@ -11,13 +11,12 @@ from xbdcnn.inference.zoo import ZOO
 from xbdcnn.study import equal_dose
 from xbdcnn.study.audit import image_draws
 from xbdcnn.study.audit.reference_noise import gap_parts
+from xbdcnn.study.audit.seed_findings import PARTS, effects_of
 from xbdcnn.study.scoring import BEFORE
 from xbdcnn.study.statistics import paired_differences
 
 BALANCED, GENERALIST = (ZOO[name].label for name in ("xbdcnn", "generalist"))
 RIVAL = "GAT+BM3D"
-FULL = "xbdcnn-fairest"
-WITHOUT = ("xbdcnn-fairest-without-ssim", "xbdcnn-fairest-without-nle")
 WORDS = {"higher": "a gain", "lower": "a loss", "undecided": "undecided"}
 """Effect of a part, by the order of the full network relative to the one without it."""
 OBSERVERS = ("matched ratio", "hotelling ratio")
@@ -84,16 +83,18 @@ def rank(folder: Path) -> str:
 
 def parts(folder: Path) -> str:
     """State what the SSIM loss and the noise level estimator bring, with intervals over seeds."""
-    effects = pd.read_csv(folder / "seeds_effects.csv").query("table == 1 and score == 'psnr'")
-    smallest = effects[effects["width"] == effects["width"].min()].set_index(["network", "reference"])
-    rows = [smallest.loc[(FULL, reference)] for reference in WITHOUT]
+    effects = pd.read_csv(folder / "seeds_effects.csv")
+    width = int(effects["width"].min())
+    rows = [effects_of(reference, effects, width).loc["psnr"] for reference in PARTS]
+    seeds = min(row["seeds"] for row in rows)
     ssim, nle = (
-        f"{row.effect:+.2f} dB [{row.low:+.2f}, {row.high:+.2f}], {WORDS[row.order]}" for row in rows
+        f"{row['effect']:+.2f} dB [{row['low']:+.2f}, {row['high']:+.2f}], {WORDS[row['order']]}"
+        for row in rows
     )
     return (
-        f"In the reading of the paper with the highest PSNR, the SSIM loss changes PSNR by {ssim}, "
-        f"the noise level estimation by {nle} (Table I; {min(row.seeds for row in rows)} training "
-        f"runs of each network at half width, {rows[0].patches:,} patches; 95 % intervals over "
+        f"In the reading of the text with the highest PSNR, the SSIM loss changes PSNR by {ssim}, "
+        f"the noise level estimation by {nle} (Table I; {seeds} training runs "
+        f"of each network, width {width}, {rows[0]['patches']:,} patches; 95 % intervals over "
         f"seeds and images; {notebook('07_ablations')})."
     )
 

@@ -84,23 +84,27 @@ def choices_plot(table: pd.DataFrame, score: str = "PSNR (dB)", reference: str =
 
 
 @styled
-def seed_effects_plot(effects: pd.DataFrame, names: Mapping[str, str]) -> Figure:
+def seed_effects_plot(effects: pd.DataFrame, names: Mapping[tuple[str, str], str]) -> Figure:
     """Difference in PSNR of each pair of networks: Table I, and the cells of Table II.
 
     effects: rows of one width from `seeds.effects.seed_effects`, with 95 % intervals over seeds and
-    images; names: of the pairs, by network and reference joined by a space.
+    images; names: title of each pair of network and reference. Pairs without rows are left out.
     """
-    pairs = [pair.split() for pair in names]
+    psnr = effects[
+        (effects["score"] == "psnr") & (effects["eta"].notna() | (effects["table"] == 1))
+    ]
+    found = dict(iter(psnr.groupby(["network", "reference"])))
+    pairs = [pair for pair in names if pair in found]
     figure = new_figure(2.3 * len(pairs) + 1.2, 3.4, layout="constrained")
-    for axes, pair in zip(figure.subplots(1, len(pairs), sharex=True, sharey=True), pairs, strict=True):
-        rows = effects[(effects[["network", "reference"]] == pair).all(axis=1)]
-        rows = rows[(rows["score"] == "psnr") & (rows["eta"].notna() | (rows["table"] == 1))]
+    panels = figure.subplots(1, len(pairs), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, pair in zip(panels, pairs, strict=True):
+        rows = found[pair]
         places = range(len(rows))[::-1]
         axes.axvline(0, color=MUTED, lw=1)
         axes.hlines(places, rows["low"], rows["high"], color="#0072B2", lw=2)
         axes.plot(rows["effect"], places, "o", ms=5, color="#0072B2")
         axes.set_yticks(places, [_place_in_tables(row) for row in rows.to_dict("records")])
-        axes.set(title=names[" ".join(pair)], xlabel="difference in PSNR (dB)")
+        axes.set(title=names[pair], xlabel="difference in PSNR (dB)")
     return figure
 
 
