@@ -108,8 +108,8 @@ def seed_effects() -> pd.DataFrame:
     rows = [row | {"table": 1, "eta": np.nan, "sigma": np.nan, "effect": 0.3}]
     rows += [row | {"table": 2, "eta": np.nan, "sigma": np.nan, "effect": 0.2}]
     rows += [row | {"table": 2, "eta": 0.4, "sigma": 5.0, "effect": 0.1}]
-    rows += [rows[0] | {"score": "ssim", "effect": 9.0}]
-    return pd.DataFrame([*rows, rows[0] | {"network": "b", "reference": "c"}])
+    rows += [row | {"network": "b", "reference": "c"} for row in rows]
+    return pd.DataFrame([*rows, rows[0] | {"score": "ssim", "effect": 9.0}])
 
 
 def choices() -> pd.DataFrame:

@@ -37,8 +37,7 @@ def ablation_over_seeds(reference: str, effects: pd.DataFrame) -> Finding:
     width = int(effects["width"].min())
     rows = effects_of(reference, effects, width)
     psnr = rows.loc["psnr"]
-    without = paper.corrected(paper.TABLE_1[_paper_row(reference)])
-    whole = paper.corrected(paper.TABLE_1[_paper_row(FULL)])
+    whole, without = (_printed_scores(name) for name in (FULL, reference))
     return Finding(
         point=f"Ablation in the fairest reading: {PARTS[reference]}",
         part="our measurements",
@@ -64,6 +63,6 @@ def _other_scores(rows: pd.DataFrame) -> str:
     )
 
 
-def _paper_row(network: str) -> str:
-    """Return the row of Table I that a network corresponds to."""
-    return find_entry(network).paper_row
+def _printed_scores(network: str) -> paper.Scores:
+    """Return the scores that Table I prints for a network, with exchanged columns corrected."""
+    return paper.corrected(paper.TABLE_1[str(find_entry(network).paper_row)])
