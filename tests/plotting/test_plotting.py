@@ -103,6 +103,15 @@ def leads() -> pd.DataFrame:
     return pd.DataFrame([*rows, odd | {"blur": 1.0, "gain": 1.0}])
 
 
+def seed_effects() -> pd.DataFrame:
+    row = {"network": "a", "reference": "b", "score": "psnr", "low": 0.0, "high": 0.5}
+    rows = [row | {"table": 1, "eta": np.nan, "sigma": np.nan, "effect": 0.3}]
+    rows += [row | {"table": 2, "eta": np.nan, "sigma": np.nan, "effect": 0.2}]
+    rows += [row | {"table": 2, "eta": 0.4, "sigma": 5.0, "effect": 0.1}]
+    rows += [row | {"network": "b", "reference": "c"} for row in rows]
+    return pd.DataFrame([*rows, rows[0] | {"score": "ssim", "effect": 9.0}])
+
+
 def choices() -> pd.DataFrame:
     rows = {"trial": ["a", "b"], "effect": [0.2, -0.1], "low": [0.1, -0.3], "high": [0.3, 0.1]}
     return pd.DataFrame(rows | {"seeds": 3, "full_width": [0.5, np.nan]})
@@ -127,6 +136,7 @@ FIGURES = {
     "gaps": lambda: plotting.psnr_snr_gap_plot([130.0, 150.0]),
     "conventions": lambda: plotting.convention_plot(pd.Series({"a": 0.3, "b": 0.5}), 0.51),
     "choices": lambda: plotting.choices_plot(choices(), reference="as written"),
+    "seeds": lambda: plotting.seed_effects_plot(seed_effects(), {("a", "b"): "", ("b", "c"): ""}),
     "errors": lambda: plotting.level_error_plot({"noise": total_errors(), "grey": total_errors()}),
     "correlation": lambda: plotting.correlation_plot(out_of_range()),
     "draws": lambda: plotting.draws_plot({"all": mean_gains()}, {"paper": mean_gains().loc[9]}),
@@ -414,6 +424,15 @@ def test_psnr_snr_gap_is_negative_for_every_network_of_table_1() -> None:
     assert len(gaps) == len(paper.TABLE_1) + 3
     swapped = sum(map(paper.columns_are_swapped, paper.TABLE_1.values()))
     assert sum(gap < 0 for gap in gaps) == swapped + 3
+
+
+def test_seed_effects_plot_has_a_panel_per_measured_pair() -> None:
+    names = {("a", "b"): "a − b", ("c", "d"): "not measured"}
+    axes, _ = plotting.seed_effects_plot(seed_effects(), names | {("b", "c"): "b − c"}).axes
+    assert axes.get_title() == "a − b"
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["Table I", "η 0.4, σ 5"]
+    (effect,) = [line for line in axes.lines if line.get_marker() == "o"]
+    assert list(effect.get_xdata()) == [0.3, 0.1] and list(effect.get_ydata()) == [1, 0]
 
 
 def test_choices_plot_marks_effects_at_full_width() -> None:

@@ -35,6 +35,7 @@ from xbdcnn.plotting.measurements import (
     draws_plot,
     level_error_plot,
     psnr_snr_gap_plot,
+    seed_effects_plot,
 )
 from xbdcnn.plotting.method_styles import COLOURS, method_styles
 from xbdcnn.plotting.native import FIGURE_2_LEVELS, figure_2, hero, method_details
@@ -75,6 +76,7 @@ __all__ = [
     "psnr_snr_gap_plot",
     "residual_plot",
     "save_figure",
+    "seed_effects_plot",
     "show_images",
     "signal_panel",
     "table_2_plot",

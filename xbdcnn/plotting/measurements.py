@@ -84,6 +84,36 @@ def choices_plot(table: pd.DataFrame, score: str = "PSNR (dB)", reference: str =
 
 
 @styled
+def seed_effects_plot(effects: pd.DataFrame, names: Mapping[tuple[str, str], str]) -> Figure:
+    """Difference in PSNR of each pair of networks: Table I, and the cells of Table II.
+
+    effects: rows of one width from `seeds.effects.seed_effects`, with 95 % intervals over seeds and
+    images; names: title of each pair of network and reference. Pairs without rows are left out.
+    """
+    psnr = effects[
+        (effects["score"] == "psnr") & (effects["eta"].notna() | (effects["table"] == 1))
+    ]
+    found = dict(iter(psnr.groupby(["network", "reference"])))
+    pairs = [pair for pair in names if pair in found]
+    figure = new_figure(2.3 * len(pairs) + 1.2, 3.4, layout="constrained")
+    panels = figure.subplots(1, len(pairs), sharex=True, sharey=True, squeeze=False)[0]
+    for axes, pair in zip(panels, pairs, strict=True):
+        rows = found[pair]
+        places = range(len(rows))[::-1]
+        axes.axvline(0, color=MUTED, lw=1)
+        axes.hlines(places, rows["low"], rows["high"], color="#0072B2", lw=2)
+        axes.plot(rows["effect"], places, "o", ms=5, color="#0072B2")
+        axes.set_yticks(places, [_place_in_tables(row) for row in rows.to_dict("records")])
+        axes.set(title=names[pair], xlabel="difference in PSNR (dB)")
+    return figure
+
+
+def _place_in_tables(row: Mapping[str, Any]) -> str:
+    """Name a row of `seed_effects`: Table I, or the levels of a cell of Table II."""
+    return "Table I" if row["table"] == 1 else f"η {row['eta']:g}, σ {row['sigma']:g}"
+
+
+@styled
 def level_error_plot(errors: Mapping[str, pd.DataFrame]) -> Figure:
     """Bias and RMSE of the estimated total noise, one column of panels per quantity.
 
