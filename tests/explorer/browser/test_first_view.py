@@ -25,7 +25,15 @@ from kernel_processes import close
 from paths import ROOT
 from playwright.sync_api import expect
 
+from xbdcnn.explorer.curve import ETAS
+
 pytestmark = pytest.mark.slow
+
+CURVES_COMPLETE = """(count) => {
+  const lines = [...document.querySelectorAll("[data-slot=psnr-curve] .xb-psnr")];
+  return lines.length && lines.every((line) => line.getAttribute("d").split("L").length === count);
+}"""
+"""Whether each curve of PSNR has as many points as there are values of η."""
 
 
 def test_a_picture_stands_until_the_kernel_answers(page):
@@ -43,6 +51,7 @@ def test_opens_complete_within_1024_pixels(page):
     assert "photons" in slot(page, "sentence").inner_text()
     assert page.locator("svg polyline").count() == 6
     page.set_viewport_size({"width": 1440, "height": 900})
+    page.wait_for_function(CURVES_COMPLETE, arg=len(ETAS), timeout=TIMEOUT)
     screenshot(page, "1-open")
 
 
