@@ -92,10 +92,10 @@ def parts(folder: Path) -> str:
         for row in rows
     )
     return (
-        f"In the reading of the text with the highest PSNR, the SSIM loss changes PSNR by {ssim}, "
-        f"the noise level estimation by {nle} (Table I; {seeds} training runs "
-        f"of each network, width {width}, {rows[0]['patches']:,} patches; 95 % intervals over "
-        f"seeds and images; {notebook('07_ablations')})."
+        f"What its parts bring, in {seeds} training runs of each network: the SSIM loss {ssim}, "
+        f"the noise level estimation {nle} (PSNR of Table I, 95 % intervals over seeds and images; "
+        f"width {width}, {rows[0]['patches']:,} patches, in the reading of the text with the "
+        f"highest PSNR; {notebook('07_ablations')})."
     )
 
 

@@ -168,6 +168,15 @@ def test_notebooks_mention_equations_by_links(pages):
 
 
 @pytest.mark.slow
+def test_notebook_pages_lead_to_the_ones_before_and_after(site, pages):
+    for before, name, after in zip(NOTEBOOKS, NOTEBOOKS[1:], NOTEBOOKS[2:], strict=False):
+        tags = pages[site / "notebooks" / f"{name}.html"].tags["a"]
+        targets = {tag["class"]: tag["href"] for tag in tags if tag.get("class")}
+        assert targets["left-prev"] == f"{before}.html"
+        assert targets["right-next"] == f"{after}.html"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_notebook_pages_have_binder_colab_and_download_buttons(site, pages, name):
     links = [tag.get("href") or "" for tag in pages[site / "notebooks" / f"{name}.html"].tags["a"]]
