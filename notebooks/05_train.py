@@ -511,15 +511,18 @@ assert not different
 # ### Precision and hardware
 #
 # `TrainConfig.precision` enables autocast through the library `accelerate`, which also uses a GPU
-# if there is one and distributes batches over several. On CPUs with bfloat16 units "bf16" makes the
-# networks faster ([measured speed](../figures/benchmark/benchmark.md)). CPUs without them, GPUs,
-# several GPUs and fp16 were **not measured here**.
+# if there is one and distributes batches over several. On CPUs with bfloat16 instructions "bf16"
+# makes the networks faster ([measured speed](../figures/benchmark/benchmark.md)). A device without them
+# computes a "bf16" run in float32, since emulation is slower. The progress bar, the header of the
+# weights and the line below name the arithmetic that was used. GPUs, several GPUs and fp16 were
+# **not measured here**.
 
 # %%
 cpu = torch.backends.cpu.get_cpu_capability()
 print(f"{torch.get_num_threads()} threads, {cpu}, CUDA {torch.cuda.is_available()}")
 speed = log.patches.iloc[-1] / log.seconds.iloc[-1]
-print(f"precision {config.precision}, width {settings.width}, side {config.patch_size}: ", end="")
+arithmetic = load_network(paths["xbdcnn"])[1]["arithmetic"]
+print(f"{arithmetic}, width {settings.width}, side {config.patch_size}: ", end="")
 print(f"{speed:.1f} patches per second")
 
 # %% [markdown]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 from xbdcnn import metrics, paper
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data import find_source
-from xbdcnn.inference import zoo
+from xbdcnn.inference import precision, zoo
 from xbdcnn.inference.weights import read_weights, shipped_path
 from xbdcnn.models import Denoised
 from xbdcnn.study import measuring, scoring, table_text, tables
@@ -202,6 +203,32 @@ def test_methods_measured_one_after_the_other_share_a_table(source, tmp_path, mo
         measure(True, BM3D=mean_filter)
     assert len(pd.read_csv(tmp_path / "table_2_results.csv")) == len(both) - 1
     assert set(measure(False, BM3D=mean_filter)["method"]) == {BEFORE, "BM3D"}
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_table_is_continued_in_its_precision_on_another_machine(
+    native, source, tmp_path, monkeypatch
+):
+    """The profile chooses by the machine; networks that are added have the precision on file."""
+    seen = []
+
+    def methods(classical, chosen, *_):
+        seen.append(chosen)
+        return {"TV": mean_filter}
+
+    monkeypatch.setattr(tables, "collect_methods", methods)
+    profile = replace(SMOKE, precision="auto")
+    for native_now in (native, not native):
+        monkeypatch.setattr(precision, "native_bfloat16", lambda device, now=native_now: now)
+        tables.run_table(2, profile, source, tmp_path, resume=bool(seen), progress=False)
+    assert seen == 2 * ["bf16" if native else "fp32"]
+    record = tmp_path / "table_2.json"
+    assert json.loads(record.read_text())["precision"] == seen[0]
+    tables.run_table(2, profile, source, tmp_path, progress=False)
+    assert seen[2] != seen[0]
+    record.write_text("{")
+    with pytest.raises(XbdcnnError, match=r"table_2\.json: damaged .*; delete it to start anew"):
+        tables.run_table(2, profile, source, tmp_path, resume=True, progress=False)
 
 
 def test_the_digest_of_cases_covers_everything_that_scores_depend_on():

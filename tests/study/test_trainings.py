@@ -6,9 +6,14 @@ import pytest
 
 from xbdcnn import paper
 from xbdcnn._common.errors import XbdcnnError
-from xbdcnn.inference.weights import build_network, save_weights
+from xbdcnn.inference.weights import build_network, save_weights, shipped_path
 from xbdcnn.models import AS_WRITTEN
-from xbdcnn.study.trainings import paper_share, recorded_share, recorded_shares
+from xbdcnn.study.trainings import (
+    paper_share,
+    recorded_share,
+    recorded_shares,
+    training_row,
+)
 from xbdcnn.training.batches import TrainConfig
 
 
@@ -40,6 +45,10 @@ def test_share_counts_every_run_with_its_own_patch_size(tmp_path):
     path = stored(tmp_path, budget=both, earlier=[first])
     assert recorded_share(path) == pytest.approx(100 / 40 * 1.25)
     assert recorded_shares(tmp_path) == {"X-BDCNN (balanced)": recorded_share(path)}
+
+
+def test_a_file_without_a_record_was_computed_in_the_format_of_its_budget():
+    assert training_row(shipped_path("xbdcnn"))["arithmetic"] == "bf16"
 
 
 def test_shipped_successors_have_an_estimator_with_a_share_of_its_own():

@@ -16,7 +16,8 @@ from xbdcnn.inference import zoo
 from xbdcnn.inference.weights import build_network, load_network, read_weights, shipped_path
 from xbdcnn.models import AS_RELEASED, AS_WRITTEN, BALANCED, XBDCNN
 from xbdcnn.noise import add_hybrid_noise
-from xbdcnn.training import batches, loop, named, objectives
+from xbdcnn.study.trainings import training_row
+from xbdcnn.training import batches, distributed, loop, named, objectives
 from xbdcnn.training.batches import TrainConfig, draw_batch, learning_rate, validation_batch
 from xbdcnn.training.loop import train
 from xbdcnn.training.named import train_named
@@ -239,6 +240,34 @@ def test_training_with_bfloat16_clipping_and_augmentation():
     assert len(again) == 2
 
 
+@pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_the_arithmetic_that_the_device_supports_is_used_shown_and_recorded(
+    native, expected, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(distributed, "native_bfloat16", lambda device: native)
+    used = set()
+
+    class Watched(XBDCNN):
+        def forward(self, x):
+            used.add(torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu"))
+            return super().forward(x)
+
+    config = replace(CONFIG, patches=4, precision="bf16")
+    network = Watched(SMALL)
+    history = train(network, SMALL, ramps(), ramps(), config)
+    assert (torch.bfloat16 in used) is native
+    assert f"training, {expected}" in capsys.readouterr().err
+    held_out = validation_batch(ramps(), config)
+    facts = named.training_facts(network, SMALL, config, history, held_out)
+    assert facts["arithmetic"] == expected and facts["budget"]["precision"] == "bf16"
+
+
+@pytest.mark.parametrize("precision", ["no", "fp16"])
+def test_only_bfloat16_is_replaced_on_a_device_without_it(precision, monkeypatch):
+    monkeypatch.setattr(distributed, "native_bfloat16", lambda device: False)
+    assert distributed.autocast_format(precision, torch.device("cpu")) == precision
+
+
 @pytest.mark.slow
 def test_train_named_exports_weights_with_provenance(tmp_path, monkeypatch):
     monkeypatch.delenv("XBDCNN_DATA", raising=False)
@@ -258,6 +287,7 @@ def test_train_named_exports_weights_with_provenance(tmp_path, monkeypatch):
     assert found == pytest.approx(header["scores"]["stored_psnr"], abs=1e-3) and found > 10
     assert header["scores"]["val_psnr"] == pytest.approx(found, abs=0.02)
     assert header["seconds"] > 0 and header["cpu_seconds"] > 0
+    assert header["arithmetic"] == training_row(path)["arithmetic"] == "fp32"
     log = pd.read_csv(tmp_path / "log.csv")
     assert header["curve"]["patches"] == log["patches"].tolist()
     assert header["curve"]["val_psnr"] == log["val_psnr"].round(3).tolist()

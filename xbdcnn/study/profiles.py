@@ -38,8 +38,9 @@ class Profile:
     classical: tuple[str, ...]
     """Classical methods, and networks trained by others, that are compared with the networks."""
     precision: Precision
-    """Precision of the networks in the tables: float32 gives the same scores on every machine,
-    bfloat16 takes half the time on whole radiographs; see `load_pretrained`."""
+    """Precision of the networks in the tables: float32 gives the same scores on every machine;
+    "auto" is bfloat16, which takes half the time on whole radiographs, on devices with bfloat16
+    instructions; see `load_pretrained`."""
     images: int | None = None
     """Radiographs drawn at random from the source, over all splits; None for all."""
     patches_per_image: int | None = None
@@ -119,7 +120,7 @@ PROFILES = {
             table2_images=10,
             table2_size=1024,
             classical=(*CLASSICAL, *INDEPENDENT),
-            precision="bf16",
+            precision="auto",
         ),
         Profile(
             name="paper",
@@ -133,7 +134,7 @@ PROFILES = {
             table2_images=10,
             table2_size=1024,
             classical=tuple(CLASSICAL),
-            precision="bf16",
+            precision="auto",
             images=paper.IMAGES,
             patches_per_image=paper.PATCHES // paper.IMAGES,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pandas as pd
 import torch
 
 from xbdcnn import paper
+from xbdcnn._common.errors import XbdcnnError
 from xbdcnn._common.files import write_csv, write_json, write_text
 from xbdcnn._common.provenance import provenance
 from xbdcnn.baselines.independent import INDEPENDENT
@@ -20,6 +22,7 @@ from xbdcnn.inference.methods import (
     default_names,
     training_seeds,
 )
+from xbdcnn.inference.precision import Precision, resolve_precision
 from xbdcnn.inference.weights import ESTIMATOR
 from xbdcnn.inference.zoo import ESTIMATORS, ZOO
 from xbdcnn.study.comparison import (
@@ -84,11 +87,14 @@ def run_table(
         paper_pixels_percent (`trainings.recorded_shares`).
 
     Raises:
-        XbdcnnError: see `methods.collect_methods` and `measure_rows`; before anything is measured.
+        XbdcnnError: see `methods.collect_methods` and `measure_rows`, or, with `resume`, the record
+            of the table is damaged; before anything is measured.
     """
     rows = only or _default_rows(number, profile, weights)
-    methods = collect_methods(profile.classical, profile.precision, weights, rows)
     stem = Path(output) / f"table_{number}"
+    precision = _kept_precision(stem) if resume else None
+    precision = precision or resolve_precision(profile.precision, torch.device("cpu"))
+    methods = collect_methods(profile.classical, precision, weights, rows)
     path = stem.with_name(f"{stem.name}_results.csv")
     results = measure_rows(
         number, profile, source, methods, path, weights, resume=resume, progress=progress
@@ -99,7 +105,7 @@ def run_table(
         unit=source.unit,
         data_sha256=source.fingerprint,
         seed=0,
-        precision=profile.precision,
+        precision=precision,
         threads=torch.get_num_threads(),
         training_seeds=training_seeds(methods_in(results), weights),
     )
@@ -135,6 +141,23 @@ def write_results(
     write_csv(differences.assign(reference=reference), path)
     write_table(table, stem, caption(number, results, facts), facts)
     return table
+
+
+def _kept_precision(stem: Path) -> Precision | None:
+    """Return the precision of the networks in a table on file; None if there is none.
+
+    A resumed measurement continues in it, also on another machine: a table has one precision.
+
+    Raises:
+        XbdcnnError: the record is damaged.
+    """
+    record = stem.with_suffix(".json")
+    if not record.exists():
+        return None
+    try:
+        return json.loads(record.read_text(encoding="utf-8"))["precision"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise XbdcnnError(f"{record}: damaged ({error!r}); delete it to start anew") from None
 
 
 def _default_rows(number: int, profile: Profile, weights: Path | str | None) -> list[str]:

@@ -12,6 +12,7 @@ from xbdcnn.inference.methods import weight_paths
 from xbdcnn.inference.weights import ESTIMATOR, estimator_path, read_weights
 from xbdcnn.inference.zoo import ESTIMATORS, ZOO
 from xbdcnn.study.audit.recipe_choices import UNITS
+from xbdcnn.training.distributed import ARITHMETIC
 
 
 def paper_share(patches: int, patch_size: int) -> float:
@@ -62,13 +63,16 @@ def training_row(path: Path | str) -> dict[str, Any]:
     """Return one row of trainings.csv from the header of a weight file.
 
     network, seed, patches, patch_size, width (channels; None for a network without one width),
-    core_hours (None if unknown), the scores of `recipe_choices.UNITS` that the run has, commit and
-    time of the run, data_sha256, and the sha256 of the file. XbdcnnError if it is unreadable.
+    arithmetic ("fp32", "bf16" or "fp16"), core_hours (None if unknown), the scores of
+    `recipe_choices.UNITS` that the run has, commit and time of the run, data_sha256, and the sha256
+    of the file. XbdcnnError if it is unreadable.
     """
     header = read_weights(path)[1]
     known, budget = header["provenance"], header["budget"]
     row = {"network": header["name"], "seed": budget["seed"], "patches": budget["patches"]}
     row |= {"patch_size": budget["patch_size"], "width": header["recipe"].get("width")}
+    # A file without the record is of a version that computed in the format of the budget.
+    row |= {"arithmetic": header.get("arithmetic", ARITHMETIC[budget["precision"]])}
     row |= {
         "core_hours": round(header["cpu_seconds"] / 3600, 2) if "cpu_seconds" in header else None
     }

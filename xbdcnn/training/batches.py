@@ -33,7 +33,8 @@ class TrainConfig:
     schedule: Literal["step", "cosine"] = "step"
     """"step": first rate, from half of the run on the last (paper); "cosine": cosine decay."""
     precision: Literal["no", "bf16", "fp16"] = "no"
-    """Autocast format; "no" is float32. A resumed "fp16" run starts with a new loss scale."""
+    """Autocast format; "no" is float32. A resumed "fp16" run starts with a new loss scale. "bf16"
+    needs a device with bfloat16 instructions, see `distributed.autocast_format`."""
     ema: float = 0.0
     """Decay of averaged weights, which are then the ones validated and kept; 0 for no average."""
     clip_norm: float | None = None

@@ -36,9 +36,6 @@ MEASURED_PATCHES = 4
 MEASURED_STEPS = 3
 """Measured steps after a warm-up step; the fastest determines the rate."""
 
-PRECISION_NAMES = {"no": "fp32", "bf16": "bf16", "fp16": "fp16"}
-"""Names of the arithmetic in the output, by `TrainConfig.precision`."""
-
 FLOAT32_BYTES = 4
 
 STATE_COPIES = 4
@@ -115,7 +112,8 @@ def measure_steps(
 ) -> tuple[float, int, str]:
     """Measure patches per second and activation bytes per patch; both, and the machine's name.
 
-    The bytes are those of the tensors that autograd saves, which are the same on every device.
+    The bytes are those of the tensors that autograd saves, which are the same on every device that
+    computes in the same arithmetic.
     patches: number per step and process.
     """
     accelerator = distributed.accelerator(config.precision)
@@ -136,7 +134,8 @@ def measure_steps(
         float(loss)  # waits for the device
         times.append(time.perf_counter() - started)
     count = accelerator.num_processes
-    machine = f"{accelerator.device.type}, {PRECISION_NAMES[config.precision]}, {count} process(es)"
+    arithmetic = distributed.ARITHMETIC[accelerator.mixed_precision]
+    machine = f"{accelerator.device.type}, {arithmetic}, {count} process(es)"
     return config.batch_size / min(times), memory.bytes // patches, machine
 
 

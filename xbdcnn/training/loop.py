@@ -105,7 +105,8 @@ def _take_steps(
     forward, optimizer = accelerator.prepare(run.network, run.optimizer)
     started, cpu_started = time.perf_counter() - run.seconds, time.process_time() - run.cpu_seconds
     saved_at = run.seconds
-    bar = tqdm(total=config.steps, initial=run.step, desc="training", disable=not progress)
+    label = f"training, {distributed.ARITHMETIC[accelerator.mixed_precision]}"
+    bar = tqdm(total=config.steps, initial=run.step, desc=label, disable=not progress)
     with bar, reuse_freed_memory(accelerator.device.type == "cpu"):
         while run.step < config.steps:
             loss, terms = train_step(accelerator, forward, optimizer, run, pool)

@@ -28,7 +28,7 @@ from xbdcnn.level_estimator import EstimatorRecipe
 from xbdcnn.models import Recipe
 from xbdcnn.successor import AnyRecipe, SuccessorRecipe
 from xbdcnn.training.batches import Batch, StoredPatches, TrainConfig, validation_batch
-from xbdcnn.training.distributed import this_process
+from xbdcnn.training.distributed import ARITHMETIC, autocast_format, this_process
 from xbdcnn.training.loop import train
 from xbdcnn.training.objectives import objective_of, score
 
@@ -135,13 +135,15 @@ def training_facts(
     held_out: Batch,
     before: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return budget, times, scores and learning curve of a run for the header of its weights.
+    """Return budget, arithmetic, times, scores and learning curve for the header of weights.
 
     history: from `train`; held_out: what scores the weights; before: header of the weights that
     the run started from, whose steps, patches and times are added. Its budget stands in `earlier`.
     """
     criterion = objective_of(recipe).criterion
-    facts: dict[str, Any] = {"budget": asdict(config)}
+    device = next(network.parameters()).device
+    computed_in = ARITHMETIC[autocast_format(config.precision, device)]
+    facts: dict[str, Any] = {"budget": asdict(config), "arithmetic": computed_in}
     curve = history[["patches", criterion]].round(3)
     if before:
         spent = {"patches": before["budget"]["patches"]}

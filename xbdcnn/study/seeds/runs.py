@@ -17,6 +17,7 @@ from tqdm.auto import tqdm
 from xbdcnn import metrics
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data.source import Source
+from xbdcnn.inference.precision import resolve_precision
 from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.inference.weights import read_weights
 from xbdcnn.inference.zoo import ZOO, find_entry
@@ -125,7 +126,7 @@ def score_run(
 
     The network is computed in the precision of the profile, on the GPU if there is one.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = scoring_device()
     network = load_pretrained(path, device, profile.precision)
     scored = {n: score_cases(network, cases[n], progress).assign(table=n) for n in cases}
     results = pd.concat(map(image_means, scored.values()), ignore_index=True)
@@ -137,6 +138,11 @@ def score_run(
         _with_run(pd.concat(levels) if levels else pd.DataFrame(), run),
         _with_run(pd.DataFrame([training]).drop(columns=RUN), run),
     )
+
+
+def scoring_device() -> torch.device:
+    """Return the device that scores the networks: a GPU if there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def score_cases(network: Pretrained, cases: Sequence[Case], progress: bool = True) -> pd.DataFrame:
@@ -190,7 +196,8 @@ def _conditions(source: Source, profile: Profile, cases: Cases) -> dict[str, Any
     """Return the facts on which rows have to agree, and the names of data and profile."""
     facts = {"data": source.name, "data_sha256": source.fingerprint, "profile": profile.name}
     digests = {f"table_{number}": _digest(cases[number]) for number in cases}
-    return facts | {"precision": profile.precision, "cases": digests}
+    precision = resolve_precision(profile.precision, scoring_device())
+    return facts | {"precision": precision, "cases": digests}
 
 
 def _digest(cases: Sequence[Case]) -> str:
