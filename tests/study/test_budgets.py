@@ -38,7 +38,7 @@ def write_seeds(folder, patches, scores, **changes):
     known = {"recipe": asdict(replace(WRITTEN.recipe, width=32)), "budget": budget}
     settings = json.loads(json.dumps({settings_label(*run.values()): known}))
     trained = pd.DataFrame([run | {"seed": s, "val_psnr": v} for s, v in scores.items()])
-    conditions = {"data_sha256": DATA, "precision": "bf16", "cases": {}}
+    conditions = {"data_sha256": DATA, "cases": {}}
     rows = SeedRows(trained.drop(columns="val_psnr"), pd.DataFrame(columns=list(trained)), trained)
     add_rows(folder, rows, conditions | {"settings": settings})
 

@@ -25,7 +25,7 @@ from xbdcnn.study.statistics import crossed_interval, student_interval
 
 SMOKE = get_profile("smoke")
 TINY = replace(runs.BUDGET, patches=8, patch_size=16, batch_size=4, validate_every=1)
-FACTS = {"data": "mine", "data_sha256": "a", "precision": "fp32", "cases": {"table_1": "b"}}
+FACTS = {"data": "mine", "data_sha256": "a", "cases": {"table_1": "b"}}
 
 
 def facts(network: str = "dncnn", **recipe: object) -> dict:
@@ -244,6 +244,7 @@ def test_runs_are_trained_scored_and_skipped_the_next_time(tmp_path, source, mon
     assert kept.trainings[RUN].to_numpy().tolist() == [[name, 4, 8, 0] for name in names]
     weights = tmp_path / "runs" / "dncnn-4-8-0" / "dncnn.safetensors"
     last = kept.trainings.iloc[-1]
+    assert last["arithmetic"] == last["scored_in"] == "fp32" and last["device"] == "cpu"
     assert last["sha256"] == sha256_of(weights) and last["data_sha256"] == source.fingerprint
     assert load_pretrained(weights).network.residual[0].out_channels == 4
     fields = len(table_2_cases(source, SMOKE))

@@ -50,7 +50,8 @@ def seeds(
 
     Each network is scored at once on the images of Tables I and II of the profile. Runs that the
     output folder has are skipped, so the work can be divided: give each process its own output
-    folder, then use `--merge`. Intervals are over seeds and images together.
+    folder, then use `--merge`. Train all networks of a seed on one kind of machine, since devices
+    without bfloat16 instructions compute in float32. Intervals are over seeds and images together.
     """
     for name in network or ():
         require_known("network", name, SCALABLE)

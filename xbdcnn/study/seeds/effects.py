@@ -59,7 +59,7 @@ def write_effects(folder: Path) -> pd.DataFrame:
     rows, known = read_rows(folder), read_facts(folder)
     table = seed_effects(rows.results, rows.levels)
     write_csv(table, folder / "seeds_effects.csv")
-    facts = {name: known.get(name) for name in ("data", "data_sha256", "profile", "precision")}
+    facts = {name: known.get(name) for name in ("data", "data_sha256", "profile")}
     write_json(provenance(**facts, runs=len(rows.trainings)), folder / "seeds_effects.json")
     return table
 

@@ -18,7 +18,7 @@ from xbdcnn._common.provenance import provenance
 RUN = ["network", "width", "patches", "seed"]
 """Columns that identify a training run."""
 
-CONDITIONS = ("data_sha256", "precision", "cases")
+CONDITIONS = ("data_sha256", "cases")
 """Facts on which all rows of a folder have to agree."""
 
 RECORD = "seeds_results.json"
@@ -29,8 +29,8 @@ class SeedRows(NamedTuple):
     """Rows of training runs, each with the columns `RUN`.
 
     results: mean scores of each image. levels: accuracy of the estimated noise levels, for networks
-    that estimate them. trainings: one row per run, see `trainings.training_row`. The file of each
-    is seeds_<name>.csv.
+    that estimate them. trainings: one row per run, see `trainings.training_row` and
+    `runs.score_run`. The file of each is seeds_<name>.csv.
     """
 
     results: pd.DataFrame

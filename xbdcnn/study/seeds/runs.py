@@ -17,7 +17,6 @@ from tqdm.auto import tqdm
 from xbdcnn import metrics
 from xbdcnn._common.errors import XbdcnnError
 from xbdcnn.data.source import Source
-from xbdcnn.inference.precision import resolve_precision
 from xbdcnn.inference.pretrained import Pretrained, load_pretrained
 from xbdcnn.inference.weights import read_weights
 from xbdcnn.inference.zoo import ZOO, find_entry
@@ -124,25 +123,22 @@ def score_run(
 ) -> SeedRows:
     """Score the weights of a run, blind, on all cases; return its rows.
 
-    The network is computed in the precision of the profile, on the GPU if there is one.
+    The network is computed in the precision of the profile, on the GPU if there is one. The row of
+    the training has the columns of `trainings.training_row`, hours (elapsed), and device and
+    scored_in (precision) of the scores.
     """
-    device = scoring_device()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = load_pretrained(path, device, profile.precision)
     scored = {n: score_cases(network, cases[n], progress).assign(table=n) for n in cases}
     results = pd.concat(map(image_means, scored.values()), ignore_index=True)
     estimated = [table for table in scored.values() if "est_eta" in table]
     levels = [error_statistics(table, ["table"]) for table in estimated]
-    training = training_row(path) | _where(path, device)
+    training = training_row(path) | _where(path, device) | {"scored_in": network.precision}
     return SeedRows(
         _with_run(results, run),
         _with_run(pd.concat(levels) if levels else pd.DataFrame(), run),
         _with_run(pd.DataFrame([training]).drop(columns=RUN), run),
     )
-
-
-def scoring_device() -> torch.device:
-    """Return the device that scores the networks: a GPU if there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def score_cases(network: Pretrained, cases: Sequence[Case], progress: bool = True) -> pd.DataFrame:
@@ -196,8 +192,7 @@ def _conditions(source: Source, profile: Profile, cases: Cases) -> dict[str, Any
     """Return the facts on which rows have to agree, and the names of data and profile."""
     facts = {"data": source.name, "data_sha256": source.fingerprint, "profile": profile.name}
     digests = {f"table_{number}": _digest(cases[number]) for number in cases}
-    precision = resolve_precision(profile.precision, scoring_device())
-    return facts | {"precision": precision, "cases": digests}
+    return facts | {"cases": digests}
 
 
 def _digest(cases: Sequence[Case]) -> str:
