@@ -32,7 +32,7 @@ def test_a_training_run_is_recorded_once_for_each_seed(tmp_path):
     recipe, path = Recipe(width=8), tmp_path / "xbdcnn.safetensors"
     known = {"commit": "abc", "data_sha256": "def", "time": "2026-01-01"}
     for seed, psnr in ((0, 30.0), (1, 31.0), (0, 32.0)):
-        budget = {"seed": seed, "patches": 64, "patch_size": 32}
+        budget = {"seed": seed, "patches": 64, "patch_size": 32, "precision": "bf16"}
         facts = {"budget": budget, "scores": {"val_psnr": psnr, "step": 4}, "provenance": known}
         save_weights(build_network("xbdcnn", recipe), path, "xbdcnn", recipe, name="mine", **facts)
         target = ship.record(path, tmp_path)
