@@ -125,7 +125,7 @@ def test_series_is_tabulated_and_resumed(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "out" / "trials_small.csv"), table)
     facts = json.loads((tmp_path / "out" / "trials_small.json").read_text())
     assert facts["budget"]["patches"] == 8
-    assert facts["seeds"] == [0, 1]
+    assert facts["seeds"] == [0, 1] and facts["arithmetic"] == "fp32"
     assert {"commit", "data_sha256"} <= facts.keys()
     monkeypatch.setattr(loop, "train_step", None)  # a finished training takes no step
     again = run_series(*arguments, seeds=(0, 1), budget=TINY, progress=False)
