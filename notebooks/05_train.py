@@ -574,7 +574,8 @@ assert all(budget == full_budgets[0] for budget in full_budgets)
 # The table counts the patches of all runs of a denoiser, as a share of the pixels that the paper's
 # network saw: 224,000 patches of 128 × 128 for 40 epochs. The core hours are processor time of the
 # training on CPUs; older headers do not have it. The memory of a step, without the radiographs, is
-# that of weights, gradients and moments, and of the tensors that the step keeps for its gradients.
+# that of weights, gradients and moments, and of the tensors that the step keeps for its gradients,
+# in the arithmetic of the machine that runs this notebook.
 # The networks were not trained on a GPU. If this notebook runs on a machine with one, the next cell
 # times the steps on it and predicts the hours for the same patches; otherwise the columns say *not
 # measured*. The successors share a level estimator, which was trained before them and is not in the

@@ -20,7 +20,7 @@ from xbdcnn.inference.zoo import find_entry
 from xbdcnn.study.series import BUDGET, SERIES, WIDTH, Trial
 from xbdcnn.study.statistics import student_interval, student_p
 from xbdcnn.training.batches import TrainConfig, validation_batch
-from xbdcnn.training.distributed import ARITHMETIC, autocast_format, this_process
+from xbdcnn.training.distributed import arithmetic, this_process
 from xbdcnn.training.loop import train
 from xbdcnn.training.named import TIME_COLUMNS, VALIDATION_IMAGES
 from xbdcnn.training.objectives import score
@@ -66,8 +66,8 @@ def run_series(
     write_csv(table, Path(output) / f"trials_{name}.csv")
     width = None if name == "successor" else WIDTH
     facts: dict[str, Any] = {"data": source.name, "data_sha256": source.fingerprint, "width": width}
-    computed_in = ARITHMETIC[autocast_format(budget.precision, this_process().device)]
-    facts |= {"budget": asdict(budget), "arithmetic": computed_in, "seeds": list(seeds)}
+    facts |= {"budget": asdict(budget), "seeds": list(seeds)}
+    facts["arithmetic"] = arithmetic(budget.precision, this_process().device)
     write_json(provenance(**facts), Path(output) / f"trials_{name}.json")
     return table
 

@@ -134,7 +134,7 @@ def measure_steps(
         float(loss)  # waits for the device
         times.append(time.perf_counter() - started)
     count = accelerator.num_processes
-    arithmetic = distributed.ARITHMETIC[accelerator.mixed_precision]
+    arithmetic = distributed.arithmetic(config.precision, accelerator.device)
     machine = f"{accelerator.device.type}, {arithmetic}, {count} process(es)"
     return config.batch_size / min(times), memory.bytes // patches, machine
 

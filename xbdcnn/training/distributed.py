@@ -46,10 +46,15 @@ def autocast_format(precision: str, device: torch.device) -> str:
     """Return the autocast format in which a device computes a run of `TrainConfig.precision`.
 
     "bf16" becomes "no", which is float32, on a device without bfloat16 instructions, where a step
-    in emulated bfloat16 takes many times as long: 25 times, measured on one CPU with AVX2.
+    in emulated bfloat16 takes longer.
     """
     emulated = precision == "bf16" and not native_bfloat16(device)
     return "no" if emulated else precision
+
+
+def arithmetic(precision: str, device: torch.device) -> str:
+    """Return the name in `ARITHMETIC` of what a device computes a run of a precision in."""
+    return ARITHMETIC[autocast_format(precision, device)]
 
 
 def this_process() -> PartialState:

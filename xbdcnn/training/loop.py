@@ -105,7 +105,7 @@ def _take_steps(
     forward, optimizer = accelerator.prepare(run.network, run.optimizer)
     started, cpu_started = time.perf_counter() - run.seconds, time.process_time() - run.cpu_seconds
     saved_at = run.seconds
-    label = f"training, {distributed.ARITHMETIC[accelerator.mixed_precision]}"
+    label = f"training, {distributed.arithmetic(config.precision, accelerator.device)}"
     bar = tqdm(total=config.steps, initial=run.step, desc=label, disable=not progress)
     with bar, reuse_freed_memory(accelerator.device.type == "cpu"):
         while run.step < config.steps:

@@ -28,7 +28,7 @@ from xbdcnn.level_estimator import EstimatorRecipe
 from xbdcnn.models import Recipe
 from xbdcnn.successor import AnyRecipe, SuccessorRecipe
 from xbdcnn.training.batches import Batch, StoredPatches, TrainConfig, validation_batch
-from xbdcnn.training.distributed import ARITHMETIC, autocast_format, this_process
+from xbdcnn.training.distributed import arithmetic, this_process
 from xbdcnn.training.loop import train
 from xbdcnn.training.objectives import objective_of, score
 
@@ -142,8 +142,8 @@ def training_facts(
     """
     criterion = objective_of(recipe).criterion
     device = next(network.parameters()).device
-    computed_in = ARITHMETIC[autocast_format(config.precision, device)]
-    facts: dict[str, Any] = {"budget": asdict(config), "arithmetic": computed_in}
+    facts: dict[str, Any] = {"budget": asdict(config)}
+    facts["arithmetic"] = arithmetic(config.precision, device)
     curve = history[["patches", criterion]].round(3)
     if before:
         spent = {"patches": before["budget"]["patches"]}
